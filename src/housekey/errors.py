@@ -1,0 +1,182 @@
+"""Everything that can go wrong, as one tree.
+
+    HousekeyError                 a sentence, and a hint at the next step
+    ├── UsageError                the command was called in a way that cannot be meant      (exit 2)
+    │   └── AnswerMissing         a question, and no terminal to ask it on; names the option
+    ├── NameRefused               no platform would take this name in a certificate
+    ├── NotPermitted              the house's name constraints do not cover this name
+    ├── PemUnreadable             bytes that should have been a certificate or a key
+    ├── FileTrouble               a file could not be written, replaced or read
+    ├── HouseTrouble              the house on disk
+    │   ├── HouseMissing          there is none here
+    │   ├── HouseUnsafe           its folder or a key is open to others
+    │   ├── HouseBroken           a file of it is missing or damaged
+    │   ├── HouseBusy             another housekey holds its lock
+    │   ├── HouseExpired          the issuing CA or the root is past its end
+    │   └── ClockWrong            the clock stands before the root's birth
+    ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
+    ├── HomeAssistantTrouble      Home Assistant, before anything was changed
+    │   ├── NotFound              none, or several, found
+    │   ├── Unreachable           it does not answer
+    │   ├── SignInRefused         the token, or the person, was not accepted
+    │   ├── NotReady              it is starting, or in recovery mode, or trying something else
+    │   └── FolderMismatch        the folder and the running instance do not belong together
+    ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
+    └── SwitchFailed              something was changed, and has been put back              (exit 4)
+
+Each class carries the exit code of DESIGN's table; every other code is 3: failed, nothing changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class HousekeyError(Exception):
+    """What happened, in the user's words, and a hint at the next step.
+
+    `message` is one sentence without a full stop, `hint` likewise; the command
+    line prints them as `error: …` and `hint: …`.
+    """
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(HousekeyError):
+    """The command was called in a way that cannot be meant."""
+
+    exit_code = 2
+
+
+class AnswerMissing(UsageError):
+    """A question that nobody is there to answer; `option` answers it on the command line."""
+
+    def __init__(self, question: str, *, option: str, choices: tuple[str, ...] = ()) -> None:
+        listed = f" ({', '.join(choices)})" if choices else ""
+        super().__init__(
+            f"there is no terminal to ask on: {question}{listed}", hint=f"answer with {option}"
+        )
+        self.option = option
+        self.choices = choices
+
+
+class NameRefused(HousekeyError):
+    """No platform would take `name` in a certificate; `reason` says why."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, *, reason: str, hint: str) -> None:
+        super().__init__(f"{name!r} cannot be a name in a certificate: {reason}", hint=hint)
+        self.name = name
+        self.reason = reason
+
+
+class NotPermitted(HousekeyError):
+    """The house may not issue for `names`: its name constraints were fixed when it was created."""
+
+    def __init__(self, names: tuple[str, ...], *, permitted: tuple[str, ...]) -> None:
+        super().__init__(
+            f"this house may not issue a certificate for {', '.join(names)}:"
+            " its name constraints were fixed at its creation,"
+            " and every device that trusts its root relies on them",
+            hint=f"it covers {', '.join(permitted)}; a wider house is a new one:"
+            " --house DIR --permit NAME",
+        )
+        self.names = names
+        self.permitted = permitted
+
+
+class PemUnreadable(HousekeyError):
+    """Bytes that should have been a certificate or a key."""
+
+
+class FileTrouble(HousekeyError):
+    """`path` could not be written, replaced or read; the file is as it was before."""
+
+    def __init__(self, path: Path, reason: str, *, hint: str) -> None:
+        super().__init__(f"{path}: {reason}", hint=hint)
+        self.path = path
+        self.reason = reason
+
+
+class HouseTrouble(HousekeyError):
+    """The house on disk."""
+
+
+class HouseMissing(HouseTrouble):
+    """There is no house in the folder."""
+
+
+class HouseUnsafe(HouseTrouble):
+    """The house's folder or one of its keys is open to others than its owner."""
+
+
+class HouseBroken(HouseTrouble):
+    """A file of the house is missing or damaged."""
+
+
+class HouseBusy(HouseTrouble):
+    """Another housekey holds the house's lock."""
+
+
+class HouseExpired(HouseTrouble):
+    """The issuing CA or the root is past its end."""
+
+
+class ClockWrong(HouseTrouble):
+    """This machine's clock stands before the root's birth."""
+
+
+class RecoveryCodeWrong(HousekeyError):
+    """A recovery code with a typo in it, or of another house."""
+
+
+class HomeAssistantTrouble(HousekeyError):
+    """Home Assistant is not in a state to be secured; nothing was changed."""
+
+
+class NotFound(HomeAssistantTrouble):
+    """No Home Assistant was found, or several and none was chosen."""
+
+
+class Unreachable(HomeAssistantTrouble):
+    """Home Assistant does not answer."""
+
+
+class SignInRefused(HomeAssistantTrouble):
+    """Home Assistant did not accept the token, or it is not an administrator's."""
+
+
+class NotReady(HomeAssistantTrouble):
+    """Home Assistant is starting, in recovery mode, or trying other settings."""
+
+
+class FolderMismatch(HomeAssistantTrouble):
+    """The folder and the running instance do not belong together."""
+
+
+class YamlRefused(HousekeyError):
+    """An edit of YAML that cannot be made without touching more than it is about."""
+
+    def __init__(self, path: Path, reason: str, *, lines: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{path} cannot be edited safely: {reason}",
+            hint="add by hand, under http: — " + " and ".join(lines),
+        )
+        self.path = path
+        self.reason = reason
+        self.lines = lines
+
+
+class SwitchFailed(HousekeyError):
+    """The change was not proven; everything has been put back as it was before."""
+
+    exit_code = 4
