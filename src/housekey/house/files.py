@@ -1,0 +1,369 @@
+"""Every change housekey makes to a disk goes through here; nothing else in `src/` may make one.
+
+Three promises, whatever fails and whenever the power goes:
+
+* a file is its old content or its new content, never a half: the new content is written to a
+  temporary file beside it, synced, renamed over it, and the folder is synced;
+* a file is never readable by more than its final mode allows, whatever the umask: the temporary
+  file is born 0600 or stricter, empty, and gets its owner and its mode before its first byte;
+* a failure leaves no temporary file behind. What a kill -9 leaves is recognised by its name and
+  removed by the next write into the same folder; a lock on it tells a stray from work under way.
+
+A path that is a symbolic link stands for the file that it leads to: `configuration.yaml` is often
+a link into a repository, and the link must stay. housekey may run as root over a folder of Home
+Assistant's user, who must not be able to aim it at `/etc/shadow`; so a link is followed only if it
+is our own or root's, or belongs to the owner of what it leads to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from housekey.house.reasons import trouble_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from housekey.pki.keys import Secret
+
+STRAY_SUFFIX = ".housekey-tmp"  # of temporary files and folders; see _sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A file as it was: enough to put it back."""
+
+    data: bytes = field(repr=False)  # may be a private key
+    mode: int  # permission bits only
+    owner: Owner
+
+
+class Files:
+    """The disk. Handed in wherever something is written, so that a test can hand in a failing one.
+
+    Every method raises `FileTrouble`, with a reason and a hint in plain words, and leaves the file
+    in question as it was. The methods at the end, one system call each, are there to be overridden.
+    """
+
+    def read(self, path: Path) -> bytes:
+        with _told(path):
+            return path.read_bytes()
+
+    def snapshot(self, path: Path) -> Snapshot | None:
+        """Take content, mode and owner of the file at `path`; None if there is none."""
+        with _told(path):
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return None
+            with os.fdopen(fd, "rb") as file:
+                status = os.fstat(fd)
+                return Snapshot(file.read(), stat.S_IMODE(status.st_mode), _owner_of(status))
+
+    def restore(self, path: Path, snapshot: Snapshot | None) -> None:
+        """Put back what `snapshot` took; None removes the file, for there was none."""
+        if snapshot is None:
+            self.remove(path)
+        else:
+            self.write(path, snapshot.data, mode=snapshot.mode, owner=snapshot.owner)
+
+    def write(
+        self,
+        path: Path,
+        data: bytes | Secret,
+        *,
+        mode: int | None = None,
+        owner: Owner | None = None,
+    ) -> None:
+        """Create or replace the file at `path`, whole or not at all.
+
+        What is not given stays as the present file has it; a new file is 0600 and ours. Access
+        lists and other extended attributes stay if `mode` is not given.
+        """
+        content = data if isinstance(data, bytes) else data.reveal()
+        with _told(path), _opened_folder(path) as (folder, name):
+            self._sweep(folder)
+            present = _regular_file(folder, name)
+            if present is not None:
+                owner = owner or _owner_of(present)
+            keep_attributes = present is not None and mode is None
+            if mode is None:
+                mode = stat.S_IMODE(present.st_mode) if present is not None else 0o600
+            temporary = f".{name[:60]}.{secrets.token_hex(8)}{STRAY_SUFFIX}"
+            fd = self._create(folder, temporary, mode & 0o600)
+            try:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self._dress(fd, mode, owner)
+                    if keep_attributes:
+                        _copy_attributes(folder, name, fd)
+                    self._write_all(fd, content)
+                    self._sync(fd)
+                    self._rename(folder, temporary, name)
+                finally:
+                    os.close(fd)
+            except BaseException:  # Ctrl-C as well
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            self._sync_folder(folder)
+
+    def append(self, path: Path, line: str, *, mode: int) -> None:
+        """Add one line to the file at `path` and sync it; a new file gets `mode`.
+
+        A last line without its end is what a kill in the middle of an append leaves. Nobody was
+        told that it was written, and it is cut off: readers may ignore it likewise.
+        """
+        with _told(path), _opened_folder(path) as (folder, name):
+            new = _regular_file(folder, name) is None
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(name, flags, mode & 0o600, dir_fd=folder)
+            try:
+                if new:
+                    os.fchmod(fd, mode)
+                size = _end_of_last_line(fd)
+                os.ftruncate(fd, size)
+                try:
+                    self._write_all(fd, line.encode() + b"\n")
+                    self._sync(fd)
+                except BaseException:
+                    with contextlib.suppress(OSError):
+                        os.ftruncate(fd, size)
+                    raise
+            finally:
+                os.close(fd)
+            if new:
+                self._sync_folder(folder)
+
+    def remove(self, path: Path) -> None:
+        """Remove the file at `path`; none there is as good."""
+        with (
+            _told(path),
+            contextlib.suppress(FileNotFoundError),
+            _opened_folder(path) as (folder, name),
+        ):
+            os.unlink(name, dir_fd=folder)
+            self._sync_folder(folder)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give the file or folder at `source` the name `target`, on the same file system."""
+        with _told(target):
+            source.rename(target)
+            for folder in {source.parent, target.parent}:
+                self._sync_path(folder)
+
+    def set_mode(self, path: Path, mode: int) -> None:
+        with _told(path), _opened_folder(path) as (folder, name):
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            try:
+                fd = os.open(name, flags, dir_fd=folder)
+            except PermissionError:  # our own file, but not readable by us; never so for root
+                os.chmod(name, mode, dir_fd=folder)
+                return
+            try:
+                os.fchmod(fd, mode)
+            finally:
+                os.close(fd)
+
+    def set_owner(self, path: Path, owner: Owner) -> None:
+        with _told(path), _opened_folder(path) as (folder, name):
+            os.chown(name, owner.uid, owner.gid, dir_fd=folder, follow_symlinks=False)
+
+    def make_folder(self, path: Path, mode: int) -> None:
+        """Make the folder and what is missing above it, with `mode`; one that is there stays."""
+        with _told(path):
+            if path.is_dir():
+                return
+        if path.parent != path:
+            self.make_folder(path.parent, mode)
+        with _told(path), contextlib.suppress(FileExistsError):
+            path.mkdir(mode & 0o700)
+            path.chmod(mode)
+            self._sync_path(path.parent)
+
+    @contextlib.contextmanager
+    def new_folder(self, path: Path, mode: int) -> Iterator[Path]:
+        """Fill a folder that appears at `path` whole or not at all.
+
+        Yields a temporary folder beside `path`; it takes the place of `path` when the block ends,
+        and is removed when the block fails. An empty folder at `path` is replaced, one with
+        something in it is not.
+        """
+        with _told(path):
+            path = path.resolve()
+        temporary = path.parent / f".{path.name[:60]}.{secrets.token_hex(8)}{STRAY_SUFFIX}"
+        self.make_folder(path.parent, mode)
+        with _told(path), _opened_folder(temporary) as (folder, _):
+            self._sweep(folder)
+            temporary.mkdir(0o700)
+            fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.fchmod(fd, mode)
+                yield temporary
+                self._sync(fd)
+                self._rename(folder, temporary.name, path.name)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
+            finally:
+                os.close(fd)
+            self._sync_folder(folder)
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove a folder that housekey made, with everything in it; none there is as good."""
+        with _told(path), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
+            self._sync_path(path.parent)
+
+    def open_lock(self, path: Path) -> int:
+        """Open a file that is there only to be locked, made if need be; the caller closes it."""
+        with _told(path):
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            return os.open(path, flags, 0o600)
+
+    # One system call each: what a test overrides to make this very step fail.
+
+    def _create(self, folder: int, name: str, mode: int) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(name, flags, mode, dir_fd=folder)
+
+    def _dress(self, fd: int, mode: int, owner: Owner | None) -> None:
+        if owner is not None and owner != _owner_of(os.fstat(fd)):
+            os.fchown(fd, owner.uid, owner.gid)
+        os.fchmod(fd, mode)
+        # FAT and some network shares accept fchmod and ignore it.
+        if not mode & 0o077 and os.fstat(fd).st_mode & 0o077:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    def _write_all(self, fd: int, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+
+    def _sync(self, fd: int) -> None:
+        os.fsync(fd)
+
+    def _rename(self, folder: int, source: str, target: str) -> None:
+        os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def _sync_folder(self, folder: int) -> None:
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            # Network file systems and FUSE often cannot sync a folder; the rename itself stands.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+
+    def _sync_path(self, folder: Path) -> None:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._sync_folder(fd)
+        finally:
+            os.close(fd)
+
+    def _sweep(self, folder: int) -> None:
+        """Remove what a killed housekey left in `folder`: ours by name, and locked by nobody."""
+        for name in os.listdir(folder):
+            if not (name.startswith(".") and name.endswith(STRAY_SUFFIX)):
+                continue
+            with contextlib.suppress(OSError):  # not ours to remove, or in use: leave it
+                fd = os.open(
+                    name,
+                    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+                    dir_fd=folder,
+                )
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if stat.S_ISDIR(os.fstat(fd).st_mode):
+                        shutil.rmtree(name, dir_fd=folder)
+                    else:
+                        os.unlink(name, dir_fd=folder)
+                finally:
+                    os.close(fd)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise trouble_from(path, error) from error
+
+
+@contextlib.contextmanager
+def _opened_folder(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the folder that holds what `path` stands for, open, and the name in it.
+
+    All that follows goes through the open folder, so nobody can exchange it in between.
+    """
+    settled = _followed(path)
+    fd = os.open(settled.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd, settled.name
+    finally:
+        os.close(fd)
+
+
+def _followed(path: Path) -> Path:
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    link_owner = path.lstat().st_uid
+    try:
+        target_owner = target.lstat().st_uid
+    except FileNotFoundError:
+        target_owner = target.parent.lstat().st_uid
+    if link_owner not in (os.geteuid(), 0, target_owner):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
+def _regular_file(folder: int, name: str) -> os.stat_result | None:
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return status
+
+
+def _owner_of(status: os.stat_result) -> Owner:
+    return Owner(status.st_uid, status.st_gid)
+
+
+def _end_of_last_line(fd: int) -> int:
+    with os.fdopen(os.dup(fd), "rb") as file:
+        file.seek(0)
+        return file.read().rfind(b"\n") + 1
+
+
+def _copy_attributes(folder: int, name: str, target: int) -> None:
+    if not hasattr(os, "listxattr"):  # Linux only
+        return
+    with contextlib.suppress(OSError):  # no attributes on this file system, or not ours to read
+        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            for attribute in os.listxattr(source):
+                with contextlib.suppress(OSError):  # security.* may be root's alone to set
+                    os.setxattr(target, attribute, os.getxattr(source, attribute))
+        finally:
+            os.close(source)
