@@ -20,6 +20,7 @@
     │   ├── Unreachable           it does not answer
     │   ├── SignInRefused         the token, or the person, was not accepted
     │   ├── NotReady              it is starting, or in recovery mode, or trying something else
+    │   ├── CommandFailed         it understood a command and refused it; carries its own code
     │   └── FolderMismatch        the folder and the running instance do not belong together
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -157,6 +158,16 @@ class SignInRefused(HomeAssistantTrouble):
 
 class NotReady(HomeAssistantTrouble):
     """Home Assistant is starting, in recovery mode, or trying other settings."""
+
+
+class CommandFailed(HomeAssistantTrouble):
+    """Home Assistant refused a command; `code` and `reason` are its own words."""
+
+    def __init__(self, command: str, *, code: str, reason: str, hint: str) -> None:
+        super().__init__(f"Home Assistant refused {command}: {reason}", hint=hint)
+        self.command = command
+        self.code = code
+        self.reason = reason
 
 
 class FolderMismatch(HomeAssistantTrouble):
