@@ -2,7 +2,9 @@
 
     HousekeyError                 a sentence, and a hint at the next step
     ├── UsageError                the command was called in a way that cannot be meant      (exit 2)
-    │   └── AnswerMissing         a question, and no terminal to ask it on; names the option
+    │   ├── AnswerMissing         a question, and no terminal to ask it on; names the option
+    │   ├── SubjectRefused        a subject field that no certificate can carry
+    │   └── PermitRefused         a name too wide for the constraints of one home
     ├── NameRefused               no platform would take this name in a certificate
     ├── NotPermitted              the house's name constraints do not cover this name
     ├── PemUnreadable             bytes that should have been a certificate or a key
@@ -67,6 +69,19 @@ class AnswerMissing(UsageError):
         )
         self.option = option
         self.choices = choices
+
+
+class SubjectRefused(UsageError):
+    """A field of a certificate's subject is missing, too long, or not what it must be."""
+
+
+class PermitRefused(UsageError):
+    """The house's constraints may not cover `name`: it belongs to more than one home."""
+
+    def __init__(self, name: str, *, reason: str, hint: str) -> None:
+        super().__init__(f"a house may not be permitted {name!r}: {reason}", hint=hint)
+        self.name = name
+        self.reason = reason
 
 
 class NameRefused(HousekeyError):
