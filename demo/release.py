@@ -1,0 +1,127 @@
+"""Installing a Home Assistant release from the package index into a virtual environment.
+
+Used by the demo and by the tests' homes. Installing is uv's work (it is in the
+project's lock): it takes a third of pip's time and needs no `ensurepip` where
+the environment is made.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    # Runs a command to its end with an environment, or raises InstallFailed.
+    Runner = Callable[[Sequence[str], Mapping[str, str]], None]
+
+
+class InstallFailed(Exception):
+    """A step of an installation did not succeed; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A Home Assistant release, and what must be installed beside it today."""
+
+    version: str
+    python: tuple[int, int, int]  # the oldest Python that it takes
+    beside: tuple[str, ...] = ()  # requirements that it fails to state itself
+
+    def requirements(self) -> tuple[str, ...]:
+        return (f"homeassistant=={self.version}", *self.beside)
+
+
+# acme, which 2024.3.3 imports through hass-nabucasa, does not bound josepy and breaks with 2.0:
+# every request then ends with an error (measured).
+HOME_2024 = Release("2024.3.3", python=(3, 11, 0), beside=("josepy<2",))
+HOME_2025_1 = Release("2025.1.4", python=(3, 12, 0))
+HOME_2026_2 = Release("2026.2.3", python=(3, 13, 2))
+HOME_2026_7 = Release("2026.7.4", python=(3, 14, 2))
+HOME_2026_11 = Release("2026.11.0", python=(3, 14, 2))
+
+
+def newest_for(python: tuple[int, int, int]) -> Release:
+    """The newest release here that the given Python takes."""
+    fitting = [
+        release
+        for release in (HOME_2024, HOME_2025_1, HOME_2026_2, HOME_2026_11)
+        if release.python <= python
+    ]
+    if not fitting:
+        raise InstallFailed(f"no Home Assistant here takes Python {'.'.join(map(str, python))}")
+    return fitting[-1]
+
+
+def uv_program() -> Path:
+    """uv of the environment that is running."""
+    return Path(sys.executable).parent / "uv"
+
+
+def network_environment() -> dict[str, str]:
+    """What this machine's environment says about reaching the package index.
+
+    pip is what people configure, and uv does not read its files: pip's index
+    is handed on as uv's unless uv has its own.
+    """
+    wanted = ("SSL_CERT_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_", "UV_")
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(wanted) or name.upper() in proxies
+    }
+    if not any(name in found for name in ("UV_INDEX_URL", "UV_DEFAULT_INDEX")):
+        index = _pip_setting("index-url")
+        if index:
+            found["UV_DEFAULT_INDEX"] = index
+    return found
+
+
+def install(
+    release: Release, *, into: str, python: str, uv: str, run: Runner, env: Mapping[str, str]
+) -> None:
+    """Make the virtual environment `into` with `release` in it.
+
+    Paths are as `run` sees them, which may be inside a chroot. `--seed` because
+    2024.3.3 installs what its components need with the environment's own pip.
+    Raises InstallFailed.
+    """
+    run([uv, "venv", "--quiet", "--seed", "--clear", "--python", python, into], env)
+    run(
+        [
+            *(uv, "pip", "install", "--quiet", "--python", f"{into}/bin/python"),
+            *release.requirements(),
+        ],
+        env,
+    )
+
+
+def run_here(command: Sequence[str], env: Mapping[str, str]) -> None:
+    """Run a command to its end. Raises InstallFailed with the end of what it said."""
+    try:
+        done = subprocess.run(command, env=dict(env), text=True, capture_output=True, check=False)
+    except OSError as error:
+        raise InstallFailed(f"{command[0]}: {error.strerror}") from error
+    if done.returncode != 0:
+        said = (done.stderr + done.stdout).strip().splitlines()[-25:]
+        raise InstallFailed("\n".join([f"{' '.join(command)} failed:", *said]))
+
+
+def _pip_setting(name: str) -> str | None:
+    """One setting of pip, from its files or its environment; None without one."""
+    for scope in ("global", "install"):
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "config", "get", f"{scope}.{name}"],
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return done.stdout.strip()
+    return os.environ.get(f"PIP_{name.upper().replace('-', '_')}")

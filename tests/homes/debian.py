@@ -1,0 +1,138 @@
+"""A Debian root to run newer programs in, and how to run them there without leaving anything.
+
+Every command gets mount and process namespaces of its own: what it mounts and
+starts is gone when it ends, however it ends. The network is the machine's.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo.release import network_environment, run_here
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# $1 the root; then pairs of folder and mount point up to "--"; then what to run.
+_ENTER = """
+root=$1; shift
+mount --rbind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+while [ "$1" != -- ]; do mount --bind "$1" "$root$2"; shift 2; done
+shift
+exec chroot "$@"
+"""
+_CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
+
+
+@dataclass(frozen=True, slots=True)
+class DebianRoot:
+    """A folder with a Debian in it."""
+
+    path: Path
+
+    def make(self, suite: str, mirror: str, *, packages: Sequence[str]) -> None:
+        """Make it from a mirror, as root; what was there before goes. Raises InstallFailed."""
+        env = dict(os.environ)
+        if not shutil.which("debootstrap"):
+            run_here(["apt-get", "update"], env)
+            run_here(
+                ["apt-get", "install", "-y", "--no-install-recommends", "debootstrap"],
+                {**env, "DEBIAN_FRONTEND": "noninteractive"},
+            )
+        unfinished = self.path.with_name(f"{self.path.name}.unfinished")
+        for folder in (unfinished, self.path):
+            if folder.exists():
+                shutil.rmtree(folder)
+        run_here(
+            [
+                *("debootstrap", "--variant=minbase", f"--include={','.join(packages)}"),
+                *(suite, str(unfinished), mirror),
+            ],
+            env,
+        )
+        shutil.rmtree(unfinished / "var" / "cache" / "apt" / "archives")
+        unfinished.rename(self.path)
+
+    def take_network_settings(self) -> None:
+        """Give it the machine's name resolution and its certificates (a private CA's among them)."""
+        for name in ("etc/resolv.conf", "etc/hosts"):
+            if Path("/", name).exists():
+                shutil.copy("/" / Path(name), self.path / name)
+        machine_certificates = Path(os.environ.get("SSL_CERT_FILE", "/" / _CERTIFICATES))
+        if machine_certificates.exists():
+            shutil.copy(machine_certificates, self.path / _CERTIFICATES)
+        (self.path / "config").mkdir(exist_ok=True)
+
+    def environment(self) -> dict[str, str]:
+        """What a command in it is run with: the machine's network settings with its own paths."""
+        env = {
+            name: value
+            for name, value in network_environment().items()
+            if "FIND_LINKS" not in name and not value.startswith("/")
+        }
+        certificates = str("/" / _CERTIFICATES)
+        return {
+            **env,
+            "SSL_CERT_FILE": certificates,
+            "REQUESTS_CA_BUNDLE": certificates,
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+        }
+
+    def command(
+        self,
+        command: Sequence[str],
+        *,
+        binds: Mapping[Path, str] | None = None,
+        user: int | None = None,
+    ) -> list[str]:
+        """What runs `command` in it; `binds` are folders to appear there, `user` a uid.
+
+        The command is process 1 of its own process namespace and the only child
+        of the `unshare` that this starts.
+        """
+        pairs = [
+            part for outside, inside in (binds or {}).items() for part in (str(outside), inside)
+        ]
+        identity = [] if user is None else [f"--userspec={user}:{user}"]
+        return [
+            *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--"),
+            *("/bin/sh", "-euc", _ENTER, "sh", str(self.path), *pairs, "--"),
+            *(*identity, str(self.path), *command),
+        ]
+
+
+def debian_mirror(etc_apt: Path = Path("/etc/apt")) -> str | None:
+    """The mirror of this machine's own Debian, as apt's sources have it; None on another system."""
+    try:
+        system = platform.freedesktop_os_release()
+    except OSError:
+        return None
+    if system.get("ID") != "debian":
+        return None
+    suites = {system.get("VERSION_CODENAME", ""), "stable", "testing", "sid", "unstable"}
+    for source in sorted((etc_apt / "sources.list.d").glob("*.sources")):
+        for stanza in source.read_text().split("\n\n"):
+            fields = dict(
+                line.split(":", 1)
+                for line in stanza.splitlines()
+                if ":" in line and not line.startswith(("#", " ", "\t"))
+            )
+            if suites & set(fields.get("Suites", "").split()):
+                return fields["URIs"].split()[0]
+    lists = [etc_apt / "sources.list", *sorted((etc_apt / "sources.list.d").glob("*.list"))]
+    for source in lists:
+        if not source.exists():
+            continue
+        for line in source.read_text().splitlines():
+            words = line.split("#", 1)[0].split("]")[-1].replace("deb ", "", 1).split()
+            if line.startswith("deb ") and len(words) > 1 and words[1] in suites:
+                return words[0]
+    return None

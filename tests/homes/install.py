@@ -1,0 +1,278 @@
+"""The three Home Assistants of the tests, installed once per machine.
+
+Into `HOUSEKEY_CACHE`, or `.cache/homes` of the checkout:
+
+    2024.3.3/             a virtual environment of the machine's own Python 3.11
+    sid/                  a Debian sid root, for the Python that later releases need
+    sid/opt/homeassistant/2026.7.4/  2026.11.0/
+    templates/VERSION/    a configuration folder with its first user, and the user's token
+    *.stamp               written last: a folder without its stamp is made anew
+
+Each is started once here, because Home Assistant installs more packages at its
+first start: 10 to 15 seconds that no test should pay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo.api import Api, first_user, wait_for
+from demo.instance import Supervised, free_port
+from demo.release import (
+    HOME_2024,
+    HOME_2026_7,
+    HOME_2026_11,
+    InstallFailed,
+    Release,
+    install,
+    network_environment,
+    run_here,
+    uv_program,
+)
+from tests.homes.debian import DebianRoot, debian_mirror
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_CHECKOUT = Path(__file__).parents[2]
+_RECIPE = 1  # raise it when what is installed changes in another way than by its version
+_SUITE = "sid"
+_PACKAGES = ("python3", "python3-venv", "python3-dev", "build-essential", "ca-certificates")
+
+RELEASES = {release.version: release for release in (HOME_2024, HOME_2026_7, HOME_2026_11)}
+LOCATION = {
+    "location_name": "Test Home",
+    "country": "NL",
+    "time_zone": "Europe/Amsterdam",
+    "currency": "EUR",
+    "latitude": 52.37,
+    "longitude": 4.89,
+}
+ADMIN = ("Ada", "ada", "correct horse battery")  # name, user name, password
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A release on this machine, ready to be started."""
+
+    release: Release
+    venv: str  # as the started process sees it
+    root: DebianRoot | None  # where it runs chrooted; None: on the machine itself
+    template: Path  # a configuration folder to copy, its first user signed up
+    token: str  # long-lived, the first user's, who is an administrator
+
+    def command(self, config: Path, *, user: int | None = None) -> tuple[list[str], str]:
+        """What starts it on a configuration folder, and that folder as Home Assistant sees it."""
+        return hass_command(self.venv, self.root, config, user=user)
+
+
+def cache_folder() -> Path:
+    """Where the homes are kept on this machine."""
+    named = os.environ.get("HOUSEKEY_CACHE")
+    return Path(named).absolute() if named else _CHECKOUT / ".cache" / "homes"
+
+
+def missing(version: str) -> str | None:
+    """Why this machine cannot run that release, in words for a person; None: it can."""
+    if RELEASES[version].python < (3, 12):
+        if _machine_python() is None:
+            return f"Home Assistant {version} needs Python 3.11 on this machine"
+        return None
+    if os.geteuid() != 0:
+        return f"Home Assistant {version} runs in a chroot, which needs root"
+    if debian_mirror() is None:
+        return f"Home Assistant {version} needs a Debian mirror, and apt's sources name none"
+    return None
+
+
+@cache
+def installed(version: str) -> Installed:
+    """The release of that version, installed now if it is not. Raises InstallFailed."""
+    release = RELEASES[version]
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    # One lock a machine: two runs beside each other wait instead of colliding.
+    with _locked(folder / "lock"):
+        if release.python < (3, 12):
+            root, venv = None, str(folder / version)
+        else:
+            root, venv = _debian_root(folder / _SUITE), f"/opt/homeassistant/{version}"
+        template = folder / "templates" / version
+        stamp = folder / f"{version}.stamp"
+        what = json.dumps([_RECIPE, release.requirements(), LOCATION, ADMIN])
+        if not _is_stamped(stamp, what):
+            _say(f"installing Home Assistant {version} (once per machine)")
+            stamp.unlink(missing_ok=True)
+            _install(release, venv, root)
+            token = _first_start(venv, root, template)
+            (template.parent / f"{version}.token").write_text(token)
+            stamp.write_text(what)
+        token = (template.parent / f"{version}.token").read_text()
+    return Installed(release, venv, root, template, token)
+
+
+def hass_command(
+    venv: str, root: DebianRoot | None, config: Path, *, user: int | None = None
+) -> tuple[list[str], str]:
+    """The command that runs Home Assistant on `config`, and `config` as it sees it."""
+    program = f"{venv}/bin/python"
+    if root is None:
+        if user is not None:
+            raise ValueError("only the homes in a chroot can run as another user")
+        return [program, "-m", "homeassistant", "--config", str(config)], str(config)
+    inside = "/config"
+    return (
+        root.command(
+            [program, "-m", "homeassistant", "--config", inside],
+            binds={config: inside},
+            user=user,
+        ),
+        inside,
+    )
+
+
+def home_environment(root: DebianRoot | None, port: int) -> dict[str, str]:
+    """The environment that Home Assistant is started with.
+
+    SETUP_PORT is the default port from 2026.8 on; releases before it do not know it.
+    """
+    env = root.environment() if root else {**_plain_environment(), **network_environment()}
+    return {**env, "SETUP_PORT": str(port)}
+
+
+def _debian_root(path: Path) -> DebianRoot:
+    root = DebianRoot(path)
+    stamp = path.parent / f"{path.name}.stamp"
+    what = json.dumps([_RECIPE, _SUITE, _PACKAGES])
+    if not _is_stamped(stamp, what):
+        mirror = debian_mirror()
+        if mirror is None:
+            raise InstallFailed("apt's sources name no Debian mirror")
+        _say(f"making a Debian {_SUITE} root (once per machine)")
+        stamp.unlink(missing_ok=True)
+        for version in RELEASES:  # what was installed in the old root went with it
+            if RELEASES[version].python >= (3, 12):
+                (path.parent / f"{version}.stamp").unlink(missing_ok=True)
+        root.make(_SUITE, mirror, packages=_PACKAGES)
+        stamp.write_text(what)
+    return root
+
+
+def _install(release: Release, venv: str, root: DebianRoot | None) -> None:
+    if root is None:
+        python = _machine_python()
+        if python is None:
+            raise InstallFailed("Python 3.11 is missing")
+        env = {**_plain_environment(), **network_environment()}
+        install(release, into=venv, python=python, uv=str(uv_program()), run=run_here, env=env)
+        return
+    root.take_network_settings()
+    shutil.copy2(uv_program(), root.path / "usr" / "local" / "bin" / "uv")
+
+    def run_inside(command: Sequence[str], env: Mapping[str, str]) -> None:
+        run_here(root.command(command), env)
+
+    install(
+        release,
+        into=venv,
+        python="/usr/bin/python3",
+        uv="/usr/local/bin/uv",
+        run=run_inside,
+        env=root.environment(),
+    )
+
+
+def _first_start(venv: str, root: DebianRoot | None, template: Path) -> str:
+    """Start it once, sign its first user up, keep the folder as the template; the token."""
+    shutil.rmtree(template, ignore_errors=True)
+    template.mkdir(parents=True)
+    port = free_port()
+    (template / "configuration.yaml").write_text(
+        f"homeassistant:\nfrontend:\nhttp:\n  server_port: {port}\n"
+    )
+    log = template.parent / f"{template.name}.log"
+    log.unlink(missing_ok=True)
+    command, _ = hass_command(venv, root, template)
+    process = Supervised(
+        command, env=home_environment(root, port), log=log, wrapper_depth=1 if root else 0
+    )
+    url = f"http://127.0.0.1:{port}"
+    process.start()
+    try:
+        if not wait_for(
+            lambda: bool(Api(url).get("/api/onboarding")),
+            timeout=300,
+            alive=lambda: process.running,
+        ):
+            raise InstallFailed(f"it does not start:\n{log.read_text()[-3000:]}")
+        name, username, password = ADMIN
+        token = first_user(url, name=name, username=username, password=password, core=LOCATION)
+        if not wait_for(
+            lambda: Api(url, token).get("/api/config")["state"] == "RUNNING", timeout=120
+        ):
+            raise InstallFailed(f"it does not finish starting:\n{log.read_text()[-3000:]}")
+    finally:
+        process.stop()
+    # The steps of the first visit that are left would set up integrations that need the internet.
+    onboarding = template / ".storage" / "onboarding"
+    visit = json.loads(onboarding.read_text())
+    visit["data"]["done"] = ["user", "core_config", "analytics", "integration"]
+    onboarding.write_text(json.dumps(visit))
+    # What a test must find as after a new installation.
+    (template / ".storage" / "http").unlink(missing_ok=True)
+    for leftover in template.glob("home-assistant*"):
+        leftover.unlink()
+    return token
+
+
+def _machine_python() -> str | None:
+    """A Python 3.11 of this machine."""
+    if sys.version_info[:2] == (3, 11):
+        return str(Path(sys.base_prefix) / "bin" / "python3.11")
+    return shutil.which("python3.11")
+
+
+def _plain_environment() -> dict[str, str]:
+    return {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": os.environ.get("HOME", "/"),
+        "LANG": "C.UTF-8",
+    }
+
+
+def _is_stamped(stamp: Path, what: str) -> bool:
+    try:
+        return stamp.read_text() == what
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"homes: {text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    for _version in RELEASES:
+        _why = missing(_version)
+        if _why:
+            _say(_why)
+        else:
+            installed(_version)
+            _say(f"Home Assistant {_version} is ready in {cache_folder()}")
