@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -17,12 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 _TIMEOUT = 15.0  # seconds for one call
 
 
-class CallFailed(Exception):
+class CallError(Exception):
     """Home Assistant answered no; `status` is HTTP's, or the WebSocket error's code."""
 
     def __init__(self, call: str, status: int | str, text: str) -> None:
@@ -51,7 +51,7 @@ class Api:
         return self._send("POST", path, urllib.parse.urlencode(fields).encode())
 
     def command(self, kind: str, **fields: Any) -> Any:
-        """One WebSocket command; its result. Raises CallFailed with the error's code."""
+        """One WebSocket command; its result. Raises CallError with the error's code."""
         return asyncio.run(self._command(kind, fields))
 
     def _send(self, method: str, path: str, body: bytes | None) -> Any:
@@ -70,7 +70,7 @@ class Api:
         except urllib.error.HTTPError as error:
             with error:
                 said = error.read().decode(errors="replace")
-            raise CallFailed(f"{method} {path}", error.code, said) from None
+            raise CallError(f"{method} {path}", error.code, said) from None
         return json.loads(text) if text else None
 
     async def _command(self, kind: str, fields: dict[str, Any]) -> Any:
@@ -86,11 +86,11 @@ class Api:
             await socket.send_json({"type": "auth", "access_token": self.token})
             signed_in = await socket.receive_json()
             if signed_in["type"] != "auth_ok":
-                raise CallFailed(kind, signed_in["type"], signed_in.get("message", ""))
+                raise CallError(kind, signed_in["type"], signed_in.get("message", ""))
             await socket.send_json({"id": 1, "type": kind, **fields})
             answer = await socket.receive_json()
         if not answer["success"]:
-            raise CallFailed(kind, answer["error"]["code"], answer["error"]["message"])
+            raise CallError(kind, answer["error"]["code"], answer["error"]["message"])
         return answer["result"]
 
 
@@ -128,7 +128,7 @@ def finish_first_visit(user: Api) -> None:
     client_id = f"{user.url}/"
     try:
         user.post("/api/onboarding/core_config")
-    except CallFailed as error:
+    except CallError as error:
         # The step marks itself done first; what may fail then is setting up a weather forecast
         # and the like, which needs the internet (components/onboarding/views.py).
         if error.status != 500:
@@ -169,7 +169,7 @@ def wait_for(
         try:
             if happened():
                 return True
-        except (OSError, ValueError, CallFailed):
+        except (OSError, ValueError, CallError):
             pass  # starting: refused, cut off, not set up yet
         if alive is not None and not alive():
             return False

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    # Runs a command to its end with an environment, or raises InstallFailed.
+    # Runs a command to its end with an environment, or raises InstallError.
     Runner = Callable[[Sequence[str], Mapping[str, str]], None]
 
 
-class InstallFailed(Exception):
+class InstallError(Exception):
     """A step of an installation did not succeed; the text says which and why."""
 
 
@@ -54,7 +54,7 @@ def newest_for(python: tuple[int, int, int]) -> Release:
         if release.python <= python
     ]
     if not fitting:
-        raise InstallFailed(f"no Home Assistant here takes Python {'.'.join(map(str, python))}")
+        raise InstallError(f"no Home Assistant here takes Python {'.'.join(map(str, python))}")
     return fitting[-1]
 
 
@@ -90,7 +90,7 @@ def install(
 
     Paths are as `run` sees them, which may be inside a chroot. `--seed` because
     2024.3.3 installs what its components need with the environment's own pip.
-    Raises InstallFailed.
+    Raises InstallError.
     """
     run([uv, "venv", "--quiet", "--seed", "--clear", "--python", python, into], env)
     run(
@@ -103,14 +103,14 @@ def install(
 
 
 def run_here(command: Sequence[str], env: Mapping[str, str]) -> None:
-    """Run a command to its end. Raises InstallFailed with the end of what it said."""
+    """Run a command to its end. Raises InstallError with the end of what it said."""
     try:
         done = subprocess.run(command, env=dict(env), text=True, capture_output=True, check=False)
     except OSError as error:
-        raise InstallFailed(f"{command[0]}: {error.strerror}") from error
+        raise InstallError(f"{command[0]}: {error.strerror}") from error
     if done.returncode != 0:
         said = (done.stderr + done.stdout).strip().splitlines()[-25:]
-        raise InstallFailed("\n".join([f"{' '.join(command)} failed:", *said]))
+        raise InstallError("\n".join([f"{' '.join(command)} failed:", *said]))
 
 
 def _pip_setting(name: str) -> str | None:

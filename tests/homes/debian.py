@@ -37,7 +37,7 @@ class DebianRoot:
     path: Path
 
     def make(self, suite: str, mirror: str, *, packages: Sequence[str]) -> None:
-        """Make it from a mirror, as root; what was there before goes. Raises InstallFailed."""
+        """Make it from a mirror, as root; what was there before goes. Raises InstallError."""
         env = dict(os.environ)
         if not shutil.which("debootstrap"):
             run_here(["apt-get", "update"], env)
@@ -60,7 +60,7 @@ class DebianRoot:
         unfinished.rename(self.path)
 
     def take_network_settings(self) -> None:
-        """Give it the machine's name resolution and its certificates (a private CA's among them)."""
+        """Give it the machine's name resolution and certificates (a private CA's among them)."""
         for name in ("etc/resolv.conf", "etc/hosts"):
             if Path("/", name).exists():
                 shutil.copy("/" / Path(name), self.path / name)

@@ -31,7 +31,7 @@ from demo.release import (
     HOME_2024,
     HOME_2026_7,
     HOME_2026_11,
-    InstallFailed,
+    InstallError,
     Release,
     install,
     network_environment,
@@ -96,7 +96,7 @@ def missing(version: str) -> str | None:
 
 @cache
 def installed(version: str) -> Installed:
-    """The release of that version, installed now if it is not. Raises InstallFailed."""
+    """The release of that version, installed now if it is not. Raises InstallError."""
     release = RELEASES[version]
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,11 +156,11 @@ def _debian_root(path: Path) -> DebianRoot:
     if not _is_stamped(stamp, what):
         mirror = debian_mirror()
         if mirror is None:
-            raise InstallFailed("apt's sources name no Debian mirror")
+            raise InstallError("apt's sources name no Debian mirror")
         _say(f"making a Debian {_SUITE} root (once per machine)")
         stamp.unlink(missing_ok=True)
-        for version in RELEASES:  # what was installed in the old root went with it
-            if RELEASES[version].python >= (3, 12):
+        for version, release in RELEASES.items():
+            if release.python >= (3, 12):  # what was installed in the old root goes with it
                 (path.parent / f"{version}.stamp").unlink(missing_ok=True)
         root.make(_SUITE, mirror, packages=_PACKAGES)
         stamp.write_text(what)
@@ -171,7 +171,7 @@ def _install(release: Release, venv: str, root: DebianRoot | None) -> None:
     if root is None:
         python = _machine_python()
         if python is None:
-            raise InstallFailed("Python 3.11 is missing")
+            raise InstallError("Python 3.11 is missing")
         env = {**_plain_environment(), **network_environment()}
         install(release, into=venv, python=python, uv=str(uv_program()), run=run_here, env=env)
         return
@@ -213,13 +213,13 @@ def _first_start(venv: str, root: DebianRoot | None, template: Path) -> str:
             timeout=300,
             alive=lambda: process.running,
         ):
-            raise InstallFailed(f"it does not start:\n{log.read_text()[-3000:]}")
+            raise InstallError(f"it does not start:\n{log.read_text()[-3000:]}")
         name, username, password = ADMIN
         token = first_user(url, name=name, username=username, password=password, core=LOCATION)
         if not wait_for(
             lambda: Api(url, token).get("/api/config")["state"] == "RUNNING", timeout=120
         ):
-            raise InstallFailed(f"it does not finish starting:\n{log.read_text()[-3000:]}")
+            raise InstallError(f"it does not finish starting:\n{log.read_text()[-3000:]}")
     finally:
         process.stop()
     # The steps of the first visit that are left would set up integrations that need the internet.

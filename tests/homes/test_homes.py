@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.api import CallFailed, wait_for
+from demo.api import CallError, wait_for
 
 if TYPE_CHECKING:
     from tests.conftest import NewHome
@@ -74,7 +74,7 @@ def test_its_administrator_may_what_another_user_may_not(any_home: NewHome) -> N
     visitor = home.api()
     visitor = type(visitor)(visitor.url, home.make_user())
     assert visitor.command("auth/current_user")["is_admin"] is False
-    with pytest.raises(CallFailed) as refused:
+    with pytest.raises(CallError) as refused:
         visitor.command("config/core/update", location_name="Mine")
     assert refused.value.status == "unauthorized"
 
@@ -86,7 +86,7 @@ def test_only_the_newest_keeps_its_http_settings_itself(any_home: NewHome) -> No
         assert http["pending"] is None
         assert http["stable"]["server_port"] == home.port
     else:
-        with pytest.raises(CallFailed) as refused:
+        with pytest.raises(CallError) as refused:
             home.api().command("http/config")
         assert refused.value.status == "unknown_command"
 
