@@ -33,7 +33,7 @@ from housekey.house.reasons import trouble_from
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from housekey.pki.keys import Secret
+    from housekey.pki.secret import Secret
 
 STRAY_SUFFIX = ".housekey-tmp"  # of temporary files and folders; see _sweep
 
@@ -93,7 +93,8 @@ class Files:
         """Create or replace the file at `path`, whole or not at all.
 
         What is not given stays as the present file has it; a new file is 0600 and ours. Access
-        lists and other extended attributes stay if `mode` is not given.
+        lists and other extended attributes stay unless the mode changes: a list that let others
+        read the old file must not be on the new one for an instant.
         """
         content = data if isinstance(data, bytes) else data.reveal()
         with _told(path), _opened_folder(path) as (folder, name):
@@ -101,16 +102,16 @@ class Files:
             present = _regular_file(folder, name)
             if present is not None:
                 owner = owner or _owner_of(present)
-            keep_attributes = present is not None and mode is None
+            present_mode = stat.S_IMODE(present.st_mode) if present is not None else None
             if mode is None:
-                mode = stat.S_IMODE(present.st_mode) if present is not None else 0o600
+                mode = 0o600 if present_mode is None else present_mode
             temporary = f".{name[:60]}.{secrets.token_hex(8)}{STRAY_SUFFIX}"
             fd = self._create(folder, temporary, mode & 0o600)
             try:
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     self._dress(fd, mode, owner)
-                    if keep_attributes:
+                    if mode == present_mode:
                         _copy_attributes(folder, name, fd)
                     self._write_all(fd, content)
                     self._sync(fd)
