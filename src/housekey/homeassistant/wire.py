@@ -327,7 +327,7 @@ def _is_connecting(trouble: BaseException) -> bool:
     )
 
 
-def _plain(trouble: BaseException) -> str:
+def _plain(trouble: BaseException) -> str:  # noqa: PLR0911 - one answer a line
     if isinstance(trouble, TimeoutError):
         return "no answer in time"
     if isinstance(trouble, aiohttp.InvalidURL):
