@@ -101,8 +101,8 @@ def first_user(
     username: str,
     password: str,
     core: dict[str, Any],
-) -> str:
-    """Sign up as the first visitor of a new Home Assistant does; a long-lived token of theirs.
+) -> Api:
+    """Sign up as the first visitor of a new Home Assistant does; they are signed in.
 
     `core` is what they fill in about their home (`config/core/update`: location
     name, country, …).
@@ -120,11 +120,14 @@ def first_user(
     )
     user = Api(url, _access_token(url, answer["auth_code"]))
     user.command("config/core/update", **core)
-    return _long_lived_token(user)
+    return user
 
 
 def finish_first_visit(user: Api) -> None:
-    """The other steps of the first visit, so that the next visitor is asked to sign in."""
+    """The other steps of the first visit, so that the next visitor is asked to sign in.
+
+    Takes the one who signed up: a long-lived token is refused here.
+    """
     client_id = f"{user.url}/"
     try:
         user.post("/api/onboarding/core_config")
@@ -157,7 +160,12 @@ def another_user(admin: Api, *, username: str, password: str, group: str) -> str
         {"client_id": client_id, "username": username, "password": password},
     )
     token = _access_token(admin.url, done["result"], tls=admin.tls)
-    return _long_lived_token(Api(admin.url, token, admin.tls))
+    return long_lived_token(Api(admin.url, token, admin.tls))
+
+
+def long_lived_token(user: Api) -> str:
+    """A token of the user who is signed in, good for ten years."""
+    return str(user.command("auth/long_lived_access_token", client_name="housekey", lifespan=3650))
 
 
 def wait_for(
@@ -182,7 +190,3 @@ def _access_token(url: str, code: str, *, tls: ssl.SSLContext | None = None) -> 
         "/auth/token", grant_type="authorization_code", code=code, client_id=f"{url}/"
     )
     return str(answer["access_token"])
-
-
-def _long_lived_token(user: Api) -> str:
-    return str(user.command("auth/long_lived_access_token", client_name="housekey", lifespan=3650))

@@ -33,6 +33,11 @@ class Release:
     python: tuple[int, int, int]  # the oldest Python that it takes
     beside: tuple[str, ...] = ()  # requirements that it fails to state itself
 
+    @property
+    def has_trials(self) -> bool:
+        """Whether it keeps its http settings itself, and tries them out (2026.8 and later)."""
+        return tuple(map(int, self.version.split(".")[:2])) >= (2026, 8)
+
     def requirements(self) -> tuple[str, ...]:
         return (f"homeassistant=={self.version}", *self.beside)
 
@@ -61,6 +66,15 @@ def newest_for(python: tuple[int, int, int]) -> Release:
 def uv_program() -> Path:
     """uv of the environment that is running."""
     return Path(sys.executable).parent / "uv"
+
+
+def plain_environment() -> dict[str, str]:
+    """An environment with nothing of this machine's in it but the home folder."""
+    return {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": os.environ.get("HOME", "/"),
+        "LANG": "C.UTF-8",
+    }
 
 
 def network_environment() -> dict[str, str]:

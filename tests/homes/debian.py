@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.release import network_environment, run_here
+from demo.release import network_environment, plain_environment, run_here
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,12 +78,11 @@ class DebianRoot:
         }
         certificates = str("/" / _CERTIFICATES)
         return {
+            **plain_environment(),
             **env,
             "SSL_CERT_FILE": certificates,
             "REQUESTS_CA_BUNDLE": certificates,
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
-            "LANG": "C.UTF-8",
         }
 
     def command(

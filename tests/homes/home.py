@@ -82,7 +82,7 @@ class Home:
     @property
     def has_trials(self) -> bool:
         """Whether this release keeps its http settings itself, and tries them out."""
-        return tuple(map(int, self.version.split(".")[:2])) >= (2026, 8)
+        return self.installed.release.has_trials
 
     @property
     def url(self) -> str:

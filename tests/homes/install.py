@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.api import Api, first_user, wait_for
+from demo.api import Api, first_user, long_lived_token, wait_for
 from demo.instance import Supervised, free_port
 from demo.release import (
     HOME_2024,
@@ -35,6 +35,7 @@ from demo.release import (
     Release,
     install,
     network_environment,
+    plain_environment,
     run_here,
     uv_program,
 )
@@ -145,7 +146,7 @@ def home_environment(root: DebianRoot | None, port: int) -> dict[str, str]:
 
     SETUP_PORT is the default port from 2026.8 on; releases before it do not know it.
     """
-    env = root.environment() if root else {**_plain_environment(), **network_environment()}
+    env = root.environment() if root else {**plain_environment(), **network_environment()}
     return {**env, "SETUP_PORT": str(port)}
 
 
@@ -172,7 +173,7 @@ def _install(release: Release, venv: str, root: DebianRoot | None) -> None:
         python = _machine_python()
         if python is None:
             raise InstallError("Python 3.11 is missing")
-        env = {**_plain_environment(), **network_environment()}
+        env = {**plain_environment(), **network_environment()}
         install(release, into=venv, python=python, uv=str(uv_program()), run=run_here, env=env)
         return
     root.take_network_settings()
@@ -215,10 +216,9 @@ def _first_start(venv: str, root: DebianRoot | None, template: Path) -> str:
         ):
             raise InstallError(f"it does not start:\n{log.read_text()[-3000:]}")
         name, username, password = ADMIN
-        token = first_user(url, name=name, username=username, password=password, core=LOCATION)
-        if not wait_for(
-            lambda: Api(url, token).get("/api/config")["state"] == "RUNNING", timeout=120
-        ):
+        user = first_user(url, name=name, username=username, password=password, core=LOCATION)
+        token = long_lived_token(user)
+        if not wait_for(lambda: user.get("/api/config")["state"] == "RUNNING", timeout=120):
             raise InstallError(f"it does not finish starting:\n{log.read_text()[-3000:]}")
     finally:
         process.stop()
@@ -239,14 +239,6 @@ def _machine_python() -> str | None:
     if sys.version_info[:2] == (3, 11):
         return str(Path(sys.base_prefix) / "bin" / "python3.11")
     return shutil.which("python3.11")
-
-
-def _plain_environment() -> dict[str, str]:
-    return {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": os.environ.get("HOME", "/"),
-        "LANG": "C.UTF-8",
-    }
 
 
 def _is_stamped(stamp: Path, what: str) -> bool:

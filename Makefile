@@ -1,0 +1,40 @@
+# housekey: everything a checkout can do. On a fresh Debian 12 git, make and python3 are enough.
+
+PY := .venv/bin/python
+READY := .venv/complete
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types floors homes bench clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## a real Home Assistant, taken to https, until Ctrl-C (ONCE=1: until it is proven)
+	@$(PY) -m demo $(if $(ONCE),--once)
+
+test: $(READY)  ## the tests; what this machine cannot run is skipped with the reason (ARGS='-k name')
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(READY)  ## ruff: style and format
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+
+types: $(READY)  ## mypy, strict
+	@$(PY) -m mypy
+
+floors: $(READY)  ## imports run downward only
+	@.venv/bin/lint-imports
+
+homes: $(READY)  ## install the tests' Home Assistants now (the tests do it by themselves)
+	@$(PY) -m tests.homes.install
+
+bench: $(READY)  ## the table of ratios
+	@$(PY) -m bench $(ARGS)
+
+clean:  ## remove everything that was installed or made here
+	rm -rf .venv .cache .demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml requirements/lock.txt .ci/venv
+	@sh .ci/venv
