@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from housekey.house.reasons import trouble_from
+from housekey.house.reasons import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +61,12 @@ class Files:
     """
 
     def read(self, path: Path) -> bytes:
-        with _told(path):
+        with told(path):
             return path.read_bytes()
 
     def snapshot(self, path: Path) -> Snapshot | None:
         """Take content, mode and owner of the file at `path`; None if there is none."""
-        with _told(path):
+        with told(path):
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
@@ -97,7 +97,7 @@ class Files:
         read the old file must not be on the new one for an instant.
         """
         content = data if isinstance(data, bytes) else data.reveal()
-        with _told(path), _opened_folder(path) as (folder, name):
+        with told(path), _opened_folder(path) as (folder, name):
             self._sweep(folder)
             present = _regular_file(folder, name)
             if present is not None:
@@ -130,7 +130,7 @@ class Files:
         A last line without its end is what a kill in the middle of an append leaves. Nobody was
         told that it was written, and it is cut off: readers may ignore it likewise.
         """
-        with _told(path), _opened_folder(path) as (folder, name):
+        with told(path), _opened_folder(path) as (folder, name):
             new = _regular_file(folder, name) is None
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             fd = os.open(name, flags, mode & 0o600, dir_fd=folder)
@@ -154,7 +154,7 @@ class Files:
     def remove(self, path: Path) -> None:
         """Remove the file at `path`; none there is as good."""
         with (
-            _told(path),
+            told(path),
             contextlib.suppress(FileNotFoundError),
             _opened_folder(path) as (folder, name),
         ):
@@ -163,13 +163,13 @@ class Files:
 
     def rename(self, source: Path, target: Path) -> None:
         """Give the file or folder at `source` the name `target`, on the same file system."""
-        with _told(target):
+        with told(target):
             source.rename(target)
             for folder in {source.parent, target.parent}:
                 self._sync_path(folder)
 
     def set_mode(self, path: Path, mode: int) -> None:
-        with _told(path), _opened_folder(path) as (folder, name):
+        with told(path), _opened_folder(path) as (folder, name):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             try:
                 fd = os.open(name, flags, dir_fd=folder)
@@ -182,17 +182,17 @@ class Files:
                 os.close(fd)
 
     def set_owner(self, path: Path, owner: Owner) -> None:
-        with _told(path), _opened_folder(path) as (folder, name):
+        with told(path), _opened_folder(path) as (folder, name):
             os.chown(name, owner.uid, owner.gid, dir_fd=folder, follow_symlinks=False)
 
     def make_folder(self, path: Path, mode: int) -> None:
         """Make the folder and what is missing above it, with `mode`; one that is there stays."""
-        with _told(path):
+        with told(path):
             if path.is_dir():
                 return
         if path.parent != path:
             self.make_folder(path.parent, mode)
-        with _told(path), contextlib.suppress(FileExistsError):
+        with told(path), contextlib.suppress(FileExistsError):
             path.mkdir(mode & 0o700)
             path.chmod(mode)
             self._sync_path(path.parent)
@@ -205,11 +205,11 @@ class Files:
         and is removed when the block fails. An empty folder at `path` is replaced, one with
         something in it is not.
         """
-        with _told(path):
+        with told(path):
             path = path.resolve()
         temporary = path.parent / f".{path.name[:60]}.{secrets.token_hex(8)}{STRAY_SUFFIX}"
         self.make_folder(path.parent, mode)
-        with _told(path), _opened_folder(temporary) as (folder, _):
+        with told(path), _opened_folder(temporary) as (folder, _):
             self._sweep(folder)
             temporary.mkdir(0o700)
             fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -228,13 +228,13 @@ class Files:
 
     def remove_folder(self, path: Path) -> None:
         """Remove a folder that housekey made, with everything in it; none there is as good."""
-        with _told(path), contextlib.suppress(FileNotFoundError):
+        with told(path), contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path)
             self._sync_path(path.parent)
 
     def open_lock(self, path: Path) -> int:
         """Open a file that is there only to be locked, made if need be; the caller closes it."""
-        with _told(path):
+        with told(path):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             return os.open(path, flags, 0o600)
 
@@ -297,14 +297,6 @@ class Files:
                         os.unlink(name, dir_fd=folder)
                 finally:
                     os.close(fd)
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise trouble_from(path, error) from error
 
 
 @contextlib.contextmanager

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from typing import TYPE_CHECKING
 
 from housekey.errors import FileTrouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Raise `FileTrouble` about `path` for every `OSError` of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise trouble_from(path, error) from error
 
 
 def trouble_from(path: Path, error: OSError) -> FileTrouble:

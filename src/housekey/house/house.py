@@ -1,0 +1,380 @@
+"""The house: root, issuing CA, leaves and ledger, in one folder that is its owner's alone.
+
+`prepare_house` makes a new one in memory, `NewHouse.write` puts it on disk whole or not at all,
+`House.open` opens one that is there. Opening does not need the clock or a key: a house whose
+issuing CA has ended can still be looked at, and a key is read only to sign with it.
+
+Whoever changes a house holds `house_lock` meanwhile; this module does not take it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509 import SubjectKeyIdentifier
+
+from housekey.errors import HouseBroken, HouseMissing, PemUnreadable
+from housekey.house.files import Owner
+from housekey.house.leaves import (
+    Leaf,
+    label_of,
+    read_key,
+    read_leaf,
+    refuse_if_open,
+    write_leaf,
+)
+from housekey.house.ledger import Ledger, Role, SqliteLedger
+from housekey.house.reasons import told
+from housekey.house.recovery import RecoveryCode
+from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
+from housekey.pki.encoding import (
+    certificate_from_pem,
+    certificate_to_pem,
+    chain_to_pem,
+    fingerprint,
+)
+from housekey.pki.issuing import (
+    Issuer,
+    issue_issuing_ca,
+    issue_leaf,
+    issue_root,
+    issue_self_signed,
+)
+from housekey.pki.keys import KeyType, PrivateKey
+from housekey.pki.profiles import DAYS_OF_LEAF
+from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+    from cryptography.x509 import Certificate
+
+    from housekey.house.files import Files
+    from housekey.pki.names import Name
+
+__all__ = ["House", "Leaf", "NewHouse", "default_house_folder", "prepare_house"]
+
+ROOT = "root.pem"
+SEALED_ROOT_KEY = "root.key.sealed"
+ISSUING = "issuing.pem"
+ISSUING_KEY = "issuing.key"
+LEDGER = "ledger.sqlite"
+LEAVES = "leaves"
+
+_FROM_BACKUP = "put it back from a backup of the house"
+
+
+def default_house_folder(environ: Mapping[str, str]) -> Path:
+    """Return HOUSEKEY_HOUSE, or `housekey` in the platform's folder for a user's data."""
+    if named := environ.get("HOUSEKEY_HOUSE"):
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_data_path  # noqa: PLC0415 - HOUSEKEY_HOUSE needs it not
+
+    return user_data_path("housekey", appauthor=False)
+
+
+def prepare_house(
+    *,
+    names: Sequence[Name],
+    permit: Sequence[Name] = (),
+    subject: Subject,
+    critical: bool = False,
+    clock: Callable[[], datetime],
+) -> NewHouse:
+    """Make a house in memory, whose constraints cover `names` and `permit` and the usual ones.
+
+    `subject` is the root's; without a CN it gets one that tells two houses apart in the list
+    that iOS shows (APL-24). The root's key is forgotten here but for its sealed form. Raises
+    `PermitRefused` and `SubjectRefused`.
+    """
+    now = clock()
+    asked = [*names, *permit]
+    defaults = replace(DEFAULT_CONSTRAINTS, critical=critical)
+    constraints = defaults.widened(asked)
+    root_key = PrivateKey.generate(KeyType.ECDSA_P256)
+    issuing_key = PrivateKey.generate(KeyType.ECDSA_P256)
+    mark = SubjectKeyIdentifier.from_public_key(root_key.public_key).digest.hex()[:4]
+    tail = f"{now:%Y} {mark}"
+    root_name = subject.common_name or _common_name(
+        "housekey root", subject.organization, tail=tail
+    )
+    root = issue_root(
+        key=root_key,
+        subject=replace(subject, common_name=root_name),
+        constraints=constraints,
+        now=now,
+    )
+    issuing_name = _common_name("housekey issuing CA", subject.organization, tail=tail)
+    issuing = issue_issuing_ca(
+        public_key=issuing_key.public_key,
+        subject=replace(subject, common_name=issuing_name),
+        root=Issuer(root, root_key),
+        now=now,
+    )
+    recovery_code = RecoveryCode.generate()
+    return NewHouse(
+        recovery_code=recovery_code,
+        constraints=constraints,
+        added=defaults.added_by(asked),
+        root=root,
+        issuing=issuing,
+        _sealed_root_key=root_key.to_sealed_pem(recovery_code.secret),
+        _issuing_key=issuing_key,
+        _clock=clock,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NewHouse:
+    """A house that is not on disk yet; the only moment at which its recovery code is known."""
+
+    recovery_code: RecoveryCode
+    constraints: Constraints
+    added: tuple[str, ...]  # the constraints that are not housekey's usual ones
+    root: Certificate
+    issuing: Certificate
+    _sealed_root_key: bytes = field(repr=False)
+    _issuing_key: PrivateKey = field(repr=False)
+    _clock: Callable[[], datetime] = field(repr=False)
+
+    def write(self, folder: Path, files: Files) -> House:
+        """Put the house into `folder`, new or empty, whole or not at all, and open it.
+
+        Raises `FileTrouble`, also for a folder with something in it.
+        """
+        at = self._clock()
+        with files.new_folder(folder, 0o700) as new:
+            files.write(new / SEALED_ROOT_KEY, self._sealed_root_key, mode=0o600)
+            files.write(new / ROOT, certificate_to_pem(self.root), mode=0o600)
+            files.write(new / ISSUING_KEY, self._issuing_key.to_pem(), mode=0o600)
+            files.write(new / ISSUING, certificate_to_pem(self.issuing), mode=0o600)
+            with SqliteLedger.create(new / LEDGER, files=files) as ledger:
+                ledger.record_certificate(self.root, role="root", label=None, at=at)
+                ledger.record_certificate(self.issuing, role="issuing", label=None, at=at)
+                ledger.record_event(
+                    "house-created",
+                    at=at,
+                    by=_who(),
+                    sha256=fingerprint(self.root),
+                    data={"permitted": self.constraints.described(), "added": self.added},
+                )
+        return House.open(folder, files=files, clock=self._clock)
+
+
+class House:
+    """A house on disk. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        root: Certificate,
+        issuing: Certificate,
+        constraints: Constraints,
+        ledger: Ledger,
+        files: Files,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.folder = folder
+        self.root = root
+        self.issuing = issuing
+        self.constraints = constraints
+        self.ledger = ledger
+        self._files = files
+        self._clock = clock
+
+    @classmethod
+    def open(cls, folder: Path, *, files: Files, clock: Callable[[], datetime]) -> House:
+        """Open the house in `folder`.
+
+        Raises `HouseMissing`, `HouseUnsafe`, `HouseBroken`, `FileTrouble`. That the sealed key of
+        the root is not there is no reason: some keep it elsewhere, and daily work goes without.
+        """
+        folder = folder.absolute()
+        needed = (ROOT, ISSUING, ISSUING_KEY, LEDGER)
+        with told(folder):
+            missing = [name for name in needed if not (folder / name).exists()]
+        if missing == list(needed):
+            raise HouseMissing(
+                f"there is no house in {folder}",
+                hint="housekey secure creates one; --house DIR names another folder",
+            )
+        refuse_if_open(folder, "folder of the house")
+        if missing:
+            raise HouseBroken(
+                f"the house in {folder} lacks {' and '.join(missing)}", hint=_FROM_BACKUP
+            )
+        for name in (ISSUING_KEY, SEALED_ROOT_KEY):
+            if (folder / name).exists():
+                refuse_if_open(folder / name, "key")
+        root = _certificate(folder / ROOT, files=files)
+        issuing = _certificate(folder / ISSUING, files=files)
+        try:
+            issuing.verify_directly_issued_by(root)
+        except (InvalidSignature, ValueError, TypeError) as error:
+            raise HouseBroken(
+                f"{ROOT} and {ISSUING} in {folder} do not belong together", hint=_FROM_BACKUP
+            ) from error
+        return cls(
+            folder,
+            root=root,
+            issuing=issuing,
+            constraints=constraints_of(issuing),
+            ledger=SqliteLedger.open(folder / LEDGER),
+            files=files,
+            clock=clock,
+        )
+
+    def issue(
+        self,
+        label: str,
+        names: Sequence[Name],
+        *,
+        key_type: KeyType = KeyType.ECDSA_P256,
+        days: int = DAYS_OF_LEAF,
+        subject: Subject | None = None,
+        reuse_key: bool = False,
+    ) -> Leaf:
+        """Issue a leaf for `names` and keep it under `label`, with the one before it.
+
+        `reuse_key` signs the present key of `label` again if it is of `key_type`: a served pair
+        is then renewed by replacing the certificate alone, which is one step. Raises as
+        `issue_leaf`, and `FileTrouble`; what is served stays.
+        """
+        issuer = self._issuer()
+        present = self.leaf(label)
+        if reuse_key and present is not None and present.key_type is key_type:
+            key = PrivateKey.from_pem(present.key_pem.reveal())
+        else:
+            key = PrivateKey.generate(key_type)
+        certificate = issue_leaf(
+            public_key=key.public_key,
+            names=names,
+            issuer=issuer,
+            now=self._clock(),
+            days=days,
+            subject=subject,
+        )
+        chain = (certificate, self.issuing)
+        return self._keep(label, chain=chain, key=key, present=present, role="leaf")
+
+    def issue_self_signed(
+        self,
+        label: str,
+        names: Sequence[Name],
+        *,
+        key_type: KeyType = KeyType.ECDSA_P256,
+        days: int = DAYS_OF_LEAF,
+        subject: Subject | None = None,
+    ) -> Leaf:
+        """Make a certificate that is signed by its own key, and keep it as `issue` does."""
+        present = self.leaf(label)
+        key = PrivateKey.generate(key_type)
+        certificate = issue_self_signed(
+            key=key, names=names, now=self._clock(), days=days, subject=subject
+        )
+        return self._keep(label, chain=(certificate,), key=key, present=present, role="self-signed")
+
+    def leaf(self, label: str) -> Leaf | None:
+        """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""
+        return read_leaf(self.folder / LEAVES, label, files=self._files)
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Read all leaves, by label."""
+        folder = self.folder / LEAVES
+        if not folder.is_dir():
+            return ()
+        labels = sorted(label_of(path.name) for path in folder.iterdir())
+        return tuple(leaf for leaf in map(self.leaf, labels) if leaf is not None)
+
+    def close(self) -> None:
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _issuer(self) -> Issuer:
+        path = self.folder / ISSUING_KEY
+        try:
+            key = PrivateKey.from_pem(read_key(path, files=self._files))
+        except PemUnreadable as error:
+            raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
+        return Issuer(self.issuing, key)
+
+    def _keep(
+        self,
+        label: str,
+        *,
+        chain: tuple[Certificate, ...],
+        key: PrivateKey,
+        present: Leaf | None,
+        role: Role,
+    ) -> Leaf:
+        at = self._clock()
+        certificate = chain[0]
+        # Recorded first: a certificate that is in use must never be missing from the ledger.
+        self.ledger.record_certificate(certificate, role=role, label=label.lower(), at=at)
+        leaf = write_leaf(
+            self.folder / LEAVES,
+            label,
+            certificate=certificate,
+            chain_pem=chain_to_pem(chain),
+            key=key,
+            present=present,
+            files=self._files,
+            owner=self._owner(),
+        )
+        self.ledger.record_event(
+            "issued",
+            at=at,
+            by=_who(),
+            sha256=fingerprint(certificate),
+            data={"label": leaf.label, "names": [str(name) for name in leaf.names]},
+        )
+        return leaf
+
+    def _owner(self) -> Owner | None:
+        """As root, what is added to somebody's house stays theirs."""
+        if os.geteuid() != 0:
+            return None
+        status = self.folder.stat()
+        return Owner(status.st_uid, status.st_gid)
+
+
+def _certificate(path: Path, *, files: Files) -> Certificate:
+    try:
+        return certificate_from_pem(files.read(path))
+    except PemUnreadable as error:
+        raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
+
+
+def _common_name(role: str, organization: str | None, *, tail: str) -> str:
+    """`housekey root for Our Home 2026 3f2a`, the home shortened to what a CN holds."""
+    if organization is None:
+        return f"{role} {tail}"
+    room = MOST_BYTES_OF_COMMON_NAME - len(f"{role} for  {tail}")
+    home = organization.encode()[:room].decode(errors="ignore").rstrip()
+    return f"{role} for {home} {tail}"
+
+
+def _who() -> str:
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # in containers
+        return f"uid {uid}"

@@ -1,0 +1,145 @@
+"""The leaves of a house: one folder each, with the pair that is served and the one before it.
+
+Two files cannot be replaced in one step. The key goes first, so what a kill in between leaves is
+the old certificate beside the new key; its own key is then still there as the previous one, and
+`read_leaf` takes the two that belong together.
+"""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from housekey.errors import HouseBroken, HouseUnsafe, PemUnreadable, UsageError
+from housekey.pki.encoding import certificate_from_pem, matches
+from housekey.pki.keys import KeyType, PrivateKey, Secret
+from housekey.pki.names import Name, names_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryptography.x509 import Certificate
+
+    from housekey.house.files import Files, Owner
+
+CERTIFICATE = "certificate.pem"
+KEY = "privkey.pem"
+PREVIOUS_CERTIFICATE = "certificate.previous.pem"
+PREVIOUS_KEY = "privkey.previous.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    label: str  # what it is for; its folder is named after it
+    folder: Path
+    certificate: Certificate
+    chain_pem: bytes = field(repr=False)  # what a server presents: the leaf, then the issuing CA
+    key_pem: Secret
+    key_type: KeyType
+    names: tuple[Name, ...]
+
+
+def folder_name(label: str) -> str:
+    """Name the folder for `label`, so that two labels never meet: `*.lan` is `%2A.lan`.
+
+    Raises `UsageError` for a label that is empty or too long.
+    """
+    name = quote(label.lower(), safe="")
+    if not 1 <= len(name) <= 200:
+        raise UsageError(
+            f"{label!r} cannot be the name of a certificate's folder",
+            hint="choose one of 1 to 200 plain letters",
+        )
+    return "%2E" + name[1:] if name.startswith(".") else name
+
+
+def label_of(name: str) -> str:
+    """Tell the label from the name of its folder."""
+    return unquote(name)
+
+
+def read_leaf(leaves: Path, label: str, *, files: Files) -> Leaf | None:
+    """Read the leaf in its folder under `leaves`; None if there is none.
+
+    Raises `HouseBroken` if it is damaged, `HouseUnsafe` if its key is open to others.
+    """
+    folder = leaves / folder_name(label)
+    if not (folder / CERTIFICATE).exists():
+        return None
+    try:
+        chain_pem = files.read(folder / CERTIFICATE)
+        certificate = certificate_from_pem(chain_pem)
+        for name in (KEY, PREVIOUS_KEY):
+            if (folder / name).exists():
+                key = PrivateKey.from_pem(read_key(folder / name, files=files))
+                if matches(certificate, key):
+                    return _leaf(folder, label, certificate, chain_pem, key)
+    except PemUnreadable as error:
+        raise HouseBroken(f"the leaf in {folder}: {error.message}", hint=_AGAIN) from error
+    raise HouseBroken(
+        f"the certificate in {folder} and the key beside it do not belong together", hint=_AGAIN
+    )
+
+
+def write_leaf(
+    leaves: Path,
+    label: str,
+    *,
+    certificate: Certificate,
+    chain_pem: bytes,
+    key: PrivateKey,
+    present: Leaf | None,
+    files: Files,
+    owner: Owner | None,
+) -> Leaf:
+    """Make this pair the one to serve, and what `present` is the previous one."""
+    folder = leaves / folder_name(label)
+    for path in (leaves, folder):
+        if not path.exists():
+            files.make_folder(path, 0o700)
+            if owner is not None:
+                files.set_owner(path, owner)
+    pem = key.to_pem()
+    if present is not None:
+        files.write(folder / PREVIOUS_KEY, present.key_pem, mode=0o600, owner=owner)
+        files.write(folder / PREVIOUS_CERTIFICATE, present.chain_pem, mode=0o600, owner=owner)
+    files.write(folder / KEY, pem, mode=0o600, owner=owner)
+    files.write(folder / CERTIFICATE, chain_pem, mode=0o600, owner=owner)
+    return _leaf(folder, label, certificate, chain_pem, key)
+
+
+def read_key(path: Path, *, files: Files) -> bytes:
+    """Read a key of the house. Raises `HouseUnsafe` if it is open to others than its owner."""
+    refuse_if_open(path, "key")
+    return files.read(path)
+
+
+def refuse_if_open(path: Path, kind: str) -> None:
+    """Raise `HouseUnsafe` if anybody but the owner may read, change or enter `path`."""
+    mode = path.stat().st_mode
+    if mode & 0o077:
+        wanted = "700" if stat.S_ISDIR(mode) else "600"
+        raise HouseUnsafe(
+            f"the {kind} {path} is open to other users of this machine"
+            f" (mode {stat.S_IMODE(mode):o})",
+            hint=f"if nobody else has read it: chmod {wanted} {path}; otherwise make a new house",
+        )
+
+
+_AGAIN = "move that folder away; housekey secure or housekey cert new makes it again"
+
+
+def _leaf(
+    folder: Path, label: str, certificate: Certificate, chain_pem: bytes, key: PrivateKey
+) -> Leaf:
+    return Leaf(
+        label=label.lower(),
+        folder=folder,
+        certificate=certificate,
+        chain_pem=chain_pem,
+        key_pem=key.to_pem(),
+        key_type=key.key_type,
+        names=names_of(certificate),
+    )
