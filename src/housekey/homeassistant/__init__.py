@@ -1,1 +1,1 @@
-"""All that knows Home Assistant: finding it, signing in, its two ways of configuration, the switch."""
+"""All that knows Home Assistant: finding it, signing in, both ways of configuration, the switch."""
