@@ -52,8 +52,8 @@ class Constraints:
         """
         if isinstance(name, IpName):
             return any(name.address in network for network in self.networks)
-        host = name.text.removeprefix("*.")
-        return any(host == zone or host.endswith(f".{zone}") for zone in self.dns)
+        dotted = "." + name.text.removeprefix("*.")
+        return any(dotted.endswith("." + zone) for zone in self.dns)
 
     def refused(self, names: Iterable[Name]) -> tuple[Name, ...]:
         """Those of `names` that a leaf may not carry, in their order."""

@@ -225,27 +225,22 @@ def _signed(
         if issuer is not None
         else x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own_key_identifier)
     )
-    key_usage = (
-        profile.key_usage_with_rsa_key
+    outline = (
+        profile.outline_with_rsa_key
         if isinstance(public_key, rsa.RSAPublicKey)
-        else profile.key_usage
+        else profile.outline
     )
     builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
+        outline.subject_name(subject)
         # The issuer's own name object: verifiers compare bytes (FFX-04, GO-03, RFC-02).
         .issuer_name(issuer.distinguished_name if issuer is not None else subject)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())  # 159 random bits: BR-01, FFX-15
         .not_valid_before(not_before)
         .not_valid_after(not_after)
-        .add_extension(profile.basic_constraints, critical=True)
-        .add_extension(key_usage, critical=True)
         .add_extension(own_key_identifier, critical=False)  # never critical: PY-09, FFX-13
         .add_extension(issuer_key_identifier, critical=False)
     )
-    if profile.extended_key_usage is not None:
-        builder = builder.add_extension(profile.extended_key_usage, critical=False)
     if names:
         # Each name once; not critical because the subject is never empty (PCA-01, BR-09).
         alternative = x509.SubjectAlternativeName(map(to_general_name, dict.fromkeys(names)))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, TypeAlias
 
 from housekey.errors import NameRefused, PemUnreadable
@@ -50,11 +50,13 @@ class IpName:
 Name: TypeAlias = DnsName | IpName
 
 MOST_CHARACTERS = 253  # of a whole name: RFC 1035 2.3.4, without the length octets
-MOST_CHARACTERS_OF_LABEL = 63  # RFC 1035 2.3.4
 
 _DOTS = re.compile("[\u3002\uff0e\uff61]")  # what IDNA reads as a dot: UTS 46, section 4.5
-_LDH = re.compile(r"[a-z0-9-]+")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123 2.1, RFC 1035 2.3.4
+_LETTERS = re.compile(r"[a-z0-9-]+")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # what a browser's address bar reads as one, see below
+_LIKE_IPV4 = re.compile(r"[0-9.]+")
+_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):[0-9]*", re.DOTALL)
 _BROADCAST = IPv4Address("255.255.255.255")
 
 
@@ -131,12 +133,10 @@ def _refuse_what_is_not_one_host(text: str) -> None:
             text, "it is an address of a page, not a host", host=_without_port(host) or host
         )
     if "/" in text:
-        if text.rpartition("/")[2].isdecimal():
-            reason = "it is a whole network, and a certificate names single hosts"
-        else:
-            reason = "it has a path after the host"
-        raise _refusal(text, reason, host=text.partition("/")[0])
-    if "%" in text:
+        host, _, rest = text.partition("/")
+        what = "is a whole network, not one host" if rest.isdecimal() else "has a path after it"
+        raise _refusal(text, f"it {what}", host=host)
+    if "%" in text and ":" in text:
         raise _refusal(
             text,
             "what follows the % names a network card of one computer, and means nothing elsewhere",
@@ -147,13 +147,13 @@ def _refuse_what_is_not_one_host(text: str) -> None:
         raise _refusal(
             text, "it ends with a port, and a certificate covers all ports", host=host_before_port
         )
-    if any(character.isspace() for character in text):
+    if text.split() != [text]:
         raise _refusal(text, "it contains a blank", host="".join(text.split()))
 
 
 def _without_port(text: str) -> str | None:
     """`text` up to its port, or None if it has none."""
-    found = re.fullmatch(r"(\[[^\]]*\]|[^:]*):[0-9]*", text, re.DOTALL)
+    found = _PORT.fullmatch(text)
     return found[1] if found else None
 
 
@@ -163,15 +163,17 @@ def _without_port(text: str) -> str | None:
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """`text` as an address, or None if it is not written like one."""
     bracketed = text.startswith("[") and text.endswith("]")
+    if bracketed or ":" in text:
+        bare = text[1:-1] if bracketed else text.removesuffix(".")
+        try:
+            return IPv6Address(bare)
+        except ValueError:
+            reason = "it looks like an IPv6 address, and is none"
+            raise _refusal(text, reason, host=bare if bracketed else "") from None
     try:
-        address = ip_address(text[1:-1] if bracketed else text.removesuffix("."))
+        return IPv4Address(text.removesuffix(".")) if _LIKE_IPV4.fullmatch(text) else None
     except ValueError:
-        if ":" in text or bracketed:
-            raise _refusal(text, "it looks like an IPv6 address, and is none") from None
         return None
-    if bracketed and address.version == 4:
-        raise _refusal(text, "brackets belong to IPv6 addresses only", host=text[1:-1])
-    return address
 
 
 def _usable(address: IPv4Address | IPv6Address, text: str) -> IPv4Address | IPv6Address:
@@ -197,12 +199,13 @@ def _usable(address: IPv4Address | IPv6Address, text: str) -> IPv4Address | IPv6
 
 
 def _dns_name(text: str) -> str:
-    dotted = _DOTS.sub(".", text).removesuffix(".")
+    dotted = (text if text.isascii() else _DOTS.sub(".", text)).removesuffix(".")
     wildcard = dotted.startswith("*.")
     host = _a_labels(dotted.removeprefix("*."), text)
     labels = host.split(".")
     for label in labels:
-        _check_label(label, text)
+        if not _LABEL.fullmatch(label):
+            raise _bad_label(label, text)
     if _NUMBER.fullmatch(labels[-1]):
         # A browser's address bar takes a host that ends in a number for an IPv4 address and
         # stops there if it is none: WHATWG URL, section 3.5 "ends in a number checker".
@@ -247,32 +250,28 @@ def _a_labels(host: str, text: str) -> str:
         ) from error
 
 
-def _check_label(label: str, text: str) -> None:
-    """RFC 1123 2.1 on RFC 952: letters, digits and inner hyphens, 1 to 63 of them."""
+def _bad_label(label: str, text: str) -> NameRefused:
+    """What is wrong with the part between two dots."""
     if not label:
         reason = "it has two dots in a row, or begins or ends with one"
-        raise _refusal(text, reason, hint="write it like ha.lan")
+        return _refusal(text, reason, hint="write it like ha.lan")
     if "_" in label:
-        raise _refusal(
+        return _refusal(
             text,
             "it has an underscore, which Java and others refuse in host names",  # JAV-04, PCA-01
-            hint=f"rename the host, with a hyphen: {label.replace('_', '-')!r}",
+            hint=f"rename the host, with a hyphen: {_shortened(label.replace('_', '-'))!r}",
         )
     if "*" in label:
         reason = "a * can only be the whole first part of a name"
-        raise _refusal(text, reason, hint="write it like *.house.lan")
-    if not _LDH.fullmatch(label):
-        reason = f"{label!r} has a character that is no letter, digit or hyphen"
-        raise _refusal(text, reason, hint="use letters, digits and hyphens")
-    if label.startswith("-") or label.endswith("-"):
-        reason = f"{label!r} begins or ends with a hyphen"
-        raise _refusal(text, reason, hint=f"write {label.strip('-') or 'a name'!r}")
-    if len(label) > MOST_CHARACTERS_OF_LABEL:
-        raise _refusal(
-            text,
-            f"{_shortened(label)!r} has {len(label)} characters,"
-            f" and {MOST_CHARACTERS_OF_LABEL} between two dots is the limit of DNS",
-        )
+        return _refusal(text, reason, hint="write it like *.house.lan")
+    if not _LETTERS.fullmatch(label):
+        reason = f"{_shortened(label)!r} has a character that is no letter, digit or hyphen"
+        return _refusal(text, reason, hint="use letters, digits and hyphens")
+    if len(label) > 63:
+        reason = f"between two dots it has {len(label)} characters, and 63 is the limit of DNS"
+        return _refusal(text, reason)
+    reason = f"{label!r} begins or ends with a hyphen"
+    return _refusal(text, reason, hint=f"write {label.strip('-') or 'a name'!r}")
 
 
 # --- how it is told ---

@@ -6,7 +6,7 @@ records differ in what a client checks of that tier, and each difference says wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cryptography import x509
@@ -34,6 +34,24 @@ class Profile:
     days: int  # from notBefore to notAfter, unless asked otherwise
     most_days: int
     may_name_itself_by_ip: bool  # whether an address may be the CN
+    # The extensions above, added once for all: a builder is immutable, and building is what
+    # issuing spends its time on (bench/issuing.py).
+    outline: x509.CertificateBuilder = field(init=False, repr=False, compare=False)
+    outline_with_rsa_key: x509.CertificateBuilder = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, key_usage in (
+            ("outline", self.key_usage),
+            ("outline_with_rsa_key", self.key_usage_with_rsa_key),
+        ):
+            builder = (
+                x509.CertificateBuilder()
+                .add_extension(self.basic_constraints, critical=True)
+                .add_extension(key_usage, critical=True)
+            )
+            if self.extended_key_usage is not None:
+                builder = builder.add_extension(self.extended_key_usage, critical=False)
+            object.__setattr__(self, name, builder)
 
 
 def _key_usage(
