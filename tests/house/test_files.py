@@ -366,7 +366,34 @@ def test_a_pipe_is_no_file_to_replace(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(FileTrouble, match="not a regular file"):
         Files().write(tmp_path / "pipe", b"")
+    with pytest.raises(FileTrouble, match="not a regular file"):
+        Files().snapshot(tmp_path / "pipe")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "字" * 85])
+def test_the_longest_name_of_a_file_is_no_obstacle(name: str, tmp_path: Path) -> None:
+    Files().write(tmp_path / name, b"content")
+    assert names_in(tmp_path) == [name]
+
+
+def test_what_root_creates_belongs_to_the_owner_of_the_folder_unless_told_otherwise(
+    tmp_path: Path,
+) -> None:
+    require(os.geteuid() == 0, "giving files to other users takes root")
+    os.chown(tmp_path, 12345, 54321)
+    files = Files()
+    files.write(tmp_path / "file", b"")
+    files.append(tmp_path / "lines", "line", mode=0o600)
+    files.make_folder(tmp_path / "a" / "b", 0o700)
+    with files.new_folder(tmp_path / "new", 0o700):
+        pass
+    os.close(files.open_lock(tmp_path / "lock"))
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in tmp_path.rglob("*")} == {
+        (12345, 54321)
+    }
+    files.write(tmp_path / "other", b"", owner=Owner(0, 0))
+    assert (tmp_path / "other").stat().st_uid == 0
 
 
 def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
@@ -483,7 +510,7 @@ def test_a_torn_last_line_is_cut_off_by_the_next_append(tmp_path: Path) -> None:
 
 
 def test_folders_get_their_mode_whatever_the_umask(tmp_path: Path) -> None:
-    for number, umask in enumerate([0, 0o077, 0o777]):
+    for number, umask in enumerate([0, 0o077, 0o177]):
         path = tmp_path / str(number) / "deeper"
         before = os.umask(umask)
         try:

@@ -12,7 +12,9 @@ Three promises, whatever fails and whenever the power goes:
 A path that is a symbolic link stands for the file that it leads to: `configuration.yaml` is often
 a link into a repository, and the link must stay. housekey may run as root over a folder of Home
 Assistant's user, who must not be able to aim it at `/etc/shadow`; so a link is followed only if it
-is our own or root's, or belongs to the owner of what it leads to.
+is our own or root's, or belongs to the owner of what it leads to. For the same reason what root
+creates anew belongs to the owner of the folder it is in, unless told otherwise: they could not use
+it otherwise, and it is their folder.
 """
 
 from __future__ import annotations
@@ -62,18 +64,16 @@ class Files:
 
     def read(self, path: Path) -> bytes:
         with told(path):
-            return path.read_bytes()
+            return _read(path)[0]
 
     def snapshot(self, path: Path) -> Snapshot | None:
         """Take content, mode and owner of the file at `path`; None if there is none."""
         with told(path):
             try:
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                data, status = _read(path)
             except FileNotFoundError:
                 return None
-            with os.fdopen(fd, "rb") as file:
-                status = os.fstat(fd)
-                return Snapshot(file.read(), stat.S_IMODE(status.st_mode), _owner_of(status))
+            return Snapshot(data, stat.S_IMODE(status.st_mode), _owner_of(status))
 
     def restore(self, path: Path, snapshot: Snapshot | None) -> None:
         """Put back what `snapshot` took; None removes the file, for there was none."""
@@ -92,24 +92,23 @@ class Files:
     ) -> None:
         """Create or replace the file at `path`, whole or not at all.
 
-        What is not given stays as the present file has it; a new file is 0600 and ours. Access
-        lists and other extended attributes stay unless the mode changes: a list that let others
-        read the old file must not be on the new one for an instant.
+        What is not given stays as the present file has it; a new file is 0600. Access lists and
+        other extended attributes stay unless the mode changes: a list that let others read the
+        old file must not be on the new one for an instant.
         """
         content = data if isinstance(data, bytes) else data.reveal()
         with told(path), _opened_folder(path) as (folder, name):
             self._sweep(folder)
             present = _regular_file(folder, name)
-            if present is not None:
-                owner = owner or _owner_of(present)
+            owner = owner or (_heir(folder) if present is None else _owner_of(present))
             present_mode = stat.S_IMODE(present.st_mode) if present is not None else None
             if mode is None:
                 mode = 0o600 if present_mode is None else present_mode
-            temporary = f".{name[:60]}.{secrets.token_hex(8)}{STRAY_SUFFIX}"
+            temporary = _temporary(name)
             fd = self._create(folder, temporary, mode & 0o600)
             try:
                 try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _mark_as_in_use(fd)
                     self._dress(fd, mode, owner)
                     if mode == present_mode:
                         _copy_attributes(folder, name, fd)
@@ -136,7 +135,7 @@ class Files:
             fd = os.open(name, flags, mode & 0o600, dir_fd=folder)
             try:
                 if new:
-                    os.fchmod(fd, mode)
+                    self._dress(fd, mode, _heir(folder))
                 size = _end_of_last_line(fd)
                 os.ftruncate(fd, size)
                 try:
@@ -193,8 +192,7 @@ class Files:
         if path.parent != path:
             self.make_folder(path.parent, mode)
         with told(path), contextlib.suppress(FileExistsError):
-            path.mkdir(mode & 0o700)
-            path.chmod(mode)
+            os.close(_made_folder(path, mode))
             self._sync_path(path.parent)
 
     @contextlib.contextmanager
@@ -207,15 +205,13 @@ class Files:
         """
         with told(path):
             path = path.resolve()
-        temporary = path.parent / f".{path.name[:60]}.{secrets.token_hex(8)}{STRAY_SUFFIX}"
+        temporary = path.with_name(_temporary(path.name))
         self.make_folder(path.parent, mode)
         with told(path), _opened_folder(temporary) as (folder, _):
             self._sweep(folder)
-            temporary.mkdir(0o700)
-            fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = _made_folder(temporary, mode)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.fchmod(fd, mode)
+                _mark_as_in_use(fd)
                 yield temporary
                 self._sync(fd)
                 self._rename(folder, temporary.name, path.name)
@@ -234,9 +230,12 @@ class Files:
 
     def open_lock(self, path: Path) -> int:
         """Open a file that is there only to be locked, made if need be; the caller closes it."""
-        with told(path):
+        with told(path), _opened_folder(path) as (folder, name):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            return os.open(path, flags, 0o600)
+            fd = os.open(name, flags, 0o600, dir_fd=folder)
+            if (heir := _heir(folder)) is not None:
+                os.fchown(fd, heir.uid, heir.gid)
+            return fd
 
     # One system call each: what a test overrides to make this very step fail.
 
@@ -325,6 +324,46 @@ def _followed(path: Path) -> Path:
     if link_owner not in (os.geteuid(), 0, target_owner):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     return target
+
+
+def _temporary(name: str) -> str:
+    return f".{name[:40]}.{secrets.token_hex(8)}{STRAY_SUFFIX}"  # 40 letters may be 160 bytes
+
+
+def _mark_as_in_use(fd: int) -> None:
+    """Keep `_sweep` of another process away; where nothing can be locked, it sweeps nothing."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _made_folder(path: Path, mode: int) -> int:
+    path.mkdir(mode & 0o700)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        with _opened_folder(path) as (parent, _):
+            heir = _heir(parent)
+        if heir is not None:
+            os.fchown(fd, heir.uid, heir.gid)
+        os.fchmod(fd, mode)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _heir(folder: int) -> Owner | None:
+    """Who gets what is created in `folder`: for root the owner of the folder, else we (None)."""
+    return _owner_of(os.fstat(folder)) if os.geteuid() == 0 else None
+
+
+def _read(path: Path) -> tuple[bytes, os.stat_result]:
+    # Not blocking: a pipe of this name would be waited for until somebody writes into it.
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return file.read(), status
 
 
 def _regular_file(folder: int, name: str) -> os.stat_result | None:

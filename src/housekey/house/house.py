@@ -19,7 +19,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import SubjectKeyIdentifier
 
 from housekey.errors import HouseBroken, HouseMissing, PemUnreadable
-from housekey.house.files import Owner
 from housekey.house.leaves import (
     Leaf,
     label_of,
@@ -199,8 +198,7 @@ class House:
         """
         folder = folder.absolute()
         needed = (ROOT, ISSUING, ISSUING_KEY, LEDGER)
-        with told(folder):
-            missing = [name for name in needed if not (folder / name).exists()]
+        missing = [name for name in needed if not _is_there(folder / name)]
         if missing == list(needed):
             raise HouseMissing(
                 f"there is no house in {folder}",
@@ -212,7 +210,7 @@ class House:
                 f"the house in {folder} lacks {' and '.join(missing)}", hint=_FROM_BACKUP
             )
         for name in (ISSUING_KEY, SEALED_ROOT_KEY):
-            if (folder / name).exists():
+            if _is_there(folder / name):
                 refuse_if_open(folder / name, "key")
         root = _certificate(folder / ROOT, files=files)
         issuing = _certificate(folder / ISSUING, files=files)
@@ -337,7 +335,6 @@ class House:
             key=key,
             present=present,
             files=self._files,
-            owner=self._owner(),
         )
         self.ledger.record_event(
             "issued",
@@ -348,12 +345,15 @@ class House:
         )
         return leaf
 
-    def _owner(self) -> Owner | None:
-        """As root, what is added to somebody's house stays theirs."""
-        if os.geteuid() != 0:
-            return None
-        status = self.folder.stat()
-        return Owner(status.st_uid, status.st_gid)
+
+def _is_there(path: Path) -> bool:
+    """As `Path.exists`, which from Python 3.14 on takes what it may not see for missing."""
+    with told(path):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
 
 
 def _certificate(path: Path, *, files: Files) -> Certificate:

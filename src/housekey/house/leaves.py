@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from housekey.house.files import Files, Owner
+    from housekey.house.files import Files
 
 CERTIFICATE = "certificate.pem"
 KEY = "privkey.pem"
@@ -92,21 +92,15 @@ def write_leaf(
     key: PrivateKey,
     present: Leaf | None,
     files: Files,
-    owner: Owner | None,
 ) -> Leaf:
     """Make this pair the one to serve, and what `present` is the previous one."""
     folder = leaves / folder_name(label)
-    for path in (leaves, folder):
-        if not path.exists():
-            files.make_folder(path, 0o700)
-            if owner is not None:
-                files.set_owner(path, owner)
-    pem = key.to_pem()
+    files.make_folder(folder, 0o700)
     if present is not None:
-        files.write(folder / PREVIOUS_KEY, present.key_pem, mode=0o600, owner=owner)
-        files.write(folder / PREVIOUS_CERTIFICATE, present.chain_pem, mode=0o600, owner=owner)
-    files.write(folder / KEY, pem, mode=0o600, owner=owner)
-    files.write(folder / CERTIFICATE, chain_pem, mode=0o600, owner=owner)
+        files.write(folder / PREVIOUS_KEY, present.key_pem, mode=0o600)
+        files.write(folder / PREVIOUS_CERTIFICATE, present.chain_pem, mode=0o600)
+    files.write(folder / KEY, key.to_pem(), mode=0o600)
+    files.write(folder / CERTIFICATE, chain_pem, mode=0o600)
     return _leaf(folder, label, certificate, chain_pem, key)
 
 

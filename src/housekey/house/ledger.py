@@ -262,11 +262,14 @@ def _connect(path: Path) -> sqlite3.Connection:
             timeout=_BUSY_SECONDS,
             isolation_level=None,
         )
-        connection.row_factory = sqlite3.Row
-        # Both are per connection; neither reads the file.
+    except sqlite3.Error as error:
+        raise _in_plain_words(path, error) from error
+    connection.row_factory = sqlite3.Row
+    try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA recursive_triggers = ON")  # INSERT OR REPLACE deletes, too
-    except sqlite3.Error as error:
+    except sqlite3.Error as error:  # the first that reads the file
+        connection.close()
         raise _in_plain_words(path, error) from error
     return connection
 
