@@ -24,12 +24,11 @@ from demo.instance import Supervised, free_port
 from demo.release import (
     InstallError,
     Release,
-    install,
+    install_here,
     network_environment,
     newest_for,
     plain_environment,
-    run_here,
-    uv_program,
+    small_configuration,
 )
 
 _CHECKOUT = Path(__file__).parents[1]
@@ -68,7 +67,7 @@ def _demo(*, once: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     config.mkdir()
     port = _USUAL_PORT if _is_free(_USUAL_PORT) else free_port()
-    (config / "configuration.yaml").write_text(_configuration(release, port))
+    (config / "configuration.yaml").write_text(small_configuration(release, port))
 
     url = f"http://127.0.0.1:{port}"
     log = _DEMO / "home-assistant.log"
@@ -104,23 +103,9 @@ def _install(release: Release) -> Path:
     if not stamp.exists() or stamp.read_text() != what:
         _say(f"installing Home Assistant {release.version} into {venv} (once)")
         venv.parent.mkdir(exist_ok=True)
-        install(
-            release,
-            into=str(venv),
-            python=sys.executable,
-            uv=str(uv_program()),
-            run=run_here,
-            env={**plain_environment(), **network_environment()},
-        )
+        install_here(release, venv)
         stamp.write_text(what)
     return venv
-
-
-def _configuration(release: Release, port: int) -> str:
-    text = "# A small Home Assistant, for housekey's demo.\nhomeassistant:\nfrontend:\n"
-    if not release.has_trials:
-        text += f"\nhttp:\n  server_port: {port}\n"
-    return text
 
 
 def _sign_up(url: str, process: Supervised) -> Path:

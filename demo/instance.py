@@ -6,6 +6,7 @@ callers are a script and tests.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -94,7 +95,8 @@ class Supervised:
     def kill(self) -> None:
         """End it as a power cut would."""
         self._end(signal.SIGKILL)
-        self._ended.wait(10)
+        if not self._ended.wait(10):
+            raise RuntimeError("a killed process did not end")
 
     def wait(self, timeout: float) -> bool:
         """Wait until it has ended for good; False when it has not within `timeout` seconds."""
@@ -102,22 +104,14 @@ class Supervised:
 
     def _end(self, number: signal.Signals) -> None:
         self._stopping = True
-        # Between its fork and its exec a wrapper has no child yet, hence the loop.
-        for _ in range(100):
-            if not self.running:
-                return
+        # A wrapper that was only just started has no child yet; between two starts there is none.
+        while self.running:
             pid = self.pid
             if pid is not None:
-                break
-            time.sleep(0.02)
-        else:
-            process = self._process
-            pid = process.pid if process else None
-        if pid is not None:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
                 return
+            time.sleep(0.02)
 
     def _supervise(self) -> None:
         try:

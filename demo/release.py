@@ -8,6 +8,7 @@ the environment is made.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -68,6 +69,12 @@ def uv_program() -> Path:
     return Path(sys.executable).parent / "uv"
 
 
+def small_configuration(release: Release, port: int) -> str:
+    """A `configuration.yaml` as small as it gets."""
+    text = "homeassistant:\nfrontend:\n"
+    return text if release.has_trials else f"{text}http:\n  server_port: {port}\n"
+
+
 def plain_environment() -> dict[str, str]:
     """An environment with nothing of this machine's in it but the home folder."""
     return {
@@ -114,6 +121,39 @@ def install(
         ],
         env,
     )
+
+
+def install_here(release: Release, venv: Path, *, python: str = sys.executable) -> None:
+    """Make the virtual environment `venv` with `release` on this machine.
+
+    A release may need a package that has no wheel for this Python (2026.2 on
+    Debian 13 does: lru-dict). Then the compiler is installed, by root on Debian.
+    Raises InstallError.
+    """
+
+    def attempt() -> None:
+        env = {**plain_environment(), **network_environment()}
+        uv = str(uv_program())
+        install(release, into=str(venv), python=python, uv=uv, run=run_here, env=env)
+
+    try:
+        attempt()
+    except InstallError as error:
+        if shutil.which("gcc"):
+            raise
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            raise InstallError(
+                f"{error}\nhint: it may need a compiler: sudo apt-get install gcc python3-dev"
+            ) from error
+        apt_install("gcc", "libc6-dev", "python3-dev")
+        attempt()
+
+
+def apt_install(*packages: str) -> None:
+    """Install Debian packages, as root. Raises InstallError."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run_here(["apt-get", "-qq", "update"], env)
+    run_here(["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages], env)
 
 
 def run_here(command: Sequence[str], env: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.release import network_environment, plain_environment, run_here
+from demo.release import apt_install, network_environment, plain_environment, run_here
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,13 +38,8 @@ class DebianRoot:
 
     def make(self, suite: str, mirror: str, *, packages: Sequence[str]) -> None:
         """Make it from a mirror, as root; what was there before goes. Raises InstallError."""
-        env = dict(os.environ)
         if not shutil.which("debootstrap"):
-            run_here(["apt-get", "update"], env)
-            run_here(
-                ["apt-get", "install", "-y", "--no-install-recommends", "debootstrap"],
-                {**env, "DEBIAN_FRONTEND": "noninteractive"},
-            )
+            apt_install("debootstrap")
         unfinished = self.path.with_name(f"{self.path.name}.unfinished")
         for folder in (unfinished, self.path):
             if folder.exists():
@@ -54,7 +49,7 @@ class DebianRoot:
                 *("debootstrap", "--variant=minbase", f"--include={','.join(packages)}"),
                 *(suite, str(unfinished), mirror),
             ],
-            env,
+            os.environ,
         )
         shutil.rmtree(unfinished / "var" / "cache" / "apt" / "archives")
         unfinished.rename(self.path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from demo.api import Api, another_user, wait_for
 from demo.instance import Supervised, free_port
+from demo.release import small_configuration
 from tests.homes.install import ADMIN, Installed, home_environment
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Home:
         self.token = installed.token
         self.log_file = folder.with_name(f"{folder.name}.log")
         shutil.copytree(installed.template, folder)
-        for name, text in (files or self._small_configuration()).items():
+        small = {"configuration.yaml": small_configuration(installed.release, self.port)}
+        for name, text in (files or small).items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode())
@@ -117,10 +119,11 @@ class Home:
 
     # ---- what is done to it
 
-    def start(self) -> None:
-        """Start it and wait until it has finished starting."""
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, and wait until it has finished starting."""
         self.process.start()
-        self.wait_until_running()
+        if wait:
+            self.wait_until_running()
 
     def stop(self) -> None:
         """End it as its administrator would."""
@@ -198,12 +201,6 @@ class Home:
         )
 
     # ---- helpers
-
-    def _small_configuration(self) -> dict[str, str]:
-        text = "homeassistant:\nfrontend:\n"
-        if not self.has_trials:
-            text += f"http:\n  server_port: {self.port}\n"
-        return {"configuration.yaml": text}
 
     def _write_stored_http(self) -> None:
         """The http settings of an installation that took its YAML over long ago."""

@@ -34,9 +34,11 @@ from demo.release import (
     InstallError,
     Release,
     install,
+    install_here,
     network_environment,
     plain_environment,
     run_here,
+    small_configuration,
     uv_program,
 )
 from tests.homes.debian import DebianRoot, debian_mirror
@@ -84,7 +86,7 @@ def cache_folder() -> Path:
 
 def missing(version: str) -> str | None:
     """Why this machine cannot run that release, in words for a person; None: it can."""
-    if RELEASES[version].python < (3, 12):
+    if not _needs_root(RELEASES[version]):
         if _machine_python() is None:
             return f"Home Assistant {version} needs Python 3.11 on this machine"
         return None
@@ -103,10 +105,10 @@ def installed(version: str) -> Installed:
     folder.mkdir(parents=True, exist_ok=True)
     # One lock a machine: two runs beside each other wait instead of colliding.
     with _locked(folder / "lock"):
-        if release.python < (3, 12):
-            root, venv = None, str(folder / version)
-        else:
+        if _needs_root(release):
             root, venv = _debian_root(folder / _SUITE), f"/opt/homeassistant/{version}"
+        else:
+            root, venv = None, str(folder / version)
         template = folder / "templates" / version
         stamp = folder / f"{version}.stamp"
         what = json.dumps([_RECIPE, release.requirements(), LOCATION, ADMIN])
@@ -114,7 +116,7 @@ def installed(version: str) -> Installed:
             _say(f"installing Home Assistant {version} (once per machine)")
             stamp.unlink(missing_ok=True)
             _install(release, venv, root)
-            token = _first_start(venv, root, template)
+            token = _first_start(release, venv, root, template)
             (template.parent / f"{version}.token").write_text(token)
             stamp.write_text(what)
         token = (template.parent / f"{version}.token").read_text()
@@ -161,7 +163,7 @@ def _debian_root(path: Path) -> DebianRoot:
         _say(f"making a Debian {_SUITE} root (once per machine)")
         stamp.unlink(missing_ok=True)
         for version, release in RELEASES.items():
-            if release.python >= (3, 12):  # what was installed in the old root goes with it
+            if _needs_root(release):  # what was installed in the old root goes with it
                 (path.parent / f"{version}.stamp").unlink(missing_ok=True)
         root.make(_SUITE, mirror, packages=_PACKAGES)
         stamp.write_text(what)
@@ -170,11 +172,7 @@ def _debian_root(path: Path) -> DebianRoot:
 
 def _install(release: Release, venv: str, root: DebianRoot | None) -> None:
     if root is None:
-        python = _machine_python()
-        if python is None:
-            raise InstallError("Python 3.11 is missing")
-        env = {**plain_environment(), **network_environment()}
-        install(release, into=venv, python=python, uv=str(uv_program()), run=run_here, env=env)
+        install_here(release, Path(venv), python=_machine_python() or sys.executable)
         return
     root.take_network_settings()
     shutil.copy2(uv_program(), root.path / "usr" / "local" / "bin" / "uv")
@@ -192,14 +190,12 @@ def _install(release: Release, venv: str, root: DebianRoot | None) -> None:
     )
 
 
-def _first_start(venv: str, root: DebianRoot | None, template: Path) -> str:
+def _first_start(release: Release, venv: str, root: DebianRoot | None, template: Path) -> str:
     """Start it once, sign its first user up, keep the folder as the template; the token."""
     shutil.rmtree(template, ignore_errors=True)
     template.mkdir(parents=True)
     port = free_port()
-    (template / "configuration.yaml").write_text(
-        f"homeassistant:\nfrontend:\nhttp:\n  server_port: {port}\n"
-    )
+    (template / "configuration.yaml").write_text(small_configuration(release, port))
     log = template.parent / f"{template.name}.log"
     log.unlink(missing_ok=True)
     command, _ = hass_command(venv, root, template)
@@ -234,11 +230,14 @@ def _first_start(venv: str, root: DebianRoot | None, template: Path) -> str:
     return token
 
 
+def _needs_root(release: Release) -> bool:
+    """Whether it needs a newer Python than Debian 12 has."""
+    return release.python > (3, 12)
+
+
 def _machine_python() -> str | None:
     """A Python 3.11 of this machine."""
-    if sys.version_info[:2] == (3, 11):
-        return str(Path(sys.base_prefix) / "bin" / "python3.11")
-    return shutil.which("python3.11")
+    return sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
 
 
 def _is_stamped(stamp: Path, what: str) -> bool:
