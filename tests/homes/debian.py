@@ -103,30 +103,33 @@ class DebianRoot:
         ]
 
 
-def debian_mirror(etc_apt: Path = Path("/etc/apt")) -> str | None:
-    """The mirror of this machine's own Debian, as apt's sources have it; None on another system."""
-    try:
-        system = platform.freedesktop_os_release()
-    except OSError:
-        return None
+def debian_mirror(
+    etc_apt: Path = Path("/etc/apt"), *, system: Mapping[str, str] | None = None
+) -> str | None:
+    """The mirror of this machine's own Debian, as apt's sources have it; None on another system.
+
+    `system` is what os-release says, read from the machine if not handed in.
+    """
+    if system is None:
+        try:
+            system = platform.freedesktop_os_release()
+        except OSError:
+            return None
     if system.get("ID") != "debian":
         return None
     suites = {system.get("VERSION_CODENAME", ""), "stable", "testing", "sid", "unstable"}
-    for source in sorted((etc_apt / "sources.list.d").glob("*.sources")):
+    parts = etc_apt / "sources.list.d"
+    for source in sorted(parts.glob("*.sources")):
         for stanza in source.read_text().split("\n\n"):
-            fields = dict(
-                line.split(":", 1)
-                for line in stanza.splitlines()
-                if ":" in line and not line.startswith(("#", " ", "\t"))
-            )
-            if suites & set(fields.get("Suites", "").split()):
-                return fields["URIs"].split()[0]
-    lists = [etc_apt / "sources.list", *sorted((etc_apt / "sources.list.d").glob("*.list"))]
-    for source in lists:
-        if not source.exists():
-            continue
-        for line in source.read_text().splitlines():
-            words = line.split("#", 1)[0].split("]")[-1].replace("deb ", "", 1).split()
-            if line.startswith("deb ") and len(words) > 1 and words[1] in suites:
-                return words[0]
+            lines = [line.partition(":") for line in stanza.splitlines() if line[:1].isalpha()]
+            fields = {name: value.split() for name, _, value in lines}
+            if suites.intersection(fields.get("Suites", [])):
+                return fields["URIs"][0]
+    for source in (etc_apt / "sources.list", *sorted(parts.glob("*.list"))):
+        for line in source.read_text().splitlines() if source.exists() else []:
+            if line.startswith("deb "):
+                # deb [options] URI suite component…
+                uri, suite, *_ = line.removeprefix("deb ").rpartition("]")[2].split()
+                if suite in suites:
+                    return uri
     return None

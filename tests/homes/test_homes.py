@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +56,38 @@ def test_it_starts_restarts_dies_starts_again_and_leaves_nothing(any_home: NewHo
     assert home.process.exit_code == 0
     assert processes_naming(str(home.config)) == []
     assert str(home.config) not in Path("/proc/mounts").read_text()
+
+
+START_AND_WAIT = """
+import sys, time
+from pathlib import Path
+from tests.homes import install
+from tests.homes.home import Home
+
+with Home(install.installed(sys.argv[1]), Path(sys.argv[2])) as home:
+    print("running", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_nothing_is_left_when_the_tests_themselves_are_killed(
+    any_home: NewHome, tmp_path: Path
+) -> None:
+    version = any_home(start=False).version
+    config = tmp_path / "killed"
+    runner = subprocess.Popen(
+        [sys.executable, "-c", START_AND_WAIT, version, str(config)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"running\n"
+        assert len(processes_naming(str(config))) >= 2
+    finally:
+        runner.send_signal(signal.SIGKILL)
+        runner.communicate()
+    assert wait_for(lambda: processes_naming(str(config)) == [], timeout=10)
 
 
 def test_one_that_is_not_supervised_stays_dead_after_a_restart(any_home: NewHome) -> None:
