@@ -192,10 +192,13 @@ class FolderMismatch(HomeAssistantTrouble):
 class YamlRefused(HousekeyError):
     """An edit of YAML that cannot be made without touching more than it is about."""
 
-    def __init__(self, path: Path, reason: str, *, lines: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, reason: str, *, lines: tuple[str, ...], without: str = "http:"
+    ) -> None:
+        by_hand = "add by hand, under http: — " + " and ".join(lines)
         super().__init__(
             f"{path} cannot be edited safely: {reason}",
-            hint="add by hand, under http: — " + " and ".join(lines),
+            hint=by_hand if lines else f"take out by hand: {without}",
         )
         self.path = path
         self.reason = reason
