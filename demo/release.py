@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ def network_environment() -> dict[str, str]:
     """What this machine's environment says about reaching the package index.
 
     pip is what people configure, and uv does not read its files: pip's index
-    is handed on as uv's unless uv has its own.
+    and certificates are handed on as uv's unless uv has its own.
     """
     wanted = ("SSL_CERT_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_", "UV_")
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -97,10 +98,11 @@ def network_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith(wanted) or name.upper() in proxies
     }
-    if not any(name in found for name in ("UV_INDEX_URL", "UV_DEFAULT_INDEX")):
-        index = _pip_setting("index-url")
-        if index:
-            found["UV_DEFAULT_INDEX"] = index
+    index, certificates = _pip_setting("index-url"), _pip_setting("cert")
+    if index and "UV_INDEX_URL" not in found:
+        found.setdefault("UV_DEFAULT_INDEX", index)
+    if certificates:
+        found.setdefault("SSL_CERT_FILE", certificates)
     return found
 
 
@@ -167,15 +169,12 @@ def run_here(command: Sequence[str], env: Mapping[str, str]) -> None:
         raise InstallError("\n".join([f"{' '.join(command)} failed:", *said]))
 
 
+@cache
 def _pip_setting(name: str) -> str | None:
-    """One setting of pip, from its files or its environment; None without one."""
-    for scope in ("global", "install"):
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "config", "get", f"{scope}.{name}"],
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode == 0:
-            return done.stdout.strip()
-    return os.environ.get(f"PIP_{name.upper().replace('-', '_')}")
+    """One setting of pip, from its environment or its files; None without one."""
+    said = os.environ.get(f"PIP_{name.upper().replace('-', '_')}")
+    if said is None:
+        command = [sys.executable, "-m", "pip", "config", "get", f"global.{name}"]
+        done = subprocess.run(command, text=True, capture_output=True, check=False)
+        said = done.stdout.strip() if done.returncode == 0 else None
+    return said

@@ -59,7 +59,8 @@ class DebianRoot:
         for name in ("etc/resolv.conf", "etc/hosts"):
             if Path("/", name).exists():
                 shutil.copy("/" / Path(name), self.path / name)
-        machine_certificates = Path(os.environ.get("SSL_CERT_FILE", "/" / _CERTIFICATES))
+        named = network_environment().get("SSL_CERT_FILE")
+        machine_certificates = Path(named) if named else "/" / _CERTIFICATES
         if machine_certificates.exists():
             shutil.copy(machine_certificates, self.path / _CERTIFICATES)
         (self.path / "config").mkdir(exist_ok=True)
