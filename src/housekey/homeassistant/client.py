@@ -30,7 +30,6 @@ from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
     from cryptography import x509
 
@@ -137,33 +136,17 @@ class Client:
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._token = token
-        self._trusts = trusts(root, pin)
         self._timeout = timeout
-        self._opened: Wire | None = None
+        self._wire = Wire(self.base_url, token, trusts=trusts(root, pin), timeout=timeout)
 
     def __repr__(self) -> str:
         return f"<Client {self.base_url}>"
 
     async def __aenter__(self) -> Self:
-        self._opened = Wire(self.base_url, self._token, trusts=self._trusts, timeout=self._timeout)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._opened is not None:
-            await self._opened.close()
-            self._opened = None
-
-    @property
-    def _wire(self) -> Wire:
-        if self._opened is None:
-            raise RuntimeError("a Client is used inside `async with`")
-        return self._opened
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing: no connection outlives its call."""
 
     # Facts
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -58,17 +59,6 @@ class Wire:
         self._token = token
         self._trusts = trusts
         self._timeout = timeout
-        # No cookies, and no proxy from the environment (aiohttp's default): the token goes to
-        # this address only.
-        self._session = aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(force_close=True),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        )
-
-    async def close(self) -> None:
-        """Let go of everything."""
-        await self._session.close()
 
     async def request(
         self,
@@ -84,9 +74,9 @@ class Wire:
         With `may_vanish`, raises VanishedError when the connection ends once it was made.
         """
         try:
-            async with asyncio.timeout(timeout or self._timeout):
+            async with asyncio.timeout(timeout or self._timeout), _session() as session:
                 response, body = await self._trusting(
-                    lambda trust: self._exchange(method, path, form, trust)
+                    lambda trust: self._exchange(session, method, path, form=form, trust=trust)
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as trouble:
             if may_vanish and not _is_connecting(trouble):
@@ -110,17 +100,14 @@ class Wire:
             raise self._refused("there is no token")
         token, sent = self._token, False
         try:
-            async with asyncio.timeout(self._timeout):
-                channel = await self._trusting(self._open_channel)
-                try:
-                    await self._sign_in(channel, token)
-                    sent = True
-                    await channel.send_json({"id": 1, "type": command, **(fields or {})})
-                    async for message in _messages(channel):
-                        if message.get("type") == "result" and message.get("id") == 1:
-                            return self._result(command, message)
-                finally:
-                    await channel.close()
+            async with asyncio.timeout(self._timeout), _session() as session:
+                channel = await self._trusting(lambda trust: self._open_channel(session, trust))
+                await self._sign_in(channel, token)
+                sent = True
+                await channel.send_json({"id": 1, "type": command, **(fields or {})})
+                async for message in _messages(channel):
+                    if message.get("type") == "result" and message.get("id") == 1:
+                        return self._result(command, message)
         except (aiohttp.ClientError, OSError, TimeoutError) as trouble:
             if not (may_vanish and sent):
                 raise await self._unreachable(trouble) from None
@@ -141,12 +128,18 @@ class Wire:
         return await attempt(self._trusts[-1])
 
     async def _exchange(
-        self, method: str, path: str, form: Mapping[str, str] | None, trust: Trust
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, str] | None,
+        trust: Trust,
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         headers = {}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.reveal().decode()}"
-        async with self._session.request(
+        async with session.request(
             method,
             self.base_url + path,
             data=form,
@@ -156,8 +149,10 @@ class Wire:
         ) as response:
             return response, await _read(response)
 
-    async def _open_channel(self, trust: Trust) -> aiohttp.ClientWebSocketResponse:
-        return await self._session.ws_connect(
+    async def _open_channel(
+        self, session: aiohttp.ClientSession, trust: Trust
+    ) -> aiohttp.ClientWebSocketResponse:
+        return await session.ws_connect(
             self.base_url + "/api/websocket", max_msg_size=ANSWER_BYTES, ssl=trust
         )
 
@@ -297,6 +292,19 @@ def trusts(root: x509.Certificate | None, pin: str | None) -> tuple[Trust, ...]:
     return tuple(chosen) or (ssl.create_default_context(),)
 
 
+def _session() -> aiohttp.ClientSession:
+    """Return a session for one call.
+
+    One for several would keep connections that a restart has cut; and closing a session, unlike
+    closing a connection, does not wait for a server that no longer says goodbye. No cookies, and
+    no proxy from the environment (aiohttp's default): the token goes to one address only.
+    """
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+    )
+
+
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     """Return the body, as long as it is of a size that Home Assistant would send."""
     body = bytearray()
@@ -337,8 +345,8 @@ def _plain(trouble: BaseException) -> str:  # noqa: PLR0911 - one answer a line
         return "no such host"
     if isinstance(inner, OSError) and inner.errno == errno.ECONNREFUSED:
         return "nothing listens there"
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror.lower()
+    if isinstance(inner, OSError) and inner.errno:
+        return os.strerror(inner.errno).lower()
     if isinstance(trouble, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
         return "what came back is not what Home Assistant sends"
     return "the connection was closed"
