@@ -120,7 +120,7 @@ class Document:
     @property
     def line_break(self) -> str:
         """The line break this file uses."""
-        found = _LINE_BREAK.search(self.text)
+        found = re.search(r"\r\n|\n|\r", self.text)
         return found[0] if found else "\n"
 
     def line_start(self, place: int) -> int:

@@ -6,8 +6,8 @@ would let a stolen issuing key speak for every other home there (NC-16); permitt
 `com`, for half the web.
 
 A bare host name (`myserver`) is a single label, too, and legitimate: it is refused
-only where the public DNS has a zone of that name. Every two-letter label counts as
-a country's, used or not (ISO 3166 reserves them, RFC 1591 delegates them). Of the
+only where the public DNS has a zone of that name. Of two-letter labels that is the
+countries' (RFC 1591, ISO 3166): `ha` and `pi` are none, and many a home's host. Of the
 more than a thousand other top-level domains the lists below hold the classic ones
 and those that also make a likely host name; the full list changes by the month,
 and what it would add are zones that no home's host is called.
@@ -43,6 +43,20 @@ _TOP_LEVEL = frozenset(
     ventures vet video villas vip vision vote voyage wang watch watches weather webcam website
     wedding wiki win wine work works world wow wtf xyz yoga you zero zip zone
     bayern berlin hamburg koeln cologne tirol wien paris london nyc tokyo
+    """.split()  # noqa: SIM905 - a word list is read as one
+)
+
+# The countries' top-level domains, from general knowledge of the root zone.
+_COUNTRIES = frozenset(
+    """
+    ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs
+    bt bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee
+    eg er es et eu fi fj fk fm fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm
+    hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb
+    lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz
+    na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro rs
+    ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk
+    tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw
     """.split()  # noqa: SIM905 - a word list is read as one
 )
 
@@ -86,7 +100,7 @@ def shared_by_many(name: str) -> str | None:
     A parent of a shared zone is refused with it.
     """
     labels = name.split(".")
-    if len(labels) == 1 and (len(name) == 2 or name in _TOP_LEVEL):
+    if len(labels) == 1 and name in _COUNTRIES | _TOP_LEVEL:
         return f"{name!r} is a public top-level domain, and every name under it would be covered"
     if len(labels) == 2 and len(labels[1]) == 2 and labels[0] in _CATEGORIES:
         return f"everybody in that country can have a name under {name!r}"

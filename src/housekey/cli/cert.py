@@ -1,0 +1,227 @@
+"""`housekey cert`: certificates for anything else in the house."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from housekey.cli.output import (
+    Output,
+    common_options,
+    house_folder,
+    note_code,
+    now,
+    open_house,
+    subject_of,
+    subject_options,
+    yes_option,
+)
+from housekey.errors import HouseMissing, UsageError
+from housekey.pki.keys import KeyType
+
+if TYPE_CHECKING:
+    from housekey.house.files import Files
+    from housekey.house.house import House
+    from housekey.house.leaves import Leaf
+    from housekey.house.recovery import RecoveryCode
+    from housekey.pki.names import Name
+
+LOCK_SECONDS = 10.0
+# Where a self-signed leaf cannot be made to work, whatever its owner does (PLATFORMS.md).
+NEVER_SELF_SIGNED = {
+    "iPhone and iPad": "Certificate Trust Settings list only CAs (APL-23)",
+    "Android, the Home Assistant app": "only a CA can be installed (AND-01)",
+    "Chrome on Android": "it never trusts a leaf by itself (CHR-17)",
+}
+
+
+@click.group("cert")
+def command() -> None:
+    """Certificates for anything else in the house: a printer, a NAS, a camera."""
+
+
+@command.command("new")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--out", metavar="DIR", help="Put the two files there.  [default: in the house]")
+@click.option(
+    "--key",
+    "key_type",
+    type=click.Choice([kind.value for kind in KeyType]),
+    default=KeyType.ECDSA_P256.value,
+    help="Kind of key.  [default: ecdsa-p256]",
+)
+@click.option("--days", type=click.IntRange(1, 825), default=397, help="Its life.  [default: 397]")
+@click.option("--self-signed", is_flag=True, help="Signed by its own key; few devices take it.")
+@subject_options
+@yes_option
+@common_options
+def new(**options: Any) -> None:
+    """Issue a certificate for one thing that answers under all of these names.
+
+    Leaves certificate.pem (with the issuing CA) and privkey.pem. Creates the
+    house if there is none.
+    """
+    from housekey.house.files import Files  # noqa: PLC0415 - after --help
+    from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.pki.names import parse_name  # noqa: PLC0415
+    from housekey.pki.subject import Subject  # noqa: PLC0415
+
+    output = Output(as_json=options["as_json"], yes=options["yes"])
+    files = Files()
+    names = tuple(dict.fromkeys(parse_name(name) for name in options["names"]))
+    fields = subject_of(options)
+    folder = house_folder(options)
+    house, code = _house(folder, names, fields, output, files)
+    with house, house_lock(folder, wait=LOCK_SECONDS, files=files):
+        label = str(names[0])
+        present = house.leaf(label)
+        issue = house.issue_self_signed if options["self_signed"] else house.issue
+        leaf = issue(
+            label,
+            names,
+            key_type=KeyType(options["key_type"]),
+            days=options["days"],
+            subject=Subject(**{"common_name": None, **fields}) if fields else None,
+        )
+        target = Path(options["out"]).absolute() if options["out"] else leaf.folder
+        saved = _export(leaf, present, target, files) if options["out"] else ()
+    life = leaf.certificate.not_valid_after_utc - now()
+    output.row("names", ", ".join(map(str, leaf.names)))
+    output.row("issued", f"{target / 'certificate.pem'}")
+    output.row("", f"{target / 'privkey.pem'}")
+    output.row("", f"{life.days + 1} days, {leaf.key_type.label}")
+    for path in saved:
+        output.row("saved", f"what was there before: {path}")
+    if options["self_signed"]:
+        for platform, reason in NEVER_SELF_SIGNED.items():
+            output.row("heads up", f"never accepted by {platform}: {reason}")
+    document = {"certificate": _facts(leaf, target), "house": str(folder)}
+    if options["self_signed"]:
+        document["never_accepted_by"] = NEVER_SELF_SIGNED
+    if code is not None:
+        document["recovery_code"] = code.text
+    output.document(document)
+
+
+@command.command("list")
+@common_options
+def list_(**options: Any) -> None:
+    """List every certificate that is in use."""
+    output = Output(as_json=options["as_json"])
+    with open_house(house_folder(options)) as house:
+        leaves = house.leaves()
+    if not leaves:
+        output.row("nothing", "was issued yet: housekey secure, or housekey cert new NAME")
+    for leaf in leaves:
+        left = (leaf.certificate.not_valid_after_utc - now()).days
+        output.row(f"{left} d", f"{shown(leaf)}: {', '.join(map(str, leaf.names))}")
+    output.document({"certificates": [_facts(leaf, leaf.folder) for leaf in leaves]})
+
+
+@command.command("show")
+@click.argument("name", metavar="NAME")
+@common_options
+def show(**options: Any) -> None:
+    """Show one certificate, by the name that it was issued for."""
+    output = Output(as_json=options["as_json"])
+    with open_house(house_folder(options)) as house:
+        leaf = next(
+            (
+                leaf
+                for leaf in house.leaves()
+                if options["name"].lower() in (leaf.label, shown(leaf), *map(str, leaf.names))
+            ),
+            None,
+        )
+        known = [shown(each) for each in house.leaves()]
+    if leaf is None:
+        raise UsageError(
+            f"there is no certificate for {options['name']}",
+            hint=f"there are: {', '.join(known)}" if known else "housekey cert new makes one",
+        )
+    facts = _facts(leaf, leaf.folder)
+    output.row("names", ", ".join(facts["names"]))
+    for label, key in (
+        ("subject", "subject"),
+        ("issuer", "issuer"),
+        ("from", "not_before"),
+        ("until", "not_after"),
+        ("key", "key"),
+        ("SHA-256", "sha256"),
+        ("file", "path"),
+    ):
+        output.row(label, str(facts[key]))
+    output.document(facts)
+
+
+def shown(leaf: Leaf) -> str:
+    """Return a leaf's label as people are shown it."""
+    return leaf.label.removeprefix("_")
+
+
+def _house(
+    folder: Path, names: tuple[Name, ...], fields: dict[str, str], output: Output, files: Files
+) -> tuple[House, RecoveryCode | None]:
+    """Open the house, or create it; the code is shown before anything is on disk."""
+    from housekey.house.house import prepare_house  # noqa: PLC0415 - after --help
+    from housekey.pki.subject import Subject  # noqa: PLC0415
+
+    try:
+        return open_house(folder), None
+    except HouseMissing:
+        prepared = prepare_house(
+            names=names,
+            subject=Subject(
+                common_name=None,
+                country=fields.get("country"),
+                organization=fields.get("organization", "Home"),
+            ),
+            clock=now,
+        )
+    if not note_code(output, prepared.recovery_code):
+        raise click.Abort
+    return prepared.write(folder, files), prepared.recovery_code
+
+
+def _export(leaf: Leaf, present: Leaf | None, target: Path, files: Files) -> tuple[Path, ...]:
+    """Copy the pair to `target`; what is there and not ours is kept beside it."""
+    files.make_folder(target, mode=0o755)
+    saved = []
+    for path, data, before, mode in (
+        (
+            target / "privkey.pem",
+            leaf.key_pem.reveal(),
+            present and present.key_pem.reveal(),
+            0o600,
+        ),
+        (target / "certificate.pem", leaf.chain_pem, present and present.chain_pem, 0o644),
+    ):
+        found = files.snapshot(path)
+        if found is not None and found.data not in (data, before):
+            number = 1
+            while (kept := path.with_name(f"{path.name}.before-{number}")).exists():
+                number += 1
+            files.write(kept, found.data, mode=found.mode & 0o600, owner=found.owner)
+            saved.append(kept)
+        files.write(path, data, mode=mode)
+    return tuple(saved)
+
+
+def _facts(leaf: Leaf, folder: Path) -> dict[str, Any]:
+    from housekey.pki.encoding import fingerprint  # noqa: PLC0415 - loaded already
+
+    certificate = leaf.certificate
+    return {
+        "label": shown(leaf),
+        "names": [str(name) for name in leaf.names],
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "not_before": certificate.not_valid_before_utc.isoformat(),
+        "not_after": certificate.not_valid_after_utc.isoformat(),
+        "key": leaf.key_type.value,
+        "sha256": fingerprint(certificate),
+        "path": str(folder / "certificate.pem"),
+        "key_path": str(folder / "privkey.pem"),
+    }

@@ -1,0 +1,303 @@
+"""What the commands about a Home Assistant share: which one, signed in how, in which world."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import webbrowser
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from housekey.cli.output import now
+from housekey.errors import HousekeyError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from cryptography import x509
+
+    from housekey.cli.output import Output
+    from housekey.homeassistant.find import Found
+    from housekey.homeassistant.site import Door, World
+    from housekey.live.handshake import Address, Resolver
+    from housekey.pki.secret import Secret
+
+_T = TypeVar("_T")
+
+REMEMBERED = "token"  # the file in the house
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The Home Assistant that is meant."""
+
+    folder: Path
+    door: Door
+
+
+def home_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which Home Assistant, and who asks it."""
+    for option in (
+        click.option(
+            "--wait",
+            type=click.FloatRange(1),
+            default=300,
+            metavar="SECONDS",
+            help="How long a restart may take.  [default: 300]",
+        ),
+        click.option(
+            "--restart-command",
+            metavar="COMMAND",
+            help="Restart Home Assistant with this, e.g. 'docker restart homeassistant'.",
+        ),
+        click.option(
+            "--remember",
+            is_flag=True,
+            help="Keep a long-lived token in the house (mode 0600) for the next time.",
+        ),
+        click.option(
+            "--token-file",
+            metavar="FILE",
+            help="A file with a long-lived access token of an administrator.  [or HASS_TOKEN]",
+        ),
+        click.option(
+            "--url", metavar="URL", help="The address of Home Assistant.  [or HASS_SERVER]"
+        ),
+        click.option("--config", metavar="DIR", help="The folder that holds configuration.yaml."),
+    ):
+        command = option(command)
+    return command
+
+
+def world_of(options: dict[str, Any], output: Output) -> World:
+    """Return the real world."""
+    from housekey.homeassistant.announced import browse  # noqa: PLC0415
+    from housekey.homeassistant.site import World  # noqa: PLC0415 - after --help
+    from housekey.house.files import Files  # noqa: PLC0415
+    from housekey.live.handshake import resolve  # noqa: PLC0415
+
+    return World(
+        files=Files(),
+        clock=now,
+        resolve=remembering(resolve),
+        browse=browse,
+        tell=output.row,
+        busy=output.busy,
+        run=_run_command,
+        hook=_moment,
+        wait=options["wait"],
+    )
+
+
+def remembering(resolver: Resolver) -> Resolver:
+    """Resolve each host once a run: a name that does not resolve costs seconds every time."""
+    known: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
+
+    async def resolve(host: str) -> tuple[Address, ...]:
+        if host not in known:
+            known[host] = asyncio.ensure_future(resolver(host))
+        return await asyncio.shield(known[host])
+
+    return resolve
+
+
+async def choose_home(
+    options: dict[str, Any], world: World, output: Output, *, house: Path
+) -> Home:
+    """Find the Home Assistant that is meant; ask when there are several."""
+    from housekey.homeassistant.find import find  # noqa: PLC0415 - after --help
+    from housekey.homeassistant.yaml_tree import http_settings  # noqa: PLC0415
+
+    read = world.files.read
+    output.busy("looking for Home Assistant")
+    config = Path(options["config"]).absolute() if options["config"] else None
+    found = await find(
+        config,
+        options["url"],
+        os.environ,
+        read=read,
+        browse=world.browse,
+        settings_of=lambda folder: http_settings(folder, read),
+    )
+    output.busy("")
+    chosen = found[0]
+    if len(found) > 1:
+        listed = [f"{each.url}  {each.folder or ''}".rstrip() for each in found]
+        question = "Which Home Assistant?"
+        chosen = found[output.choose(question, listed, option="--config or --url")]
+    return await _with_folder(chosen, world, house=house)
+
+
+async def _with_folder(found: Found, world: World, *, house: Path) -> Home:
+    door = _door(found.url)
+    if found.folder is not None:
+        if not found.answers:
+            # A switch that was cut short may have left it at another door.
+            door = await _door_of_open_change(house, found.folder, world) or door
+        return Home(found.folder.absolute(), door)
+    raise NotFound(
+        f"Home Assistant answers at {found.url}, but its configuration folder is not known here",
+        hint="run housekey where that folder is, and name it with --config DIR",
+    )
+
+
+async def _door_of_open_change(house: Path, folder: Path, world: World) -> Door | None:
+    """Return where Home Assistant answers that an earlier housekey was about to move."""
+    from housekey.homeassistant.put_back import doors_of  # noqa: PLC0415
+    from housekey.house.journal import Journal  # noqa: PLC0415
+    from housekey.live.handshake import Speech, speaks  # noqa: PLC0415
+
+    journal = Journal(house / "journal", files=world.files, clock=world.clock)
+    for transaction in journal.standing():
+        for door in doors_of(transaction):
+            if transaction.target.get("folder") == str(folder) and (
+                await speaks(door.host, door.port) is not Speech.NOTHING
+            ):
+                return door
+    return None
+
+
+@contextlib.asynccontextmanager
+async def sign_in(
+    options: dict[str, Any], home: Home, world: World, output: Output, *, house: Path
+) -> AsyncIterator[Secret | None]:
+    """Yield a token: given, remembered, or from the user's browser; None when nobody can sign in.
+
+    What the browser brought is revoked in the end, so that nothing is left behind. With
+    `--remember` a long-lived token is kept in the house once all has gone well.
+    """
+    from housekey.homeassistant.signin import token_from  # noqa: PLC0415 - after --help
+
+    file = Path(options["token_file"]) if options["token_file"] else None
+    given = token_from(file, os.environ, read=world.files.read)
+    if given is None and (house / REMEMBERED).exists():
+        given = token_from(house / REMEMBERED, {}, read=world.files.read)
+    if given is not None:
+        if given.warning:
+            output.row("warning", given.warning)
+        yield given.token
+        if options["remember"]:
+            world.files.write(house / REMEMBERED, given.token, mode=0o600)
+    elif output.as_json or output.yes or not sys.stdin.isatty():
+        yield None
+    else:
+        async with _from_browser(options, home, world, output, house=house) as token:
+            yield token
+
+
+@contextlib.asynccontextmanager
+async def _from_browser(
+    options: dict[str, Any], home: Home, world: World, output: Output, *, house: Path
+) -> AsyncIterator[Secret]:
+    from housekey.homeassistant.client import Client  # noqa: PLC0415
+    from housekey.homeassistant.signin import (  # noqa: PLC0415
+        browser_sign_in,
+        long_lived_token,
+        revoke,
+    )
+
+    def tell(page: str) -> None:
+        output.row("sign in", "in the browser window that opens, or at")
+        output.row("", page)
+
+    root = _root_of(house, world)
+    async with Client(home.door.url, None, root=root) as client:
+        signed_in = await browser_sign_in(client, open_browser=webbrowser.open, tell=tell)
+    try:
+        yield signed_in.access_token
+        if options["remember"]:
+            url = await _url_now(home, house, world)
+            root = _root_of(house, world)
+            async with Client(url, signed_in.access_token, root=root) as client:
+                kept = await long_lived_token(client, "housekey")
+            world.files.write(house / REMEMBERED, kept, mode=0o600)
+    finally:
+        url = await _url_now(home, house, world)
+        with contextlib.suppress(HousekeyError):  # it ends by itself when it is not used
+            async with Client(url, None, root=_root_of(house, world)) as client:
+                await revoke(client, signed_in.refresh_token)
+
+
+async def _url_now(home: Home, house: Path, world: World) -> str:
+    """Return where the Home Assistant answers now, which a switch may have changed."""
+    from housekey.live.handshake import Speech, speaks  # noqa: PLC0415
+
+    if await speaks(home.door.host, home.door.port) is Speech.PLAIN:
+        return home.door.url
+    moved = await _door_of_open_change(house, home.folder, world)
+    door = moved or home.door
+    return replace(door, scheme="https").url
+
+
+def _root_of(house: Path, world: World) -> x509.Certificate | None:
+    from housekey.pki.encoding import certificate_from_pem  # noqa: PLC0415
+
+    path = house / "root.pem"
+    return certificate_from_pem(world.files.read(path)) if path.exists() else None
+
+
+def running(work: Coroutine[Any, Any, _T], output: Output) -> _T:
+    """Run a command's work; Ctrl-C, a closed terminal and SIGTERM let it put things back.
+
+    Only the first of them counts: putting back what was changed is not interrupted again.
+    """
+
+    async def guarded() -> _T:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            if not task.cancelling():
+                task.cancel()
+            else:
+                output.row("wait", "everything is being put back as it was")
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stop)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            output.busy("")
+
+    return asyncio.run(guarded())
+
+
+async def _run_command(command: str) -> int:
+    process = await asyncio.create_subprocess_shell(
+        command, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
+    )
+    return await process.wait()
+
+
+def _door(url: str) -> Door:
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    from housekey.homeassistant.site import Door  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    return Door(
+        "https" if secure else "http",
+        parts.hostname or "localhost",
+        parts.port or (443 if secure else 80),
+    )
+
+
+def _moment(moment: str) -> None:
+    """Let a test stop or kill this very process at a moment of the journal.
+
+    `HOUSEKEY_TEST_MOMENT="kill before configure"` or `"stop after key"`; nothing
+    else can be asked for, so that the environment gives nobody any power.
+    """
+    wanted = os.environ.get("HOUSEKEY_TEST_MOMENT", "")
+    what, _, when = wanted.partition(" ")
+    if wanted and when == moment:
+        os.kill(os.getpid(), signal.SIGSTOP if what == "stop" else signal.SIGKILL)

@@ -1,0 +1,66 @@
+"""`housekey house`: the house itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from housekey.cli.output import Output, common_options, house_folder, open_house
+
+
+@click.group("house")
+def command() -> None:
+    """What the house is and what it covers."""
+
+
+@command.command("show")
+@common_options
+def show(**options: Any) -> None:
+    """Show the root, the issuing CA and what the house may issue for."""
+    from housekey.pki.encoding import fingerprint  # noqa: PLC0415 - after --help
+
+    output = Output(as_json=options["as_json"])
+    folder = house_folder(options)
+    with open_house(folder) as house:
+        root, issuing = house.root, house.issuing
+        leaves = house.leaves()
+        sealed = (folder / "root.key.sealed").exists()
+        constraints = house.constraints
+    output.row("house", str(folder))
+    for label, certificate in (("root", root), ("issuing", issuing)):
+        output.row(label, certificate.subject.rfc4514_string())
+        output.row("", f"until {certificate.not_valid_after_utc:%d %B %Y}")
+        output.row("", f"SHA-256 {grouped(fingerprint(certificate))}")
+    output.row("covers", ", ".join(constraints.described()))
+    output.row("", "name constraints critical" if constraints.critical else "not critical")
+    output.row("sealed", "root.key.sealed is here" if sealed else "the root's key is not here")
+    output.row("leaves", str(len(leaves)))
+    output.document(
+        {
+            "house": str(folder),
+            "root": _facts(root),
+            "issuing": _facts(issuing),
+            "permitted": list(constraints.described()),
+            "critical": constraints.critical,
+            "root_key": "sealed" if sealed else "absent",
+            "leaves": [leaf.label for leaf in leaves],
+        }
+    )
+
+
+def grouped(digest: str) -> str:
+    """Write a fingerprint as phones show it, in pairs."""
+    pairs = (digest[at : at + 2].upper() for at in range(0, len(digest), 2))
+    return ":".join(pairs)
+
+
+def _facts(certificate: Any) -> dict[str, str]:
+    from housekey.pki.encoding import fingerprint  # noqa: PLC0415 - loaded already
+
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "sha256": fingerprint(certificate),
+        "not_before": certificate.not_valid_before_utc.isoformat(),
+        "not_after": certificate.not_valid_after_utc.isoformat(),
+    }

@@ -1,0 +1,130 @@
+"""`housekey`: the commands, each loaded only when it is called, and the one place for errors.
+
+The rules of the terminal, before the code that follows them:
+
+* Results go to standard output, everything else to standard error. With
+  `--json` standard output is exactly one JSON document, on failure too.
+* A question is asked only on a terminal. `--yes` answers the safe way; without
+  a terminal a missing answer is an error that names the option.
+* An error is two lines, `error: …` and `hint: …`. A traceback is shown only
+  with `-vv`.
+* Exit codes: 0 done; 1 the answer is no; 2 wrong usage; 3 failed, nothing was
+  changed; 4 failed, and put back as before; 130 interrupted.
+* Work longer than a second says what it is doing; no colour where nobody sees it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from housekey import __version__
+from housekey.errors import HousekeyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A command's name, and the module and attribute that hold it. Help lists them in this order.
+_COMMANDS = {
+    "secure": ("housekey.cli.secure", "Take a Home Assistant to https."),
+    "undo": ("housekey.cli.undo", "Put it back as it was."),
+    "status": ("housekey.cli.status", "The house at a glance."),
+    "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
+    "house": ("housekey.cli.house", "What the house is and what it covers."),
+}
+
+_EXAMPLES = """\b
+Examples:
+  housekey secure                         find Home Assistant and take it to https
+  housekey secure --dry-run               say what that would do, and change nothing
+  housekey undo                           put Home Assistant back as it was
+  housekey status                         what there is, and how long it is good for
+  housekey cert new printer.lan 192.168.1.9   a certificate for something else
+"""
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are called, not before.
+
+    `housekey --version` should take no longer than click itself (measured by `make bench`).
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command = importlib.import_module(module).command
+        assert isinstance(command, click.Command)  # noqa: S101 - a promise of every command file
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        # From the table: loading every command to print its first line would be slow.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EXAMPLES,
+)
+@click.version_option(__version__, message="housekey %(version)s")
+def main() -> None:
+    """From http:// to an https:// that every device in the house accepts.
+
+    housekey gives a Home Assistant on its own network a certificate of a private
+    CA that can only speak for this home, switches it to HTTPS, proves it from
+    outside, and only then makes it permanent. No domain, no cloud, no open port.
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: Sequence[str]) -> int:
+    try:
+        code = main(args=list(arguments), prog_name="housekey", standalone_mode=False)
+    except HousekeyError as error:
+        return _told(arguments, error.message, error.hint, error.exit_code, error)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "housekey"
+        message = error.format_message().rstrip(".")
+        return _told(arguments, message, f"{command} --help shows what can be said", 2, error)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _told(arguments, "interrupted", "nothing was left half done", 130, error)
+    except BrokenPipeError:
+        return 141  # the reader went away: `housekey status | head -1`
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours
+        what = f"housekey itself failed: {type(error).__name__}: {error}"
+        return _told(arguments, what, "this is a bug; -vv shows where", 3, error)
+    return code if isinstance(code, int) else 0
+
+
+def _told(
+    arguments: Sequence[str], message: str, hint: str, code: int, error: BaseException
+) -> int:
+    if "-vv" in arguments:
+        import traceback  # noqa: PLC0415 - rarely needed
+
+        traceback.print_exception(error)
+    colour = {"fg": "red", "bold": True}
+    click.echo(f"{click.style('error:', **colour)} {message}", err=True)  # type: ignore[arg-type]
+    click.echo(f"{click.style('hint:', bold=True)} {hint}", err=True)
+    if "--json" in arguments:
+        import json  # noqa: PLC0415 - rarely needed
+
+        known = getattr(error, "document", {})
+        problem = {"message": message, "hint": hint, "exit_code": code}
+        click.echo(json.dumps({**known, "error": problem}, indent=2, ensure_ascii=False))
+    return code

@@ -1,0 +1,318 @@
+"""Looking at a Home Assistant before anything is changed: who it is, how it stands, what it has.
+
+Everything that can be found out beforehand is found out here, because an error
+here costs nothing. `look()` ends with a `View`; `facts_of()` turns it into the
+facts that plan.py decides on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from housekey.errors import (
+    FileTrouble,
+    FolderMismatch,
+    NotFound,
+    NotReady,
+    PemUnreadable,
+    SignInRefused,
+    Unreachable,
+)
+from housekey.homeassistant import yaml_tree
+from housekey.homeassistant.paths import gather_evidence, judge, map_paths, runs_as, version_in
+from housekey.homeassistant.plan import Facts, LeafFacts, Pair, Road
+from housekey.homeassistant.site import Door, Site, World
+from housekey.homeassistant.switch import LABEL
+from housekey.live.handshake import Speech, speaks
+from housekey.live.presented import presented_by
+from housekey.pki.encoding import certificates_from_pem, fingerprint
+from housekey.pki.names import names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cryptography import x509
+
+    from housekey.homeassistant.client import CheckResult, Client, HttpConfig, InstanceConfig
+    from housekey.house.house import House, Leaf
+    from housekey.pki.secret import Secret
+
+FIRST_WITH_TRIALS = (2026, 8)  # the first release that takes http settings by trial
+DEFAULT_PORT = 8123
+STARTING_SECONDS = 20.0  # a start that takes longer is told, not waited for
+_ELSEWHERE = Path("/dev/null")  # stands for a file that exists only for Home Assistant
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A Home Assistant as it was found."""
+
+    site: Site
+    instance: InstanceConfig | None  # None: no token, so only the folder speaks
+    http: HttpConfig | None  # on the trial road
+    yaml: Mapping[str, Any]  # our keys in the YAML http block
+    stale_yaml: bool  # a block that Home Assistant ignores but still checks
+    presents: x509.Certificate | None
+    domains: frozenset[str]  # integrations that are set up
+
+
+async def look(
+    *, folder: Path, door: Door, token: Secret | None, world: World, ready: bool = True
+) -> View:
+    """Look at the Home Assistant in `folder` that answers at `door`.
+
+    With `ready` it must be fit for a change; the way back takes it as it is.
+    Raises `Unreachable`, `SignInRefused`, `NotReady` or `FolderMismatch`, with
+    nothing changed.
+    """
+    read = world.files.read
+    version = version_in(folder, read)
+    if version is None:
+        raise NotFound(
+            f"{folder} is not a configuration folder of Home Assistant: it has no .HA_VERSION",
+            hint="give the folder that holds configuration.yaml with --config",
+        )
+    presents = await presented_by(door.host, door.port)
+    if presents is not None:
+        door = Door("https", door.host, door.port, _vouched_for(folder, presents, read))
+    elif await speaks(door.host, door.port) is Speech.NOTHING:
+        raise Unreachable(
+            f"Home Assistant does not answer at {door.url}",
+            hint="start it; if it listens elsewhere, say where with --url",
+        )
+    if token is None:
+        return await _look_without_token(folder, door, version, presents, world)
+    site = Site(
+        folder=folder,
+        door=door,
+        version=version,
+        road=Road.YAML,  # until it has been asked
+        paths=map_paths(folder, str(folder)),
+        owner=runs_as(folder),
+        token=token,
+    )
+    async with site.client(door) as client:
+        instance = await client.get_config()
+        if ready:
+            instance = await _when_started(client, instance, world)
+        if not (await client.current_user()).is_admin:
+            raise SignInRefused(
+                "this token is not an administrator's",
+                hint="make the token in the profile of an administrator",
+            )
+        evidence = await gather_evidence(folder, instance, token, read=read, sleep=world.sleep)
+        verdict = judge(evidence)
+        if not verdict.belongs:
+            raise FolderMismatch(
+                f"{folder} is not the folder of the Home Assistant at {door.url}: {verdict.reason}",
+                hint="give the folder and the address of the same one, with --config and --url",
+            )
+        http = await client.http_config()
+        domains = frozenset(
+            {entry.domain for entry in await client.config_entries() if entry.enabled}
+            | {component.partition(".")[0] for component in instance.components}
+        )
+        if ready:
+            _must_take_a_change(http, await client.check_config())
+    road = Road.YAML if http is None else Road.TRIAL
+    site = Site(
+        folder=folder,
+        door=door,
+        version=instance.version,
+        road=road,
+        paths=map_paths(folder, instance.config_dir),
+        owner=site.owner,
+        token=token,
+    )
+    return View(
+        site=site,
+        instance=instance,
+        http=http,
+        yaml=yaml_tree.http_settings(folder, read),
+        stale_yaml=road is Road.TRIAL and yaml_tree.find_http(folder, read) is not None,
+        presents=presents,
+        domains=domains,
+    )
+
+
+async def _look_without_token(
+    folder: Path, door: Door, version: str, presents: x509.Certificate | None, world: World
+) -> View:
+    if version_of(version) >= FIRST_WITH_TRIALS:
+        raise SignInRefused(
+            f"Home Assistant {version} takes its network settings only from an administrator",
+            hint="make a long-lived token in your profile, save it to a file, use --token-file",
+        )
+    site = Site(
+        folder=folder,
+        door=door,
+        version=version,
+        road=Road.YAML,
+        # Nobody can say how Home Assistant sees the folder: /config inside a container.
+        paths=map_paths(folder, str(folder)),
+        owner=runs_as(folder),
+    )
+    return View(
+        site=site,
+        instance=None,
+        http=None,
+        yaml=yaml_tree.http_settings(folder, world.files.read),
+        stale_yaml=False,
+        presents=presents,
+        domains=frozenset(),
+    )
+
+
+def uuid_of(folder: Path, read: Callable[[Path], bytes]) -> str | None:
+    """Return the UUID of the Home Assistant of `folder`, which its announcements carry."""
+    try:
+        stored = json.loads(read(folder / ".storage" / "core.uuid"))
+        return str(stored["data"]["uuid"])
+    except (FileTrouble, ValueError, KeyError, TypeError):
+        return None
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """Return year and month of a version such as `2026.11.0b3`."""
+    year, _, rest = text.partition(".")
+    month = rest.partition(".")[0]
+    return (int(year), int(month)) if year.isdigit() and month.isdigit() else (0, 0)
+
+
+def facts_of(view: View, *, house: House | None, world: World) -> Facts:
+    """Gather the facts for the plan."""
+    leaf = house.leaf(LABEL) if house is not None else None
+    stable = view.http.stable if view.http is not None else view.yaml
+    configured, port = _pair_and_port(stable, view.site)
+    trial = view.http.pending if view.http is not None and view.http.active == "pending" else None
+    on_trial, trial_port = _pair_and_port(trial, view.site) if trial else (None, None)
+    current = on_trial or configured
+    return Facts(
+        now=world.clock(),
+        road=view.site.road,
+        leaf=_leaf_facts(leaf, house) if leaf is not None and house is not None else None,
+        configured=configured,
+        configured_port=port,
+        on_trial=on_trial,
+        on_trial_port=trial_port,
+        names_in_use=_names_in_use(view),
+        key_is_ours=current is not None
+        and leaf is not None
+        and _holds(current.key, leaf.key_pem.reveal(), world),
+        certificate_is_ours=current is not None
+        and leaf is not None
+        and _holds(current.certificate, leaf.chain_pem, world),
+        presents=fingerprint(view.presents) if view.presents is not None else None,
+        stale_yaml=view.stale_yaml,
+        internal_url=view.instance.internal_url if view.instance is not None else None,
+    )
+
+
+def _vouched_for(
+    folder: Path, presents: x509.Certificate, read: Callable[[Path], bytes]
+) -> x509.Certificate | None:
+    """Return `presents` if it lies in the folder's own files: whoever can write there, owns it."""
+    named = yaml_tree.http_settings(folder, read).get("ssl_certificate")
+    candidates = [*folder.glob("*.pem"), *([Path(str(named))] if named else [])]
+    for path in candidates:
+        try:
+            if presents in certificates_from_pem(read(path)):
+                return presents
+        except (PemUnreadable, FileTrouble):
+            continue
+    return None
+
+
+async def _when_started(client: Client, instance: InstanceConfig, world: World) -> InstanceConfig:
+    """Give Home Assistant a little time to finish starting, and return how it stands then."""
+
+    async def started() -> bool:
+        nonlocal instance
+        instance = await client.get_config()
+        return instance.state == "RUNNING"
+
+    if instance.state != "RUNNING":
+        world.busy("waiting until Home Assistant has finished starting")
+        await world.until(started, seconds=min(STARTING_SECONDS, world.wait))
+        world.busy("")
+    if instance.recovery_mode:
+        raise NotReady(
+            "Home Assistant runs in recovery mode: it could not start as configured",
+            hint="home-assistant.log tells why; mend that and restart it first",
+        )
+    if instance.state != "RUNNING":
+        raise NotReady(
+            "Home Assistant is still starting",
+            hint="wait until it has finished, then run the same command again",
+        )
+    return instance
+
+
+def _must_take_a_change(http: HttpConfig | None, check: CheckResult) -> None:
+    if not check.valid:
+        raise NotReady(
+            "Home Assistant's configuration has errors, and it would refuse to restart:"
+            f" {check.errors}",
+            hint="mend them first: Developer tools > YAML > Check configuration shows them",
+        )
+    if http is not None and http.stable.get("ssl_peer_certificate"):
+        raise NotReady(
+            "Home Assistant asks every client for a certificate of its own"
+            " (ssl_peer_certificate); housekey cannot prove that from outside",
+            hint="remove the setting first: Settings > System > Network",
+        )
+
+
+def _pair_and_port(config: Mapping[str, Any], site: Site) -> tuple[Pair | None, int]:
+    port = config.get("server_port") or DEFAULT_PORT
+    certificate, key = config.get("ssl_certificate"), config.get("ssl_key")
+    if not certificate or not key:
+        return None, int(port)
+    here = site.paths.to_here
+    pair = here(str(certificate)), here(str(key))
+    # A file that cannot be seen from here (a path inside a container) is somebody else's pair.
+    return Pair(pair[0] or _ELSEWHERE, pair[1] or _ELSEWHERE), int(port)
+
+
+def _names_in_use(view: View) -> frozenset[Path]:
+    configs: list[Mapping[str, Any] | None] = [view.yaml]
+    if view.http is not None:
+        configs += [view.http.stable, view.http.pending]
+    here = (
+        view.site.paths.to_here(str(config[key]))
+        for config in configs
+        if config is not None
+        for key in ("ssl_certificate", "ssl_key")
+        if config.get(key)
+    )
+    return frozenset(path for path in here if path is not None)
+
+
+def _leaf_facts(leaf: Leaf, house: House) -> LeafFacts:
+    certificate = leaf.certificate
+    return LeafFacts(
+        names=names_of(certificate),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        key_type=leaf.key_type,
+        sha256=fingerprint(certificate),
+        by_this_house=_issued_by(certificate, house.issuing),
+    )
+
+
+def _issued_by(certificate: x509.Certificate, issuing: x509.Certificate) -> bool:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    try:
+        certificate.verify_directly_issued_by(issuing)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _holds(path: Path, data: bytes, world: World) -> bool:
+    found = world.files.snapshot(path)
+    return found is not None and found.data == data

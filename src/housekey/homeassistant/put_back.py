@@ -1,0 +1,323 @@
+"""The way back: from what housekey made of a Home Assistant to what it was before.
+
+Used when a switch fails, when it was interrupted, and by `housekey undo`. It
+works from the journal's fold (what was there before, what housekey put there)
+and from what is there now; what somebody else has changed since is left alone
+and told.
+
+The order keeps Home Assistant startable at every instant: it stops referring
+to files before they go. There is one exception, on purpose: a trial that
+cannot be called off because Home Assistant does not answer. Its files are taken
+away, and Home Assistant, started again, finds the trial impossible and runs its
+stable configuration at once (`apply_failed`, measured on 2026.11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from housekey.errors import HomeAssistantTrouble, NotReady, SwitchFailed
+from housekey.homeassistant import yaml_tree
+from housekey.homeassistant.client import sendable
+from housekey.homeassistant.plan import Road
+from housekey.homeassistant.site import Door
+from housekey.homeassistant.switch import (
+    HTTP_CONFIG,
+    HTTP_YAML,
+    INTERNAL_URL,
+    PROMOTING,
+    RESTART,
+    owned,
+)
+from housekey.house.journal import FileBefore, before_of, restore
+from housekey.live.handshake import Speech, speaks
+from housekey.live.presented import presented_by
+from housekey.pki.encoding import certificate_from_pem, certificate_to_pem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from housekey.homeassistant.client import Client
+    from housekey.homeassistant.site import Site, World
+    from housekey.house.journal import Before, Transaction
+
+_YAML_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(slots=True)
+class PutBack:
+    """One way back."""
+
+    site: Site
+    world: World
+    old_door: Door  # where Home Assistant answered before the first change
+    before: Before
+    restarted: bool  # a restart may have happened since the first change
+    promoted: bool  # its stable configuration may name our files
+    restart_command: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    async def run(self, *, must_answer: bool) -> None:
+        """Bring the old state back and see it answer.
+
+        With `must_answer` (undo) nothing is changed when Home Assistant does not
+        answer; without it (a switch that failed) the files go back all the same.
+        Raises `SwitchFailed` when the old state could not be seen to answer.
+        """
+        door = await self.site.answering(self._doors())
+        if door is None and must_answer and self.site.token is not None:
+            raise HomeAssistantTrouble(
+                "Home Assistant does not answer, so nothing was changed",
+                hint="start it, then run the same command again",
+            )
+        if door is not None:
+            await self._put_url_back(door)
+        if self.site.road is Road.TRIAL:
+            await self._back_from_trial(door)
+        else:
+            await self._back_on_yaml()
+
+    # 2026.8 and later.
+
+    async def _back_from_trial(self, door: Door | None) -> None:
+        if door is not None:
+            try:
+                await self._take_config_back(door)
+            except SwitchFailed:
+                if not self.promoted:
+                    self._put_files_back()
+                raise  # else its stable configuration may still need the files
+        self._put_files_back()
+        if door is None:
+            raise SwitchFailed(
+                "Home Assistant does not answer; its files are as they were before",
+                hint="start it: it comes up with its settings from before",
+            )
+        if self.restarted and self.before.setting(HTTP_CONFIG) is None:
+            # Only a certificate was replaced in place; the old one is there again.
+            await self._restart(door)
+            await self._must_answer()
+
+    async def _take_config_back(self, door: Door) -> None:
+        setting = self.before.setting(HTTP_CONFIG)
+        if setting is None:
+            return
+        async with self.site.client(door) as client:
+            http = await client.http_config()
+            if http is None:
+                return
+            stable = sendable(http.stable)
+            if http.pending is not None and sendable(http.pending) == setting.ours:
+                # Armed, failed or given up: None clears it, and restarts into stable.
+                await self._configure(client, None)
+            elif owned(stable) == owned(setting.ours):
+                rest = {key: value for key, value in stable.items() if key not in owned(stable)}
+                old = {key: was for key, was in owned(setting.before).items() if was is not None}
+                await self._configure(client, {**rest, **old})
+            elif owned(stable) != owned(setting.before):
+                self.warnings.append(
+                    "Home Assistant's network settings were changed by somebody else since;"
+                    " they stay as they are"
+                )
+                return
+        await self._must_answer()
+        async with self.site.client(self.old_door) as client:
+            http = await client.http_config()
+            if http is not None and http.active == "pending":
+                await client.promote()
+
+    async def _configure(self, client: Client, config: Mapping[str, object] | None) -> None:
+        """Home Assistant takes no configuration before it has finished starting."""
+
+        async def taken() -> bool:
+            try:
+                await client.configure(config)
+            except NotReady:
+                return False
+            return True
+
+        self.world.busy("waiting until Home Assistant takes its settings from before")
+        if not await self.world.until(taken, seconds=self.world.wait):
+            raise SwitchFailed(
+                "Home Assistant has not finished starting, and takes no settings before that",
+                hint="wait until it has, then run housekey undo",
+            )
+
+    # 2026.7 and earlier.
+
+    async def _back_on_yaml(self) -> None:
+        self._put_files_back()
+        if not self.restarted:
+            return
+        door = await self.site.answering(self._doors())
+        await self._restart(door)
+        await self._must_answer()
+
+    async def _restart(self, door: Door | None) -> None:
+        self.world.busy("restarting Home Assistant with its settings from before")
+        if self.restart_command is not None:
+            await self.world.run(self.restart_command)
+            return
+        if self.site.token is not None:
+            door = door or await self._emergency_door()
+            if door is not None:
+                async with self.site.client(door) as client:
+                    await client.restart()
+                return
+        raise SwitchFailed(
+            "Home Assistant's files are as they were before, but it could not be restarted",
+            hint="restart it yourself: it comes up with its settings from before",
+        )
+
+    async def _emergency_door(self) -> Door | None:
+        """Find the recovery mode's way in, on this machine only.
+
+        In recovery mode Home Assistant presents a certificate that it has just
+        made up (O = "Home Assistant Emergency Certificate"); nothing vouches for
+        it, so the token goes to it only when it cannot leave this machine.
+        """
+        for door in self._doors():
+            if door.scheme != "https" or not _is_loopback(door.host):
+                continue
+            found = await presented_by(door.host, door.port)
+            if found is not None:
+                return replace(door, leaf=found)
+        return None
+
+    # Both.
+
+    async def _put_url_back(self, door: Door) -> None:
+        setting = self.before.setting(INTERNAL_URL)
+        if setting is None or self.site.token is None:
+            return
+        async with self.site.client(door) as client:
+            now = (await client.get_config()).internal_url
+            if now == setting.ours:
+                await client.update_urls(internal_url=setting.before)
+            elif now != setting.before:
+                self.warnings.append(f"the internal URL is {now} since; it stays")
+
+    def _put_files_back(self) -> None:
+        """YAML first, so that nothing refers to a certificate when it goes."""
+        ordered = sorted(self.before.files, key=lambda file: not _is_yaml(file))
+        for file in ordered:
+            if restore(file, self.world.files):
+                continue
+            if _is_yaml(file):
+                self._edit_yaml_back(file)
+            else:
+                self.warnings.append(f"{file.path} was changed by somebody else since; it stays")
+
+    def _edit_yaml_back(self, file: FileBefore) -> None:
+        """Take only our keys out of a YAML file that was edited since."""
+        setting = self.before.setting(HTTP_YAML)
+        if setting is None:
+            self.warnings.append(f"{file.path} was changed by somebody else since; it stays")
+            return
+        read = self.world.files.read
+        settings = yaml_tree.http_settings(self.site.folder, read)
+        ours = {key: value for key, value in setting.ours.items() if settings.get(key) == value}
+        if not ours:
+            return
+        old = {key: setting.before[key] for key in ours}
+        edit = yaml_tree.plan_http_edit(self.site.folder, read, old)
+        self.world.files.write(edit.path, edit.after)
+
+    async def _must_answer(self) -> None:
+        self.world.busy("waiting for Home Assistant to answer as before")
+        there = await self.world.until(self._answers_as_before, seconds=self.world.wait)
+        self.world.busy("")
+        if not there:
+            raise SwitchFailed(
+                f"everything was put back, but Home Assistant does not answer at"
+                f" {self.old_door.url} within {self.world.wait:.0f} seconds",
+                hint="look into home-assistant.log; restart it if need be",
+            )
+
+    async def _answers_as_before(self) -> bool:
+        door = self.old_door
+        if door.scheme == "https" and await presented_by(door.host, door.port) != door.leaf:
+            return False
+        if self.site.token is None:
+            wanted = Speech.TLS if door.scheme == "https" else Speech.PLAIN
+            return await speaks(door.host, door.port) is wanted
+        try:
+            async with self.site.client(door) as client:
+                http = await client.http_config()
+        except HomeAssistantTrouble:
+            return False
+        # The server from before the restart answers too, until it stops.
+        setting = self.before.setting(HTTP_CONFIG)
+        if http is None or setting is None:
+            return True
+        active = http.pending if http.active == "pending" else http.stable
+        return owned(active or {}) != owned(setting.ours)
+
+    def _doors(self) -> tuple[Door, ...]:
+        """Everywhere that Home Assistant may answer now: as housekey made it, or as before."""
+        new = _doors(self.before, (self.site.door, self.old_door))
+        return (*new, self.old_door) if self.restarted else (self.old_door, *new)
+
+
+def put_back_of(
+    transactions: Sequence[Transaction],
+    *,
+    site: Site,
+    world: World,
+    restart_command: str | None = None,
+) -> PutBack:
+    """Prepare the way back over `transactions`, oldest first, all of one Home Assistant."""
+    first = transactions[0].target
+    return PutBack(
+        site=site,
+        world=world,
+        old_door=_door_of(first),
+        before=before_of(transactions),
+        restarted=any(RESTART in transaction.marks for transaction in transactions),
+        promoted=any(PROMOTING in transaction.marks for transaction in transactions),
+        restart_command=restart_command,
+    )
+
+
+def doors_of(transaction: Transaction) -> tuple[Door, ...]:
+    """Return where Home Assistant may answer after a transaction that was cut short."""
+    old = _door_of(transaction.target)
+    return (*_doors(before_of([transaction]), (old,)), old)
+
+
+def _doors(before: Before, known: tuple[Door, ...]) -> tuple[Door, ...]:
+    ports = dict.fromkeys(door.port for door in known)
+    for what in (HTTP_CONFIG, HTTP_YAML):
+        setting = before.setting(what)
+        if setting is not None and setting.ours.get("server_port"):
+            ports[setting.ours["server_port"]] = None
+    return tuple(Door("https", known[0].host, port) for port in ports)
+
+
+def target_of(site: Site) -> dict[str, str]:
+    """Write down, for the journal, which Home Assistant it is and how it answers now."""
+    door = site.door
+    target = {"folder": str(site.folder), "scheme": door.scheme, "host": door.host}
+    target["port"] = str(door.port)
+    if door.leaf is not None:
+        target["leaf"] = certificate_to_pem(door.leaf).decode()
+    return target
+
+
+def _door_of(target: Mapping[str, str]) -> Door:
+    leaf = target.get("leaf")
+    return Door(
+        "https" if target["scheme"] == "https" else "http",
+        target["host"],
+        int(target["port"]),
+        certificate_from_pem(leaf.encode()) if leaf else None,
+    )
+
+
+def _is_yaml(file: FileBefore) -> bool:
+    return file.path.suffix in _YAML_SUFFIXES
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")

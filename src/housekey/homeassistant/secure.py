@@ -1,0 +1,504 @@
+"""`housekey secure`: from a Home Assistant as it stands to one on HTTPS, proven and kept.
+
+Three parts, in this order: look (nothing is changed), decide (plan.py), act
+(switch.py). What the user is asked and shown goes through `Asker`, so that the
+integration and the tests can answer too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from housekey.errors import (
+    HousekeyError,
+    HouseMissing,
+    NotPermitted,
+    NotReady,
+    PermitRefused,
+    SwitchFailed,
+)
+from housekey.homeassistant.client import sendable
+from housekey.homeassistant.impact import affected, summary
+from housekey.homeassistant.look import View, facts_of, look, uuid_of
+from housekey.homeassistant.names import choose_names, gather, internal_url_host, this_machine
+from housekey.homeassistant.plan import Pair, Plan, Wanted, plan
+from housekey.homeassistant.put_back import put_back_of, target_of
+from housekey.homeassistant.site import Interrupted, Stopped
+from housekey.homeassistant.switch import HTTP_CONFIG, LABEL, PROVEN, Outcome, Switch, told_proofs
+from housekey.house.house import House, prepare_house
+from housekey.house.journal import Journal, State, before_of
+from housekey.house.lock import house_lock
+from housekey.live.handshake import Speech, prove, speaks
+from housekey.pki.constraints import DEFAULT_CONSTRAINTS
+from housekey.pki.names import DnsName, IpName, parse_name
+from housekey.pki.subject import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from housekey.homeassistant.impact import Impact
+    from housekey.homeassistant.names import Names
+    from housekey.homeassistant.site import Door, Site, World
+    from housekey.house.house import NewHouse
+    from housekey.house.journal import Transaction
+    from housekey.house.recovery import RecoveryCode
+    from housekey.pki.keys import KeyType
+    from housekey.pki.names import Name
+    from housekey.pki.secret import Secret
+
+LOCK_SECONDS = 10.0
+NAMES_CHOSEN = "names-chosen"  # ledger: what --name and --no-name said
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for."""
+
+    house: Path
+    folder: Path
+    door: Door
+    token: Secret | None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    permit: tuple[str, ...] = ()
+    subject: Mapping[str, str] = field(default_factory=dict)  # fields of Subject, by their names
+    critical: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    port: int | None = None
+    key_type: KeyType | None = None
+    days: int | None = None
+    fix_permissions: bool = False
+    dry_run: bool = False
+    restart_command: str | None = None
+
+
+class Asker(Protocol):
+    """Whoever is there to be asked and shown things."""
+
+    def go_on(self, impacts: tuple[Impact, ...]) -> bool:
+        """Tell what the switch will affect, and ask whether to go on."""
+
+    def note_code(self, code: RecoveryCode) -> bool:
+        """Show the recovery code, once, and ask whether it was noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `secure` came to."""
+
+    view: View
+    names: tuple[Name, ...]
+    impacts: tuple[Impact, ...]
+    house: Path
+    plan: Plan
+    outcome: Outcome | None  # None: a dry run
+    changed: bool
+    recovery_code: RecoveryCode | None
+    warnings: tuple[str, ...]
+
+
+async def secure(request: Request, world: World, asker: Asker) -> Result:
+    """Take the Home Assistant of `request` to HTTPS, or say why not, with nothing changed.
+
+    Raises `SwitchFailed` (put back), `Interrupted` (put back) or any other
+    `HousekeyError` (nothing was changed).
+    """
+    return await _Run(request, world, asker).run()
+
+
+class _Run:
+    """One run: the view, the house and the plan are found on the way."""
+
+    def __init__(self, request: Request, world: World, asker: Asker) -> None:
+        self._request = request
+        self._world = world
+        self._asker = asker
+        self._warnings: list[str] = []
+        self._code: RecoveryCode | None = None
+
+    async def run(self) -> Result:
+        request, world = self._request, self._world
+        view = await look(
+            folder=request.folder, door=request.door, token=request.token, world=world
+        )
+        site = view.site
+        world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")
+        with contextlib.ExitStack() as held:
+            house = self._open_house(held)
+            names = await self._names(view, house)
+            impacts = affected(view.domains)
+            wanted = await self._wanted(view, names)
+            drawn = plan(facts_of(view, house=house, world=world), wanted)
+            self._tell_impacts(impacts, drawn)
+            new = None if house is not None else self._prepare(view, names)
+            if request.dry_run:
+                for line in drawn.told():
+                    world.tell("would", line)
+                return self._result(view, names, impacts, drawn)
+            await self._must_be_possible(view, drawn)
+            if impacts and drawn.touches_server and not self._asker.go_on(impacts):
+                raise Stopped
+            if new is not None:
+                house = held.enter_context(self._create(new, held))
+            assert house is not None  # noqa: S101 - opened, or just created
+            self._fix_permissions(view, drawn)
+            outcome, changed = await self._act(view, house, drawn, names)
+        return self._result(view, names, impacts, drawn, outcome=outcome, changed=changed)
+
+    # Before anything is changed.
+
+    def _open_house(self, held: contextlib.ExitStack) -> House | None:
+        folder, files = self._request.house, self._world.files
+        try:
+            house = House.open(folder, files=files, clock=self._world.clock)
+        except HouseMissing:
+            return None
+        held.enter_context(house)
+        held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
+        return house
+
+    async def _names(self, view: View, house: House | None) -> Names:
+        """Choose the names: what was found, and what --name and --no-name said, now or before."""
+        request, world = self._request, self._world
+        earlier = _said_before(house)
+        add = tuple(dict.fromkeys((*earlier[0], *request.add)))
+        remove = tuple(dict.fromkeys((*earlier[1], *request.remove)))
+        add = tuple(name for name in add if name not in request.remove)
+        remove = tuple(name for name in remove if name not in request.add)
+        candidates = await gather(
+            view.site.door.url,
+            machine=this_machine(),
+            resolver=world.resolve,
+            internal_url=view.instance.internal_url if view.instance is not None else None,
+            external_url=view.instance.external_url if view.instance is not None else None,
+            announced=await self._announced(view),
+        )
+        names = choose_names(candidates, add=add, remove=remove)
+        asked = tuple(map(parse_name, request.add))
+        names = (
+            _permitted(names, house, asked=asked)
+            if house is not None
+            else _permittable(names, asked=asked)
+        )
+        world.tell("names", ", ".join(str(name) for name in names.chosen))
+        for text, reason in names.skipped:
+            world.tell("left out", f"{text}: {reason}")
+        return names
+
+    async def _announced(self, view: View) -> tuple[str | None, ...]:
+        """Return the addresses that this very Home Assistant announces by mDNS."""
+        if view.instance is None or "zeroconf" not in view.instance.components:
+            return ()
+        uuid = uuid_of(self._request.folder, self._world.files.read)
+        heard = [each for each in await self._world.browse() if uuid and each.uuid == uuid]
+        return tuple(url for each in heard for url in (each.internal_url, each.base_url))
+
+    async def _wanted(self, view: View, names: Names) -> Wanted:
+        request, folder = self._request, self._request.folder
+        hosts = [name for name in names.chosen if not isinstance(name, IpName)]
+        found = await asyncio.gather(*(self._world.resolve(str(name)) for name in hosts))
+        host = internal_url_host(
+            names.chosen,
+            existing=view.instance.internal_url if view.instance is not None else None,
+            resolving=[name for name, addresses in zip(hosts, found, strict=True) if addresses],
+        )
+        return Wanted(
+            names=names.chosen,
+            dropped=tuple(map(parse_name, request.remove)),
+            url_host=None if host is None else DnsName(host),
+            pair=Pair(
+                request.certificate or folder / "certificate.pem",
+                request.key or folder / "privkey.pem",
+            ),
+            key_type=request.key_type,
+            days=request.days,
+            port=request.port,
+        )
+
+    def _tell_impacts(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
+        if drawn.touches_server:
+            for line in summary(impacts):
+                self._world.tell("heads up", line)
+
+    def _prepare(self, view: View, names: Names) -> NewHouse:
+        request = self._request
+        fields: dict[str, str] = {}
+        if view.instance is not None:
+            fields["organization"] = _shortened(view.instance.location_name)
+            if view.instance.country:
+                fields["country"] = view.instance.country
+        fields |= request.subject
+        new = prepare_house(
+            names=names.chosen,
+            permit=tuple(map(parse_name, request.permit)),
+            subject=Subject(**{"common_name": None, **fields}),
+            critical=request.critical,
+            clock=self._world.clock,
+        )
+        if new.added:
+            self._world.tell("covers", f"beside the names of every home: {', '.join(new.added)}")
+        return new
+
+    async def _must_be_possible(self, view: View, drawn: Plan) -> None:
+        """Find out now what would fail later, while a failure still costs nothing."""
+        site = view.site
+        moves = drawn.port != site.door.port and drawn.touches_server
+        if moves and await speaks(site.door.host, drawn.port) is not Speech.NOTHING:
+            raise NotReady(
+                f"port {drawn.port} is taken by another program",
+                hint="choose another one with --port",
+            )
+        if drawn.write:
+            # The same size, owner and mode as the pair itself: a full disk, a read-only
+            # folder, a user who may not give files away all show here.
+            for folder in {drawn.pair.certificate.parent, drawn.pair.key.parent}:
+                probe = folder / ".housekey-probe"
+                try:
+                    self._world.files.write(probe, bytes(8192), mode=0o600, owner=site.owner)
+                finally:
+                    self._world.files.remove(probe)
+
+    def _create(self, new: NewHouse, held: contextlib.ExitStack) -> House:
+        """Show the code first: a house must not be there whose code nobody has seen."""
+        if not self._asker.note_code(new.recovery_code):
+            raise Stopped
+        house = new.write(self._request.house, self._world.files)
+        self._code = new.recovery_code
+        files = self._world.files
+        held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=files))
+        return house
+
+    def _fix_permissions(self, view: View, drawn: Plan) -> None:
+        """Look at the pair that is configured: who may read it, Home Assistant among them?"""
+        files, owner = self._world.files, view.site.owner
+        for path, most in ((drawn.pair.certificate, 0o644), (drawn.pair.key, 0o600)):
+            found = files.snapshot(path)
+            if found is None or drawn.write:
+                continue
+            wrong_mode, wrong_owner = found.mode & ~most, found.owner != owner
+            if not wrong_mode and not wrong_owner:
+                continue
+            what = (
+                f"{path} can be read or changed by others (mode {found.mode:o})"
+                if wrong_mode
+                else f"{path} does not belong to the user that Home Assistant runs as"
+            )
+            if not self._request.fix_permissions:
+                self._warnings.append(f"{what}; --fix-permissions puts it right")
+                continue
+            files.set_mode(path, most)
+            files.set_owner(path, owner)
+            self._world.tell("mended", what)
+
+    # The change itself.
+
+    async def _act(
+        self, view: View, house: House, drawn: Plan, names: Names
+    ) -> tuple[Outcome, bool]:
+        world = self._world
+        journal = Journal(
+            house.folder / "journal", files=world.files, clock=world.clock, hook=world.hook
+        )
+        site = view.site.with_root(house.root)
+        mine = [t for t in journal.standing() if t.target.get("folder") == str(site.folder)]
+        opened = next((t for t in mine if t.state is State.OPEN), None)
+        _must_not_be_anothers_trial(view, opened)
+        if drawn.empty and opened is None:
+            return await self._as_it_is(site, house, drawn), False
+        transaction = opened or journal.begin(target_of(site))
+        answered = await self._answered(names, site)
+        switch = Switch(
+            site=site,
+            house=house,
+            world=world,
+            transaction=transaction,
+            http=view.http,
+            answered=answered,
+            restart_command=self._request.restart_command,
+        )
+        try:
+            self._remember_names(house)
+            outcome = await switch.carry_out(drawn, names.chosen)
+        except BaseException as error:
+            await self._after_failure(error, transaction, site)
+            raise
+        return outcome, True
+
+    async def _as_it_is(self, site: Site, house: House, drawn: Plan) -> Outcome:
+        """Prove, without changing anything, what was proven before."""
+        leaf = house.leaf(LABEL)
+        assert leaf is not None  # noqa: S101 - an empty plan has one
+        proofs = await prove(
+            leaf.names,
+            drawn.port,
+            root=house.root,
+            leaf=leaf.certificate,
+            resolver=self._world.resolve,
+        )
+        signed_in = True if site.token is not None else None
+        self._world.tell("proven", told_proofs(proofs, signed_in=signed_in))
+        days = (leaf.certificate.not_valid_after_utc - self._world.clock()).days
+        self._world.tell("nothing", f"to do: the certificate is served, and good for {days} days")
+        return Outcome(
+            leaf=leaf,
+            pair_path=str(drawn.pair.certificate),
+            proofs=proofs,
+            signed_in=signed_in,
+            kept=True,
+            url=site.door.url,
+        )
+
+    async def _answered(self, names: Names, site: Site) -> frozenset[Name]:
+        """Return the names under which this port answers now, before the switch."""
+
+        async def answers(name: Name) -> bool:
+            if isinstance(name, IpName):
+                hosts: Sequence[object] = (name.address,)
+            else:
+                hosts = await self._world.resolve(str(name))
+            spoken = [await speaks(str(host), site.door.port) for host in hosts]
+            return any(each is not Speech.NOTHING for each in spoken)
+
+        found = await asyncio.gather(*map(answers, names.chosen))
+        return frozenset(name for name, yes in zip(names.chosen, found, strict=True) if yes)
+
+    async def _after_failure(
+        self, error: BaseException, transaction: Transaction, site: Site
+    ) -> None:
+        """Put everything back, and say what came of it in place of `error`."""
+        interrupted = isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
+        if PROVEN in transaction.marks:
+            # The switch itself is done and proven; only the internal URL may be missing.
+            if transaction.state is State.OPEN:
+                transaction.close(State.KEPT)
+            if interrupted:
+                raise Interrupted(
+                    "interrupted, after HTTPS was proven: it is kept",
+                    hint="housekey secure finishes what is left; housekey undo goes back",
+                ) from None
+            return
+        nothing_yet = not transaction.changes and not transaction.marks
+        way_back = put_back_of(
+            [transaction],
+            site=site,
+            world=self._world,
+            restart_command=self._request.restart_command,
+        )
+        self._world.busy("putting everything back as it was")
+        try:
+            await way_back.run(must_answer=False)
+        except HousekeyError as trouble:
+            if not way_back.promoted:
+                transaction.close(State.PUT_BACK)
+            what = "interrupted" if interrupted else _words(error)
+            raise SwitchFailed(f"{what}; {trouble.message}", hint=trouble.hint) from error
+        finally:
+            self._world.busy("")
+            self._warnings += way_back.warnings
+        transaction.close(State.PUT_BACK)
+        if interrupted:
+            raise Interrupted(
+                "interrupted; everything is as it was before",
+                hint="run the same command again whenever you like",
+            ) from None
+        if isinstance(error, HousekeyError) and not nothing_yet:
+            what = f"{error.message}; everything is as it was"
+            raise SwitchFailed(what, hint=error.hint) from error
+
+    def _remember_names(self, house: House) -> None:
+        """Keep what --name and --no-name said, so that a renewal does not forget it."""
+        add, remove = self._request.add, self._request.remove
+        if add or remove:
+            earlier = _said_before(house)
+            kept = {
+                "add": [n for n in dict.fromkeys((*earlier[0], *add)) if n not in remove],
+                "remove": [n for n in dict.fromkeys((*earlier[1], *remove)) if n not in add],
+            }
+            house.ledger.record_event(NAMES_CHOSEN, at=self._world.clock(), by="secure", data=kept)
+
+    def _result(
+        self,
+        view: View,
+        names: Names,
+        impacts: tuple[Impact, ...],
+        drawn: Plan,
+        *,
+        outcome: Outcome | None = None,
+        changed: bool = False,
+    ) -> Result:
+        return Result(
+            view=view,
+            names=names.chosen,
+            impacts=impacts,
+            house=self._request.house,
+            plan=drawn,
+            outcome=outcome,
+            changed=changed,
+            recovery_code=self._code,
+            warnings=(*self._warnings, *(outcome.warnings if outcome is not None else ())),
+        )
+
+
+def _said_before(house: House | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what --name and --no-name said the last time."""
+    events = house.ledger.events(limit=10_000) if house is not None else ()
+    said: Mapping[str, Any] = next((e.data for e in events if e.kind == NAMES_CHOSEN), {})
+    return tuple(said.get("add", ())), tuple(said.get("remove", ()))
+
+
+def _permitted(names: Names, house: House, *, asked: tuple[Name, ...]) -> Names:
+    """Leave out what the house may not issue for; raise `NotPermitted` for what was asked for."""
+    refused = house.constraints.refused(names.chosen)
+    if wrong := tuple(name for name in asked if name in refused):
+        raise NotPermitted(tuple(map(str, wrong)), permitted=house.constraints.described())
+    reason = "the house may not issue for it (its constraints were fixed when it was created)"
+    return replace(
+        names,
+        chosen=tuple(name for name in names.chosen if name not in refused),
+        skipped=(*names.skipped, *((str(name), reason) for name in refused)),
+    )
+
+
+def _permittable(names: Names, *, asked: tuple[Name, ...]) -> Names:
+    """Leave out what no house should ever be permitted: a machine that is called `media`."""
+    skipped = []
+    for name in names.chosen:
+        try:
+            DEFAULT_CONSTRAINTS.widened((name,))
+        except PermitRefused as refusal:
+            if name in asked:
+                raise
+            skipped.append((str(name), refusal.message))
+    left_out = {text for text, _ in skipped}
+    return replace(
+        names,
+        chosen=tuple(name for name in names.chosen if str(name) not in left_out),
+        skipped=(*names.skipped, *skipped),
+    )
+
+
+def _must_not_be_anothers_trial(view: View, opened: Transaction | None) -> None:
+    http = view.http
+    if http is None or http.pending is None or http.pending_error is not None:
+        return
+    ours = before_of([opened]).setting(HTTP_CONFIG) if opened is not None else None
+    if ours is not None and sendable(http.pending) == ours.ours:
+        return
+    until = f" until {http.revert_at:%H:%M} UTC" if http.revert_at is not None else ""
+    raise NotReady(
+        f"Home Assistant is trying other network settings{until}",
+        hint="confirm them in Settings > System > Network, or wait until it has gone back",
+    )
+
+
+def _shortened(text: str, most_bytes: int = 64) -> str:
+    return text.encode()[:most_bytes].decode(errors="ignore").strip() or "Home"
+
+
+def _words(error: BaseException) -> str:
+    return error.message if isinstance(error, HousekeyError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,214 @@
+"""The plan: only what is missing is done, and never in a way that could stop Home Assistant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from housekey.homeassistant.plan import Facts, LeafFacts, Pair, Road, Wanted, plan
+from housekey.pki.keys import KeyType
+from housekey.pki.names import DnsName, parse_name
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+FOLDER = Path("/config")
+PAIR = Pair(FOLDER / "certificate.pem", FOLDER / "privkey.pem")
+SECOND = Pair(FOLDER / "certificate-2.pem", FOLDER / "privkey-2.pem")
+THEIRS = Pair(FOLDER / "fullchain.pem", FOLDER / "key.pem")
+NAMES = (parse_name("homeassistant.local"), parse_name("192.168.1.20"))
+HOST = DnsName("homeassistant.local")
+
+LEAF = LeafFacts(
+    names=NAMES,
+    not_before=NOW - timedelta(days=1),
+    not_after=NOW + timedelta(days=396),
+    key_type=KeyType.ECDSA_P256,
+    sha256="aa",
+    by_this_house=True,
+)
+FRESH = Facts(
+    now=NOW,
+    road=Road.TRIAL,
+    leaf=None,
+    configured=None,
+    configured_port=8123,
+    on_trial=None,
+    on_trial_port=None,
+    names_in_use=frozenset(),
+    key_is_ours=False,
+    certificate_is_ours=False,
+    presents=None,
+    stale_yaml=False,
+    internal_url=None,
+)
+SECURED = replace(
+    FRESH,
+    leaf=LEAF,
+    configured=PAIR,
+    names_in_use=frozenset({PAIR.certificate, PAIR.key}),
+    key_is_ours=True,
+    certificate_is_ours=True,
+    presents="aa",
+    internal_url="https://homeassistant.local:8123",
+)
+WANTED = Wanted(names=NAMES, dropped=(), url_host=HOST, pair=PAIR)
+ROADS = pytest.mark.parametrize("road", list(Road))
+
+
+def test_a_fresh_one_on_the_trial_road_is_tried_and_promoted() -> None:
+    drawn = plan(FRESH, WANTED)
+    assert drawn.issue
+    assert drawn.write
+    assert (drawn.configure, drawn.promote) == (True, True)
+    assert (drawn.edit_yaml, drawn.restart) == (False, False)
+    assert drawn.pair == PAIR
+    assert drawn.internal_url == "https://homeassistant.local:8123"
+
+
+def test_a_fresh_one_on_the_yaml_road_is_edited_and_restarted() -> None:
+    drawn = plan(replace(FRESH, road=Road.YAML), WANTED)
+    assert (drawn.edit_yaml, drawn.restart) == (True, True)
+    assert (drawn.configure, drawn.promote) == (False, False)
+
+
+@ROADS
+def test_a_secured_one_needs_nothing(road: Road) -> None:
+    assert plan(replace(SECURED, road=road), WANTED).empty
+
+
+@ROADS
+def test_fewer_names_than_it_has_are_no_reason_for_a_new_one(road: Road) -> None:
+    assert plan(replace(SECURED, road=road), replace(WANTED, names=NAMES[:1])).empty
+
+
+@ROADS
+def test_a_new_name_takes_a_new_leaf_for_the_same_key_in_the_same_place(road: Road) -> None:
+    more = (*NAMES, parse_name("192.168.1.21"))
+    drawn = plan(replace(SECURED, road=road), replace(WANTED, names=more))
+    assert drawn.issue == "new names: 192.168.1.21"
+    assert drawn.reuse_key
+    assert drawn.pair == PAIR
+    assert drawn.restart
+    assert not (drawn.configure or drawn.edit_yaml)
+
+
+@ROADS
+def test_another_key_goes_to_files_that_nothing_names_yet(road: Road) -> None:
+    drawn = plan(replace(SECURED, road=road), replace(WANTED, key_type=KeyType.RSA_2048))
+    assert not drawn.reuse_key
+    assert drawn.pair == SECOND
+    assert drawn.configure or drawn.edit_yaml
+
+
+@ROADS
+def test_the_users_own_pair_that_is_being_served_is_never_overwritten(road: Road) -> None:
+    facts = replace(
+        FRESH,
+        road=road,
+        configured=PAIR,
+        names_in_use=frozenset({PAIR.certificate, PAIR.key}),
+        presents="theirs",
+    )
+    drawn = plan(facts, WANTED)
+    assert drawn.pair == SECOND
+    assert drawn.write
+
+
+def test_the_users_own_pair_under_other_names_stays_and_the_default_names_are_used() -> None:
+    facts = replace(
+        FRESH, configured=THEIRS, names_in_use=frozenset({THEIRS.certificate, THEIRS.key})
+    )
+    assert plan(facts, WANTED).pair == PAIR
+
+
+def test_a_leaf_is_renewed_when_a_third_of_its_life_is_left_and_not_before() -> None:
+    life = LEAF.not_after - LEAF.not_before
+    turn = LEAF.not_after - life / 3
+    before = plan(replace(SECURED, now=turn - timedelta(seconds=1)), WANTED)
+    after = plan(replace(SECURED, now=turn), WANTED)
+    assert before.empty
+    assert after.issue == "two thirds of its life are over"
+
+
+def test_a_cut_short_trial_is_continued_where_it_stands() -> None:
+    facts = replace(
+        SECURED,
+        configured=None,
+        on_trial=PAIR,
+        on_trial_port=8123,
+        internal_url=None,
+    )
+    drawn = plan(facts, WANTED)
+    assert drawn.promote
+    assert not (drawn.issue or drawn.write or drawn.configure or drawn.restart)
+
+
+def test_a_yaml_switch_whose_restart_is_still_owed_only_needs_the_restart() -> None:
+    facts = replace(SECURED, road=Road.YAML, presents=None)
+    drawn = plan(facts, WANTED)
+    assert drawn.restart
+    assert not (drawn.issue or drawn.write or drawn.edit_yaml)
+
+
+@ROADS
+def test_a_file_that_was_lost_is_written_again(road: Road) -> None:
+    drawn = plan(replace(SECURED, road=road, certificate_is_ours=False), WANTED)
+    assert drawn.write
+    assert not drawn.issue
+
+
+def test_port_80_becomes_443_unless_told_otherwise() -> None:
+    facts = replace(FRESH, configured_port=80)
+    assert plan(facts, WANTED).port == 443
+    assert plan(facts, replace(WANTED, port=80)).port == 80
+    assert plan(facts, WANTED).internal_url == "https://homeassistant.local"
+    assert plan(FRESH, replace(WANTED, port=8443)).port == 8443
+
+
+def test_a_move_to_another_port_is_a_change_of_the_configuration() -> None:
+    drawn = plan(SECURED, replace(WANTED, port=443))
+    assert drawn.configure
+    assert not drawn.issue
+    assert drawn.pair == PAIR
+
+
+def test_the_stale_yaml_block_is_removed_even_when_nothing_else_is_due() -> None:
+    drawn = plan(replace(SECURED, stale_yaml=True), WANTED)
+    assert drawn.remove_stale_yaml
+    assert not drawn.touches_server
+    assert not drawn.empty
+
+
+def test_an_internal_url_that_leads_there_is_left_as_it_is_written() -> None:
+    facts = replace(SECURED, internal_url="https://HomeAssistant.local:8123/")
+    assert plan(facts, WANTED).empty
+
+
+@pytest.mark.parametrize(
+    "url", [None, "http://homeassistant.local:8123", "https://192.168.1.20:8123"]
+)
+def test_an_internal_url_that_home_assistant_would_not_use_is_replaced(url: str | None) -> None:
+    drawn = plan(replace(SECURED, internal_url=url), WANTED)
+    assert drawn.internal_url == "https://homeassistant.local:8123"
+
+
+def test_without_a_host_name_no_internal_url_is_set() -> None:
+    facts = replace(SECURED, internal_url=None)
+    assert plan(facts, replace(WANTED, url_host=None)).empty
+
+
+def test_a_leaf_of_another_house_is_replaced_by_a_new_pair() -> None:
+    facts = replace(SECURED, leaf=replace(LEAF, by_this_house=False))
+    drawn = plan(facts, WANTED)
+    assert drawn.issue
+    assert not drawn.reuse_key
+    assert drawn.pair == SECOND
+
+
+def test_the_plan_can_be_told_in_plain_words() -> None:
+    assert plan(SECURED, WANTED).told() == ("do nothing: all is as wanted",)
+    told = plan(replace(FRESH, stale_yaml=True), WANTED).told()
+    assert len(told) == 7
+    assert all(line[0].islower() for line in told)

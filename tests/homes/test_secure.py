@@ -1,0 +1,151 @@
+"""`housekey secure` and `housekey undo` on real Home Assistants, through the command line."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+
+from housekey.pki.encoding import certificates_from_pem, fingerprint
+from tests.command import Owner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import NewHome
+    from tests.homes.home import Home
+
+# What Home Assistant itself writes while it runs.
+_ITS_OWN = (".storage", "home-assistant.log", ".ha_run.lock", ".HA_VERSION", "home-assistant_v2.db")
+# What a release adds to a folder at its first start.
+_FIRST_START = ("blueprints", "deps", "tts", "www", "custom_components")
+
+
+def contents(home: Home) -> dict[str, tuple[bytes, int]]:
+    """Return every file of the folder that is not Home Assistant's own, with its mode."""
+    return {
+        str(path.relative_to(home.config)): (path.read_bytes(), path.stat().st_mode & 0o7777)
+        for path in sorted(home.config.rglob("*"))
+        if path.is_file()
+        and not path.relative_to(home.config).parts[0].startswith((*_ITS_OWN, *_FIRST_START))
+    }
+
+
+def presented(home: Home, root: Path, name: str = "localhost") -> str:
+    """Return the SHA-256 of the leaf that a client which trusts only `root` is shown."""
+    context = ssl.create_default_context(cafile=str(root))
+    with (
+        socket.create_connection((name, home.port), timeout=10) as connection,
+        context.wrap_socket(connection, server_hostname=name) as secured,
+    ):
+        encoded = secured.getpeercert(binary_form=True)
+    assert encoded is not None
+    import hashlib  # noqa: PLC0415
+
+    return hashlib.sha256(encoded).hexdigest()
+
+
+@pytest.fixture
+def owner(any_home: NewHome, tmp_path: Path) -> Owner:
+    """Somebody with a Home Assistant, of each of the three releases in turn."""
+    return Owner.of(any_home(), tmp_path)
+
+
+def test_plain_http_becomes_https_proven_from_outside_and_undo_brings_it_back(owner: Owner) -> None:
+    home = owner.home
+    before = contents(home)
+    url_before = home.api().get("/api/config")["internal_url"]
+
+    done = owner.secure()
+
+    assert done.code == 0, done
+    told = done.json
+    root = owner.house / "root.pem"
+    assert told["kept"] is True
+    assert told["signed_in"] is True
+    assert told["home_assistant"]["version"] == home.version
+    assert told["home_assistant"]["config_dir"] == str(home.config)
+    assert set(told["proven"]) == set(told["names"])
+    assert told["proven"]["localhost"] is True
+    assert told["proven"]["127.0.0.1"] is True
+    assert False not in told["proven"].values()
+    assert told["recovery_code"]
+    # From outside, by nothing that housekey wrote.
+    assert presented(home, root) == told["certificate"]["sha256"]
+    assert presented(home, root, "127.0.0.1") == told["certificate"]["sha256"]
+    assert home.scheme() == "https"
+    home.wait_until_running(scheme="https")
+    config = home.api(scheme="https", root=root).get("/api/config")
+    assert config["internal_url"].startswith("https://")
+    # The files, for Home Assistant and for nobody else.
+    certificate, key = home.config / "certificate.pem", home.config / "privkey.pem"
+    assert told["certificate"]["path"] == str(certificate)
+    leaf, _issuing = certificates_from_pem(certificate.read_bytes())
+    assert fingerprint(leaf) == told["certificate"]["sha256"]
+    assert certificate.stat().st_mode & 0o777 == 0o644
+    assert key.stat().st_mode & 0o777 == 0o600
+
+    undone = owner.undo()
+
+    assert undone.code == 0, undone
+    assert home.scheme() == "http"
+    home.wait_until_running(scheme="http")
+    assert contents(home) == before
+    assert home.api().get("/api/config")["internal_url"] == url_before
+    assert root.exists()
+    # And it stays so when it is started again.
+    home.kill()
+    home.start()
+    assert home.scheme() == "http"
+
+
+def test_a_second_run_changes_nothing_and_says_so(owner: Owner) -> None:
+    first = owner.secure().json
+    starts, before = owner.home.starts, contents(owner.home)
+
+    again = owner.secure()
+
+    assert again.code == 0, again
+    assert again.json["changed"] is False
+    assert again.json["kept"] is True
+    assert again.json["certificate"] == first["certificate"]
+    assert again.json["proven"] == first["proven"]
+    assert "recovery_code" not in again.json
+    assert owner.home.starts == starts
+    assert contents(owner.home) == before
+
+
+def test_a_new_name_leads_to_a_new_leaf_under_the_same_root(owner: Owner) -> None:
+    first = owner.secure().json
+    root = (owner.house / "root.pem").read_bytes()
+
+    more = owner.secure("--name", "tablet.lan")
+
+    assert more.code == 0, more
+    assert more.json["certificate"]["path"] == first["certificate"]["path"]
+    assert "tablet.lan" in more.json["names"]
+    assert more.json["proven"]["tablet.lan"] is None  # nobody here knows the name
+    assert (owner.house / "root.pem").read_bytes() == root
+    sha256 = presented(owner.home, owner.house / "root.pem")
+    assert sha256 == more.json["certificate"]["sha256"] != first["certificate"]["sha256"]
+    # Said once, it is not forgotten.
+    assert "tablet.lan" in owner.secure().json["names"]
+    assert owner.undo().code == 0
+    assert owner.home.scheme() == "http"
+
+
+def test_a_dry_run_changes_nothing_at_all(owner: Owner) -> None:
+    before, starts = contents(owner.home), owner.home.starts
+
+    done = owner.secure("--dry-run")
+
+    assert done.code == 0, done
+    assert done.json["dry_run"] is True
+    assert done.json["would"]
+    assert "recovery_code" not in done.json
+    assert contents(owner.home) == before
+    assert not owner.house.exists()
+    assert owner.home.starts == starts
+    assert owner.home.scheme() == "http"
