@@ -101,6 +101,7 @@ def test_a_real_file_loses_its_block_and_no_other_byte() -> None:
         ("a:\n    b: 1\nhttp:\n", f"a:\n    b: 1\nhttp:\n{block(4)}"),
         ("http:\t# a tab\n", f"http:\t# a tab\n{block()}"),
         ("http:\n  server_port: 1\t# a tab\n", f"http:\n{block()}  server_port: 1\t# a tab\n"),
+        ("# a\u2028http:\n  a: 1\x85b: 1\n", f"# a\u2028http:\n{block()}  a: 1\x85b: 1\n"),
         ("http: &mine\n  server_port: 1\n", f"http: &mine\n{block()}  server_port: 1\n"),
         (
             "b: &b {ssl_key: /x}\nhttp:\n  <<: *b\n",

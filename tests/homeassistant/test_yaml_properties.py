@@ -189,8 +189,8 @@ def test_a_set_adds_our_keys_and_touches_nothing_outside_the_block(
     assert say(edited) == with_http(say(data), new)
     if file.block:
         assert edited.startswith(file.bom + file.encoded(file.before))
-        after = file.encoded(file.after)
-        assert edited.endswith(after if file.ended else after.rstrip())
+        after = file.after if file.ended else file.after.rstrip("\n")
+        assert edited.endswith(file.encoded(after))
     else:
         assert remove_http(edited, source=SOURCE) == data
     assert http_block(edited, source=SOURCE).settings.items() >= {
