@@ -16,6 +16,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -154,8 +155,10 @@ def _prove(port: int, root: Path, token: str) -> str:
     # A proof that could not fail would be none: without the root it must be refused.
     try:
         Api(https, tls=ssl.create_default_context()).get("/manifest.json")
-    except OSError as error:
-        _say(f"from outside, without the root: refused ({_reason(error)})")
+    except urllib.error.URLError as error:
+        if not isinstance(error.reason, ssl.SSLCertVerificationError):
+            raise DemoError(f"not proven: {https}: {error.reason}") from error
+        _say(f"from outside, without the root: refused ({error.reason.verify_message})")
     else:
         raise DemoError("not proven: a client without the root accepts the certificate too")
     internal: Any = config.get("internal_url")
@@ -171,10 +174,6 @@ def _stay(process: Supervised) -> None:
         print("\nstopping Home Assistant", flush=True)
         return
     raise DemoError(f"Home Assistant ended by itself; its log: {_DEMO / 'home-assistant.log'}")
-
-
-def _reason(error: OSError) -> str:
-    return str(getattr(error, "reason", error)).split("] ", 1)[-1].split(" (_ssl", 1)[0]
 
 
 def _is_free(port: int) -> bool:
