@@ -91,7 +91,7 @@ def test_a_new_name_takes_a_new_leaf_for_the_same_key_in_the_same_place(road: Ro
     assert drawn.reuse_key
     assert drawn.pair == PAIR
     assert drawn.restart
-    assert not (drawn.configure or drawn.edit_yaml)
+    assert not any((drawn.configure, drawn.edit_yaml))
 
 
 @ROADS
@@ -142,14 +142,14 @@ def test_a_cut_short_trial_is_continued_where_it_stands() -> None:
     )
     drawn = plan(facts, WANTED)
     assert drawn.promote
-    assert not (drawn.issue or drawn.write or drawn.configure or drawn.restart)
+    assert not any((drawn.issue, drawn.write, drawn.configure, drawn.restart))
 
 
 def test_a_yaml_switch_whose_restart_is_still_owed_only_needs_the_restart() -> None:
     facts = replace(SECURED, road=Road.YAML, presents=None)
     drawn = plan(facts, WANTED)
     assert drawn.restart
-    assert not (drawn.issue or drawn.write or drawn.edit_yaml)
+    assert not any((drawn.issue, drawn.write, drawn.edit_yaml))
 
 
 @ROADS

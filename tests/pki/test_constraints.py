@@ -107,7 +107,7 @@ def test_what_is_covered_already_adds_nothing() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "com", "org", "net", "dev", "app", "de", "uk", "io", "zz", "arpa", "box",
+        "com", "org", "net", "dev", "app", "de", "uk", "io", "arpa", "box",
         "co.uk", "com.au", "or.at", "*.co.uk",
         "duckdns.org", "*.duckdns.org", "ts.net", "*.ts.net", "nabu.casa", "ui.nabu.casa",
         "synology.me", "myfritz.net", "ddns.net", "nip.io",

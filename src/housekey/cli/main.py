@@ -90,7 +90,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_exit_code(arguments))
 
 
-def _exit_code(arguments: Sequence[str]) -> int:
+def _exit_code(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each kind of end
     try:
         code = main(args=list(arguments), prog_name="housekey", standalone_mode=False)
     except HousekeyError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +19,8 @@ from housekey.cli.output import (
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.secure import Result
     from housekey.house.recovery import RecoveryCode

@@ -20,6 +20,7 @@ from housekey.errors import (
     PemUnreadable,
     SignInRefused,
     Unreachable,
+    YamlRefused,
 )
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.paths import gather_evidence, judge, map_paths, runs_as, version_in
@@ -118,6 +119,7 @@ async def look(
         if ready:
             _must_take_a_change(http, await client.check_config())
     road = Road.YAML if http is None else Road.TRIAL
+    settings, stale = _yaml_of(folder, read, road)
     site = Site(
         folder=folder,
         door=door,
@@ -131,8 +133,8 @@ async def look(
         site=site,
         instance=instance,
         http=http,
-        yaml=yaml_tree.http_settings(folder, read),
-        stale_yaml=road is Road.TRIAL and yaml_tree.find_http(folder, read) is not None,
+        yaml=settings,
+        stale_yaml=stale,
         presents=presents,
         domains=domains,
     )
@@ -164,6 +166,20 @@ async def _look_without_token(
         presents=presents,
         domains=frozenset(),
     )
+
+
+def _yaml_of(
+    folder: Path, read: Callable[[Path], bytes], road: Road
+) -> tuple[Mapping[str, Any], bool]:
+    """Return our keys in the YAML, and whether they are a block that is ignored."""
+    try:
+        settings = yaml_tree.http_settings(folder, read)
+        stale = road is Road.TRIAL and yaml_tree.find_http(folder, read) is not None
+    except YamlRefused:
+        if road is Road.YAML:
+            raise
+        return {}, False  # nothing of it counts on this road, unless a block is really there
+    return settings, stale
 
 
 def uuid_of(folder: Path, read: Callable[[Path], bytes]) -> str | None:

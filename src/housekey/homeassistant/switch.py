@@ -99,7 +99,7 @@ class Switch:
         self.transaction.mark(PROVEN)
         url_set = await self._set_internal_url(plan)
         self.transaction.close(State.KEPT)
-        done = ["promoted" if plan.promote else "as it is"]
+        done = ["promoted" if plan.promote else "it is permanent"]
         if url_set:
             done.append(f"internal URL is now {plan.internal_url}")
         self.world.tell("kept", "; ".join(done))
