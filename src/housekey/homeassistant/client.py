@@ -11,6 +11,7 @@ Read in the sources of 2024.3.3, 2026.7.4 and 2026.11.0 (paths inside `homeassis
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -39,6 +40,7 @@ TIMEOUT_SECONDS = 15.0
 # Home Assistant loads every integration's code to check a configuration: a minute on a small
 # machine. A restart checks first.
 CHECK_SECONDS = 180.0
+_LISTENING_SECONDS = 0.1  # how often to look whether it still listens
 LONG_LIVED_DAYS = 3650  # what Home Assistant's own profile page asks for
 
 _META = frozenset({"created_at", "error", "error_message"})
@@ -224,16 +226,32 @@ class Client:
         )
 
     async def restart(self) -> None:
-        """Ask for a restart. Home Assistant refuses it while its configuration is invalid."""
-        try:
-            await self._wire.request(
+        """Ask for a restart. Home Assistant refuses it while its configuration is invalid.
+
+        Hangs up when Home Assistant stops listening: before it ends, it waits ten seconds for
+        every connection that is still open (`shutdown_timeout` in components/http), this one
+        included, and it shields the service from a lost connection (components/api; read in
+        2024.3.3, 2026.7.4 and 2026.11.0).
+        """
+        request = asyncio.ensure_future(
+            self._wire.request(
                 "POST",
                 "/api/services/homeassistant/restart",
                 timeout=max(self._timeout, CHECK_SECONDS),
                 may_vanish=True,
             )
+        )
+        try:
+            while not request.done():
+                await asyncio.wait({request}, timeout=_LISTENING_SECONDS)
+                if not await self._wire.listens():
+                    return
+            await request
         except VanishedError:
             return
+        finally:
+            request.cancel()
+            await asyncio.gather(request, return_exceptions=True)
 
     async def update_urls(self, **urls: str | None) -> None:
         """Set `internal_url` and/or `external_url`; None removes one, what is not named stays."""

@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import ssl
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import aiohttp
@@ -89,6 +90,17 @@ class Wire:
             raise self._stranger() from None
         return {} if isinstance(parsed, list) else as_mapping(parsed)
 
+    async def listens(self) -> bool:
+        """Return whether a connection is accepted at all."""
+        url = URL(self.base_url)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(url.host, url.port)
+        except (OSError, TimeoutError):
+            return False
+        writer.transport.abort()
+        return True
+
     async def command(
         self, command: str, fields: JsonMapping | None = None, *, may_vanish: bool = False
     ) -> object:
@@ -100,8 +112,7 @@ class Wire:
             raise self._refused("there is no token")
         token, sent = self._token, False
         try:
-            async with asyncio.timeout(self._timeout), _session() as session:
-                channel = await self._trusting(lambda trust: self._open_channel(session, trust))
+            async with asyncio.timeout(self._timeout), self._channel() as channel:
                 await self._sign_in(channel, token)
                 sent = True
                 await channel.send_json({"id": 1, "type": command, **(fields or {})})
@@ -149,12 +160,21 @@ class Wire:
         ) as response:
             return response, await _read(response)
 
-    async def _open_channel(
-        self, session: aiohttp.ClientSession, trust: Trust
-    ) -> aiohttp.ClientWebSocketResponse:
-        return await session.ws_connect(
-            self.base_url + "/api/websocket", max_msg_size=ANSWER_BYTES, ssl=trust
-        )
+    @asynccontextmanager
+    async def _channel(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        session = _session()
+        channel: aiohttp.ClientWebSocketResponse | None = None
+        try:
+            channel = await self._trusting(
+                lambda trust: session.ws_connect(
+                    self.base_url + "/api/websocket", max_msg_size=ANSWER_BYTES, ssl=trust
+                )
+            )
+            yield channel
+        finally:
+            await session.close()  # first, see _session: then the channel need not wait either
+            if channel is not None:
+                await channel.close()
 
     def _look_at_status(self, response: aiohttp.ClientResponse, body: bytes, what: str) -> None:
         """Raise what a status other than success means."""
