@@ -298,6 +298,18 @@ class Wire:
         return await speaks(url.host or "", url.port or 80) is Speech.TLS
 
 
+class _Pin(aiohttp.Fingerprint):
+    """Trusts one certificate; from any other server it parts without waiting for a goodbye."""
+
+    def check(self, transport: asyncio.Transport) -> None:
+        try:
+            super().check(transport)
+        except aiohttp.ServerFingerprintMismatch:
+            # After aiohttp's own close(), which only begins to say goodbye.
+            asyncio.get_running_loop().call_soon(transport.abort)
+            raise
+
+
 def trusts(root: x509.Certificate | None, pin: str | None) -> tuple[Trust, ...]:
     """Return what HTTPS trusts, to be tried in turn.
 
@@ -308,7 +320,7 @@ def trusts(root: x509.Certificate | None, pin: str | None) -> tuple[Trust, ...]:
     if root is not None:
         chosen.append(context_trusting(root))
     if pin is not None:
-        chosen.append(aiohttp.Fingerprint(bytes.fromhex(pin)))
+        chosen.append(_Pin(bytes.fromhex(pin)))
     return tuple(chosen) or (ssl.create_default_context(),)
 
 

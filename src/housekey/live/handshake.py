@@ -7,6 +7,7 @@ reach the leaf just issued. It never raises for what a server does: what was met
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import time
@@ -234,6 +235,6 @@ def _plain(trouble: BaseException) -> str:
         return "no answer in time"
     if isinstance(trouble, ssl.SSLError):
         return "something else is spoken there"
-    if isinstance(trouble, OSError) and trouble.strerror:
-        return trouble.strerror.lower()
+    if isinstance(trouble, OSError) and trouble.errno:
+        return os.strerror(trouble.errno).lower()  # asyncio's own words name a socket address
     return "the connection was closed"
