@@ -7,9 +7,11 @@ reach the leaf just issued. It never raises for what a server does: what was met
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
+import threading
 import time
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 3.0
 HANDSHAKE_SECONDS = 5.0
-RESOLVE_SECONDS = 5.0
+RESOLVE_SECONDS = 3.0  # mDNS answers within one; a slow name server is as good as none
 
 
 class Outcome(StrEnum):
@@ -71,14 +73,33 @@ class Speech(Enum):
 
 
 async def resolve(host: str) -> tuple[Address, ...]:
-    """Return the addresses that this machine's own resolver gives for `host`; none is an answer."""
+    """Return the addresses that this machine's own resolver gives for `host`; none is an answer.
+
+    A look-up cannot be called off, and a dead DNS server makes it last half a minute. So it has
+    a thread of its own that nobody waits for, not even at the program's end.
+    """
     loop = asyncio.get_running_loop()
+    answer: asyncio.Future[tuple[Address, ...]] = loop.create_future()
+
+    def settle(found: tuple[Address, ...]) -> None:
+        if not answer.done():
+            answer.set_result(found)
+
+    def look_up() -> None:
+        try:
+            entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            entries = []
+        found = tuple(dict.fromkeys(ip_address(_with_scope(entry[4])) for entry in entries))
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, found)
+
+    threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
-            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError, TimeoutError):
+            return await answer
+    except TimeoutError:
         return ()
-    return tuple(dict.fromkeys(ip_address(_with_scope(entry[4])) for entry in found))
 
 
 async def shake(name: Name, address: Address, port: int, *, root: x509.Certificate) -> Presented:
