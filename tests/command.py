@@ -76,7 +76,7 @@ class Owner:
 
     def arguments(self, *more: str | Path, token: bool = True) -> list[str | Path]:
         """Return the options that say which Home Assistant, whose token, which house."""
-        given = ["--token-file", self.token_file] if token else []
+        given: list[str | Path] = ["--token-file", self.token_file] if token else []
         return ["--config", self.home.config, "--house", self.house, *given, *more]
 
     def run(self, command: str, *more: str | Path, env: Mapping[str, str] | None = None) -> Done:

@@ -24,6 +24,7 @@
     │   ├── NotReady              it is starting, or in recovery mode, or trying something else
     │   ├── CommandFailed         it understood a command and refused it; carries its own code
     │   └── FolderMismatch        the folder and the running instance do not belong together
+    ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
 
@@ -187,6 +188,17 @@ class CommandFailed(HomeAssistantTrouble):
 
 class FolderMismatch(HomeAssistantTrouble):
     """The folder and the running instance do not belong together."""
+
+
+class Stopped(HousekeyError):
+    """The user said no to a question, before anything was changed."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "stopped, before anything was changed", hint="run it again whenever you like"
+        )
 
 
 class YamlRefused(HousekeyError):

@@ -14,11 +14,12 @@ from housekey.cli.output import (
     note_code,
     now,
     open_house,
+    promised,
     subject_of,
     subject_options,
     yes_option,
 )
-from housekey.errors import HouseMissing, UsageError
+from housekey.errors import HouseMissing, Stopped, UsageError
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -37,12 +38,15 @@ NEVER_SELF_SIGNED = {
 }
 
 
-@click.group("cert")
-def command() -> None:
+@click.group("cert", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Certificates for anything else in the house: a printer, a NAS, a camera."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
-@command.command("new")
+@command.command("new", short_help="Issue a certificate for one thing.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--out", metavar="DIR", help="Put the two files there.  [default: in the house]")
 @click.option(
@@ -52,27 +56,40 @@ def command() -> None:
     default=KeyType.ECDSA_P256.value,
     help="Kind of key.  [default: ecdsa-p256]",
 )
-@click.option("--days", type=click.IntRange(1, 825), default=397, help="Its life.  [default: 397]")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 825),
+    default=397,
+    metavar="DAYS",
+    help="How long it is good for.  [default: 397]",
+)
 @click.option("--self-signed", is_flag=True, help="Signed by its own key; few devices take it.")
-@subject_options
+@subject_options("The certificate's", common_name="the first name; it can only be one of them")
 @yes_option
 @common_options
 def new(**options: Any) -> None:
     """Issue a certificate for one thing that answers under all of these names.
 
-    Leaves certificate.pem (with the issuing CA) and privkey.pem. Creates the
-    house if there is none.
+    Leaves certificate.pem (with the issuing CA behind it) and privkey.pem. Creates
+    the house if there is none. What is replaced at --out is kept beside it.
     """
     from housekey.house.files import Files  # noqa: PLC0415 - after --help
     from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.pki.issuing import subject_of_server  # noqa: PLC0415
     from housekey.pki.names import parse_name  # noqa: PLC0415
+    from housekey.pki.profiles import LEAF, SELF_SIGNED  # noqa: PLC0415
     from housekey.pki.subject import Subject  # noqa: PLC0415
 
     output = Output(as_json=options["as_json"], yes=options["yes"])
     files = Files()
     names = tuple(dict.fromkeys(parse_name(name) for name in options["names"]))
     fields = subject_of(options)
+    subject = Subject(**{"common_name": None, **fields}) if fields else None
     folder = house_folder(options)
+    # Before there is a house: what would be refused after it.
+    subject_of_server(SELF_SIGNED if options["self_signed"] else LEAF, names, subject)
+    if options["out"]:
+        _try_out(Path(options["out"]).absolute(), files)
     house, code = _house(folder, names, fields, output, files)
     with house, house_lock(folder, wait=LOCK_SECONDS, files=files):
         label = str(names[0])
@@ -83,17 +100,16 @@ def new(**options: Any) -> None:
             names,
             key_type=KeyType(options["key_type"]),
             days=options["days"],
-            subject=Subject(**{"common_name": None, **fields}) if fields else None,
+            subject=subject,
         )
         target = Path(options["out"]).absolute() if options["out"] else leaf.folder
         saved = _export(leaf, present, target, files) if options["out"] else ()
     life = leaf.certificate.not_valid_after_utc - now()
     output.row("names", ", ".join(map(str, leaf.names)))
     output.row("issued", f"{target / 'certificate.pem'}")
-    output.row("", f"{target / 'privkey.pem'}")
-    output.row("", f"{life.days + 1} days, {leaf.key_type.label}")
+    output.row("", f"{target / 'privkey.pem'}  ({life.days + 1} days, {leaf.key_type.label})")
     for path in saved:
-        output.row("saved", f"what was there before: {path}")
+        output.row("saved", f"what was there before is now {path.name}")
     if options["self_signed"]:
         for platform, reason in NEVER_SELF_SIGNED.items():
             output.row("heads up", f"never accepted by {platform}: {reason}")
@@ -116,7 +132,9 @@ def list_(**options: Any) -> None:
         output.row("nothing", "was issued yet: housekey secure, or housekey cert new NAME")
     for leaf in leaves:
         left = (leaf.certificate.not_valid_after_utc - now()).days
-        output.row(f"{left} d", f"{shown(leaf)}: {', '.join(map(str, leaf.names))}")
+        names = [str(name) for name in leaf.names]
+        whose = "" if shown(leaf) in names else f"{shown(leaf)}: "
+        output.row(f"{left} days", f"{whose}{', '.join(names)}")
     output.document({"certificates": [_facts(leaf, leaf.folder) for leaf in leaves]})
 
 
@@ -180,9 +198,21 @@ def _house(
             ),
             clock=now,
         )
+    if prepared.added:
+        output.row("covers", f"beside the names of every home: {', '.join(prepared.added)}")
     if not note_code(output, prepared.recovery_code):
-        raise click.Abort
-    return prepared.write(folder, files), prepared.recovery_code
+        raise Stopped
+    house = prepared.write(folder, files)
+    promised["recovery_code"] = prepared.recovery_code.text
+    return house, prepared.recovery_code
+
+
+def _try_out(target: Path, files: Files) -> None:
+    """Find out whether a pair can be put into `target` before there is a house or a leaf."""
+    present = target
+    while not present.exists() and present.parent != present:
+        present = present.parent
+    files.try_out(present)
 
 
 def _export(leaf: Leaf, present: Leaf | None, target: Path, files: Files) -> tuple[Path, ...]:

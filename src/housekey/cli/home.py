@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from housekey.cli.output import Output
-    from housekey.homeassistant.find import Found
     from housekey.homeassistant.site import Door, World
     from housekey.live.handshake import Address, Resolver
     from housekey.pki.secret import Secret
@@ -37,7 +36,7 @@ REMEMBERED = "token"  # the file in the house
 class Home:
     """The Home Assistant that is meant."""
 
-    folder: Path
+    folder: Path | None  # None: not known before Home Assistant has been asked
     door: Door
 
 
@@ -127,22 +126,40 @@ async def choose_home(
     )
     output.busy("")
     chosen = found[0]
-    if len(found) > 1:
+    # What only announces itself on the network may be anybody: no token goes there unasked.
+    if len(found) > 1 or chosen.by == "mdns":
         listed = [f"{each.url}  {each.folder or ''}".rstrip() for each in found]
         question = "Which Home Assistant?"
         chosen = found[output.choose(question, listed, option="--config or --url")]
-    return await _with_folder(chosen, world, house=house)
+    door = _door(chosen.url)
+    if chosen.folder is not None and not chosen.answers:
+        # A switch that was cut short may have left it at another door.
+        door = await _door_of_open_change(house, chosen.folder, world) or door
+    return Home(chosen.folder.absolute() if chosen.folder is not None else None, door)
 
 
-async def _with_folder(found: Found, world: World, *, house: Path) -> Home:
-    door = _door(found.url)
-    if found.folder is not None:
-        if not found.answers:
-            # A switch that was cut short may have left it at another door.
-            door = await _door_of_open_change(house, found.folder, world) or door
-        return Home(found.folder.absolute(), door)
+async def folder_of(home: Home, token: Secret | None, world: World, *, house: Path) -> Path:
+    """Return the configuration folder; one that is not known is asked of Home Assistant."""
+    if home.folder is not None:
+        return home.folder
+    from housekey.homeassistant import find, paths  # noqa: PLC0415 - after --help
+    from housekey.homeassistant.client import Client  # noqa: PLC0415
+
+    read, called = world.files.read, ""
+    if token is not None:
+        async with Client(home.door.url, token, root=_root_of(house, world)) as client:
+            instance = await client.get_config()
+        called = f" ({instance.config_dir})"
+        usual = find.usual_folders(os.environ)
+        for folder in find.folder_of(instance.config_dir, usual, read=read):
+            evidence = await paths.gather_evidence(
+                folder, instance, token, read=read, sleep=world.sleep
+            )
+            if paths.judge(evidence).belongs:
+                return folder
     raise NotFound(
-        f"Home Assistant answers at {found.url}, but its configuration folder is not known here",
+        f"Home Assistant answers at {home.door.url},"
+        f" but its configuration folder{called} is not known on this computer",
         hint="run housekey where that folder is, and name it with --config DIR",
     )
 
@@ -182,7 +199,7 @@ async def sign_in(
         if given.warning:
             output.row("warning", given.warning)
         yield given.token
-        if options["remember"]:
+        if _remembers(options):
             world.files.write(house / REMEMBERED, given.token, mode=0o600)
     elif output.as_json or output.yes or not sys.stdin.isatty():
         yield None
@@ -196,6 +213,7 @@ async def _from_browser(
     options: dict[str, Any], home: Home, world: World, output: Output, *, house: Path
 ) -> AsyncIterator[Secret]:
     from housekey.homeassistant.client import Client  # noqa: PLC0415
+    from housekey.homeassistant.look import must_answer  # noqa: PLC0415
     from housekey.homeassistant.signin import (  # noqa: PLC0415
         browser_sign_in,
         long_lived_token,
@@ -206,12 +224,13 @@ async def _from_browser(
         output.row("sign in", "in the browser window that opens, or at")
         output.row("", page)
 
+    await must_answer(home.door)
     root = _root_of(house, world)
     async with Client(home.door.url, None, root=root) as client:
         signed_in = await browser_sign_in(client, open_browser=webbrowser.open, tell=tell)
     try:
         yield signed_in.access_token
-        if options["remember"]:
+        if _remembers(options):
             url = await _url_now(home, house, world)
             root = _root_of(house, world)
             async with Client(url, signed_in.access_token, root=root) as client:
@@ -230,9 +249,14 @@ async def _url_now(home: Home, house: Path, world: World) -> str:
 
     if await speaks(home.door.host, home.door.port) is Speech.PLAIN:
         return home.door.url
-    moved = await _door_of_open_change(house, home.folder, world)
+    moved = home.folder and await _door_of_open_change(house, home.folder, world)
     door = moved or home.door
     return replace(door, scheme="https").url
+
+
+def _remembers(options: dict[str, Any]) -> bool:
+    """Whether to keep a token: a dry run keeps nothing."""
+    return bool(options["remember"] and not options.get("dry_run"))
 
 
 def _root_of(house: Path, world: World) -> x509.Certificate | None:

@@ -9,16 +9,20 @@ import click
 from housekey.cli.output import Output, common_options, house_folder, open_house
 
 
-@click.group("house")
-def command() -> None:
+@click.group("house", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """What the house is and what it covers."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @command.command("show")
 @common_options
 def show(**options: Any) -> None:
     """Show the root, the issuing CA and what the house may issue for."""
-    from housekey.pki.encoding import fingerprint  # noqa: PLC0415 - after --help
+    from housekey.cli.cert import shown  # noqa: PLC0415 - after --help
+    from housekey.pki.encoding import fingerprint  # noqa: PLC0415
 
     output = Output(as_json=options["as_json"])
     folder = house_folder(options)
@@ -33,9 +37,14 @@ def show(**options: Any) -> None:
         output.row("", f"until {certificate.not_valid_after_utc:%d %B %Y}")
         output.row("", f"SHA-256 {grouped(fingerprint(certificate))}")
     output.row("covers", ", ".join(constraints.described()))
-    output.row("", "name constraints critical" if constraints.critical else "not critical")
-    output.row("sealed", "root.key.sealed is here" if sealed else "the root's key is not here")
-    output.row("leaves", str(len(leaves)))
+    output.row("", f"the constraints are {'' if constraints.critical else 'not '}marked critical")
+    output.row(
+        "sealed",
+        "the root's key is in root.key.sealed; the recovery code opens it"
+        if sealed
+        else "the root's key is not kept here",
+    )
+    output.row("leaves", ", ".join(map(shown, leaves)) or "none yet")
     output.document(
         {
             "house": str(folder),
@@ -44,7 +53,7 @@ def show(**options: Any) -> None:
             "permitted": list(constraints.described()),
             "critical": constraints.critical,
             "root_key": "sealed" if sealed else "absent",
-            "leaves": [leaf.label for leaf in leaves],
+            "leaves": [shown(leaf) for leaf in leaves],
         }
     )
 

@@ -16,6 +16,7 @@ The rules of the terminal, before the code that follows them:
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,11 @@ _COMMANDS = {
 
 _EXAMPLES = """\b
 Examples:
-  housekey secure                         find Home Assistant and take it to https
-  housekey secure --dry-run               say what that would do, and change nothing
-  housekey undo                           put Home Assistant back as it was
-  housekey status                         what there is, and how long it is good for
-  housekey cert new printer.lan 192.168.1.9   a certificate for something else
+  housekey secure                              find Home Assistant and take it to https
+  housekey secure --dry-run                    say what that would do, and change nothing
+  housekey undo                                put Home Assistant back as it was
+  housekey status                              what there is, and how long it is good for
+  housekey cert new printer.lan 192.168.1.9    a certificate for something else
 """
 
 
@@ -71,17 +72,21 @@ class _Commands(click.Group):
 
 @click.command(
     cls=_Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EXAMPLES,
 )
 @click.version_option(__version__, message="housekey %(version)s")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """From http:// to an https:// that every device in the house accepts.
 
     housekey gives a Home Assistant on its own network a certificate of a private
     CA that can only speak for this home, switches it to HTTPS, proves it from
     outside, and only then makes it permanent. No domain, no cloud, no open port.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -103,8 +108,8 @@ def _exit_code(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         return _told(arguments, "interrupted", "nothing was left half done", 130, error)
-    except BrokenPipeError:
-        return 141  # the reader went away: `housekey status | head -1`
+    except SystemExit:
+        return 141  # what click makes of a reader that went away: `housekey status | head -1`
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours
         what = f"housekey itself failed: {type(error).__name__}: {error}"
         return _told(arguments, what, "this is a bug; -vv shows where", 3, error)
@@ -114,17 +119,18 @@ def _exit_code(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each
 def _told(
     arguments: Sequence[str], message: str, hint: str, code: int, error: BaseException
 ) -> int:
-    if "-vv" in arguments:
+    from housekey.cli.output import promised, styled  # noqa: PLC0415 - --version does without
+
+    if sum(len(each) - 1 for each in arguments if re.fullmatch("-v+", each)) >= 2:
         import traceback  # noqa: PLC0415 - rarely needed
 
         traceback.print_exception(error)
-    colour = {"fg": "red", "bold": True}
-    click.echo(f"{click.style('error:', **colour)} {message}", err=True)  # type: ignore[arg-type]
-    click.echo(f"{click.style('hint:', bold=True)} {hint}", err=True)
+    message, hint = (" ".join(text.split()) for text in (message, hint))  # two lines, ever
+    click.echo(f"{styled('error:', fg='red', bold=True)} {message}", err=True)
+    click.echo(f"{styled('hint:', bold=True)} {hint}", err=True)
     if "--json" in arguments:
         import json  # noqa: PLC0415 - rarely needed
 
-        known = getattr(error, "document", {})
         problem = {"message": message, "hint": hint, "exit_code": code}
-        click.echo(json.dumps({**known, "error": problem}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**promised, "error": problem}, indent=2, ensure_ascii=False))
     return code

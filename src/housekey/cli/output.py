@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from housekey.house.recovery import RecoveryCode
 
 _LABEL_WIDTH = 10
+# What the one JSON document has to hold even if it comes to tell an error: the recovery code of a
+# house that is there by now.
+promised: dict[str, Any] = {}
+
+
+def styled(text: str, **style: Any) -> str:
+    """Colour `text`, unless NO_COLOR says not to (https://no-color.org)."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
 
 
 @dataclass(slots=True)
@@ -38,7 +46,7 @@ class Output:
         if self.as_json:
             return
         self.busy("")
-        shown = click.style(f"{label:<{_LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
+        shown = styled(f"{label:<{_LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
         click.echo(f"  {shown} {text}")
 
     def document(self, document: Mapping[str, Any]) -> None:
@@ -54,30 +62,31 @@ class Output:
         if text and sys.stderr.isatty():
             from rich.console import Console  # noqa: PLC0415 - slow to import
 
-            self._status = Console(stderr=True).status(text)
+            self._status = Console(stderr=True, highlight=False).status(text)
             self._status.start()
 
     def confirm(self, question: str, *, option: str = "--yes") -> bool:
         """Ask yes or no; `--yes` says yes."""
         if self.yes:
             return True
-        self._must_be_a_terminal(question, option)
+        self.must_be_a_terminal(question, option=option)
         return click.confirm(f"  {question}", err=True)
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
         """Ask for one of several and return its index."""
-        self._must_be_a_terminal(question, option, tuple(choices))
+        self.must_be_a_terminal(question, option=option, choices=choices)
         for number, choice in enumerate(choices, 1):
             click.echo(f"  {number}  {choice}", err=True)
         answer: int = click.prompt(f"  {question}", type=click.IntRange(1, len(choices)), err=True)
         return answer - 1
 
-    def _must_be_a_terminal(
-        self, question: str, option: str, choices: tuple[str, ...] = ()
+    def must_be_a_terminal(
+        self, question: str, *, option: str, choices: Sequence[str] = ()
     ) -> None:
+        """Raise `AnswerMissing` where nobody can be asked."""
         self.busy("")
         if self.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise AnswerMissing(question, option=option, choices=choices)
+            raise AnswerMissing(question, option=option, choices=tuple(choices))
 
 
 _COLOURS = {
@@ -95,7 +104,9 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every command has."""
     for option in (
         click.option("-v", "verbose", count=True, help="-vv shows where an error came from."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print one JSON document instead of the story."
+        ),
         click.option(
             "--house",
             "house_folder",
@@ -113,37 +124,48 @@ yes_option = click.option(
 )
 
 
-_SUBJECT = {  # option, field of Subject, what it says
-    "--country": ("country", "Country of the root, two letters (C).  [default: Home Assistant's]"),
-    "--state": ("state", "State or province of the root (ST)."),
-    "--locality": ("locality", "Town of the root (L)."),
-    "--organization": ("organization", "Organization (O).  [default: Home Assistant's name]"),
-    "--organizational-unit": ("organizational_unit", "Organizational unit (OU)."),
-    "--common-name": ("common_name", "Common name of the root (CN), as phones list it."),
-    "--email": ("email", "E-mail address of the root."),
+_SUBJECT = {  # field of Subject: what it is
+    "country": "country, two letters (C)",
+    "state": "state or province (ST)",
+    "locality": "town (L)",
+    "organization": "organization (O)",
+    "organizational_unit": "organizational unit (OU)",
+    "common_name": "common name (CN)",
+    "email": "e-mail address",
 }
 
 
-def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each field of the root's subject."""
-    for option, (_field, text) in reversed(_SUBJECT.items()):
-        command = click.option(option, metavar="TEXT", help=text)(command)
-    return command
+def subject_options(
+    whose: str, **defaults: str
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add an option for each field of a subject; `whose` begins its help."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for field_name, what in reversed(_SUBJECT.items()):
+            default = f"  [default: {defaults[field_name]}]" if field_name in defaults else ""
+            option = f"--{field_name.replace('_', '-')}"
+            help_text = f"{whose} {what}.{default}"
+            command = click.option(option, metavar="TEXT", help=help_text)(command)
+        return command
+
+    return add
 
 
-def subject_of(options: dict[str, Any]) -> dict[str, str]:
-    """Take the subject's fields out of a command's options."""
-    fields = {field: options.pop(field) for field, _text in _SUBJECT.values()}
-    return {field: value for field, value in fields.items() if value is not None}
+def subject_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the subject's fields among a command's options."""
+    return {each: options[each] for each in _SUBJECT if options[each] is not None}
 
 
 def note_code(output: Output, code: RecoveryCode) -> bool:
     """Show the recovery code, once; in JSON it stands in the document instead."""
     if output.as_json:
         return True
+    question = "Have you written it down?"
+    if not output.yes:
+        output.must_be_a_terminal(question, option="--yes")
     output.row("house", f"created; recovery code: {code.text}")
-    output.row("", "it opens the root's key should this machine be lost, and is shown only now")
-    return output.confirm("Have you written it down?")
+    output.row("", "only this code opens the root's key, and it is shown only now")
+    return output.confirm(question)
 
 
 def house_folder(options: Mapping[str, Any]) -> Path:

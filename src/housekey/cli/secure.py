@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from housekey.cli.home import choose_home, home_options, running, sign_in, world_of
+from housekey.cli.home import choose_home, folder_of, home_options, running, sign_in, world_of
 from housekey.cli.output import (
     Output,
     common_options,
     house_folder,
     note_code,
+    promised,
     subject_of,
     subject_options,
     yes_option,
@@ -54,7 +55,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Mark the new house's name constraints critical (RFC 5280; ESP32 devices cannot read it).",
 )
-@subject_options
+@subject_options(
+    "The new root's",
+    country="Home Assistant's",
+    organization="Home Assistant's name",
+    common_name="one that tells homes apart",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @yes_option
 @common_options
@@ -87,9 +93,10 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
     world = world_of(options, output)
     home = await choose_home(options, world, output, house=house)
     async with sign_in(options, home, world, output, house=house) as token:
+        folder = await folder_of(home, token, world, house=house)
         request = Request(
             house=house,
-            folder=home.folder,
+            folder=folder,
             door=home.door,
             token=token,
             add=options["add"],
@@ -97,8 +104,8 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             permit=options["permit"],
             subject=subject_of(options),
             critical=options["critical_constraints"],
-            certificate=_path(options["cert_path"], home.folder),
-            key=_path(options["key_path"], home.folder),
+            certificate=_path(options["cert_path"], folder),
+            key=_path(options["key_path"], folder),
             port=options["port"],
             key_type=KeyType(options["key_type"]) if options["key_type"] else None,
             days=options["days"],
@@ -120,6 +127,9 @@ class _Asker:
 
     def note_code(self, code: RecoveryCode) -> bool:
         return note_code(self._output, code)
+
+    def created(self, code: RecoveryCode) -> None:
+        promised["recovery_code"] = code.text
 
 
 def _path(given: str | None, folder: Path) -> Path | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from housekey.cli.home import choose_home, home_options, running, sign_in, world_of
+from housekey.cli.home import choose_home, folder_of, home_options, running, sign_in, world_of
 from housekey.cli.output import Output, common_options, house_folder, yes_option
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def _undo(options: dict[str, Any], output: Output) -> Undone:
     async with sign_in(options, home, world, output, house=house) as token:
         return await undo(
             house=house,
-            folder=home.folder,
+            folder=await folder_of(home, token, world, house=house),
             door=home.door,
             token=token,
             restart_command=options["restart_command"],

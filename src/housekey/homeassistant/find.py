@@ -160,7 +160,7 @@ def endpoints_of(
     From 2026.8 on `.storage/http` decides (`stable`, and `pending` during a trial). Before, the
     YAML does, and `.storage/http` is what was running three minutes after the last start.
     """
-    stored = _stored_http(folder, read)
+    stored = stored_http(folder, read)
     if "stable" in stored:
         slots = [stored["stable"], stored.get("pending")]
     else:
@@ -248,7 +248,8 @@ def _present(candidates: Iterable[Path], read: Read) -> list[tuple[Path, str]]:
     return list(present.values())
 
 
-def _stored_http(folder: Path, read: Read) -> Mapping[str, object]:
+def stored_http(folder: Path, read: Read) -> Mapping[str, object]:
+    """Return the slots of `.storage/http`: "stable" and "pending" from 2026.8 on."""
     try:
         parsed = json.loads(read(folder / ".storage" / "http"))
     except (FileTrouble, ValueError):

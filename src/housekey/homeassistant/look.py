@@ -7,6 +7,7 @@ facts that plan.py decides on.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,15 @@ from housekey.errors import (
     YamlRefused,
 )
 from housekey.homeassistant import yaml_tree
-from housekey.homeassistant.paths import gather_evidence, judge, map_paths, runs_as, version_in
+from housekey.homeassistant.find import stored_http
+from housekey.homeassistant.paths import (
+    called_in_container,
+    gather_evidence,
+    judge,
+    map_paths,
+    runs_as,
+    version_in,
+)
 from housekey.homeassistant.plan import Facts, LeafFacts, Pair, Road
 from housekey.homeassistant.site import Door, Site, World
 from housekey.homeassistant.switch import LABEL
@@ -33,7 +42,7 @@ from housekey.pki.encoding import certificates_from_pem, fingerprint
 from housekey.pki.names import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from cryptography import x509
 
@@ -79,11 +88,8 @@ async def look(
     presents = await presented_by(door.host, door.port)
     if presents is not None:
         door = Door("https", door.host, door.port, _vouched_for(folder, presents, read))
-    elif await speaks(door.host, door.port) is Speech.NOTHING:
-        raise Unreachable(
-            f"Home Assistant does not answer at {door.url}",
-            hint="start it; if it listens elsewhere, say where with --url",
-        )
+    else:
+        await must_answer(door)
     if token is None:
         return await _look_without_token(folder, door, version, presents, world)
     site = Site(
@@ -140,6 +146,15 @@ async def look(
     )
 
 
+async def must_answer(door: Door) -> None:
+    """Raise `Unreachable` when nothing at all answers at `door`."""
+    if await speaks(door.host, door.port) is Speech.NOTHING:
+        raise Unreachable(
+            f"Home Assistant does not answer at {door.url}",
+            hint="start it; if it listens elsewhere, say where with --url",
+        )
+
+
 async def _look_without_token(
     folder: Path, door: Door, version: str, presents: x509.Certificate | None, world: World
 ) -> View:
@@ -153,8 +168,7 @@ async def _look_without_token(
         door=door,
         version=version,
         road=Road.YAML,
-        # Nobody can say how Home Assistant sees the folder: /config inside a container.
-        paths=map_paths(folder, str(folder)),
+        paths=map_paths(folder, called_in_container(folder) or str(folder)),
         owner=runs_as(folder),
     )
     return View(
@@ -231,15 +245,30 @@ def _vouched_for(
     folder: Path, presents: x509.Certificate, read: Callable[[Path], bytes]
 ) -> x509.Certificate | None:
     """Return `presents` if it lies in the folder's own files: whoever can write there, owns it."""
-    named = yaml_tree.http_settings(folder, read).get("ssl_certificate")
-    candidates = [*folder.glob("*.pem"), *([Path(str(named))] if named else [])]
-    for path in candidates:
+    for path in (*folder.glob("*.pem"), *_named_certificates(folder, read)):
         try:
             if presents in certificates_from_pem(read(path)):
                 return presents
         except (PemUnreadable, FileTrouble):
             continue
     return None
+
+
+def _named_certificates(folder: Path, read: Callable[[Path], bytes]) -> Iterator[Path]:
+    """Yield where a certificate may be that a configuration of the folder names.
+
+    How Home Assistant calls the folder is not known before it was asked: `/config/ssl/a.pem` may be
+    `ssl/a.pem` in it.
+    """
+    slots: list[object] = [*stored_http(folder, read).values()]
+    with contextlib.suppress(YamlRefused):
+        slots.append(yaml_tree.http_settings(folder, read))
+    for slot in slots:
+        name = slot.get("ssl_certificate") if isinstance(slot, dict) else None
+        if isinstance(name, str):
+            yield Path(name)
+            parts = Path(name).parts
+            yield from (folder.joinpath(*parts[at:]) for at in range(1, len(parts)))
 
 
 async def _when_started(client: Client, instance: InstanceConfig, world: World) -> InstanceConfig:

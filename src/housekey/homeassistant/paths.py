@@ -97,6 +97,18 @@ def map_paths(
     )
 
 
+def called_in_container(folder: Path) -> str | None:
+    """Return what a Home Assistant in a container here calls `folder`; None when none does.
+
+    For those who have no token and cannot ask it. Only root may look; but then a container's
+    folder is root's as well. In Home Assistant's images it is always `/config`.
+    """
+    for root in Path("/proc").glob("[0-9]*/root"):
+        if not _same_file(root / "config", Path("/config")) and _same_file(root / "config", folder):
+            return "/config"
+    return None
+
+
 def runs_as(folder: Path) -> Owner:
     """Return the user that Home Assistant runs as, by the files that it writes afresh itself.
 

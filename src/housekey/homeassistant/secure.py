@@ -18,15 +18,18 @@ from housekey.errors import (
     NotPermitted,
     NotReady,
     PermitRefused,
+    Stopped,
     SwitchFailed,
+    UsageError,
 )
+from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
 from housekey.homeassistant.impact import affected, summary
 from housekey.homeassistant.look import View, facts_of, look, uuid_of
 from housekey.homeassistant.names import choose_names, gather, internal_url_host, this_machine
 from housekey.homeassistant.plan import Pair, Plan, Wanted, plan
 from housekey.homeassistant.put_back import put_back_of, target_of
-from housekey.homeassistant.site import Interrupted, Stopped
+from housekey.homeassistant.site import Interrupted
 from housekey.homeassistant.switch import HTTP_CONFIG, LABEL, PROVEN, Outcome, Switch, told_proofs
 from housekey.house.house import House, prepare_house
 from housekey.house.journal import Journal, State, before_of
@@ -86,6 +89,9 @@ class Asker(Protocol):
     def note_code(self, code: RecoveryCode) -> bool:
         """Show the recovery code, once, and ask whether it was noted."""
 
+    def created(self, code: RecoveryCode) -> None:
+        """Take note that the house of this code is on disk now, whatever comes next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -130,6 +136,8 @@ class _Run:
         world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")
         with contextlib.ExitStack() as held:
             house = self._open_house(held)
+            if house is not None:
+                self._compare(house)
             names = await self._names(view, house)
             impacts = affected(view.domains)
             wanted = await self._wanted(view, names)
@@ -140,6 +148,8 @@ class _Run:
                 for line in drawn.told():
                     world.tell("would", line)
                 return self._result(view, names, impacts, drawn)
+            opened = self._opened(house, site)
+            _must_not_be_anothers_trial(view, opened)
             await self._must_be_possible(view, drawn)
             if impacts and drawn.touches_server and not self._asker.go_on(impacts):
                 raise Stopped
@@ -147,7 +157,7 @@ class _Run:
                 house = held.enter_context(self._create(new, held))
             assert house is not None  # noqa: S101 - opened, or just created
             self._fix_permissions(view, drawn)
-            outcome, changed = await self._act(view, house, drawn, names)
+            outcome, changed = await self._act(view, house, drawn, names, opened)
         return self._result(view, names, impacts, drawn, outcome=outcome, changed=changed)
 
     # Before anything is changed.
@@ -161,6 +171,20 @@ class _Run:
         held.enter_context(house)
         held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
         return house
+
+    def _compare(self, house: House) -> None:
+        """Tell what was asked for that only a new house could have."""
+        request = self._request
+        permit = tuple(map(parse_name, request.permit))
+        if refused := house.constraints.refused(permit):
+            raise NotPermitted(tuple(map(str, refused)), permitted=house.constraints.described())
+        fields = Subject(**{"common_name": None, **request.subject}) if request.subject else None
+        if fields is not None and any(each not in house.root.subject for each in fields.to_x509()):
+            self._warnings.append("the root is there already, and its subject stays as it is")
+        if request.critical and not house.constraints.critical:
+            self._warnings.append(
+                "the house is there already, and its constraints stay as they are"
+            )
 
     async def _names(self, view: View, house: House | None) -> Names:
         """Choose the names: what was found, and what --name and --no-name said, now or before."""
@@ -244,9 +268,28 @@ class _Run:
             self._world.tell("covers", f"beside the names of every home: {', '.join(new.added)}")
         return new
 
+    def _opened(self, house: House | None, site: Site) -> Transaction | None:
+        """Return the change of this Home Assistant that was cut short, if there is one."""
+        if house is None:
+            return None
+        mine = (
+            transaction
+            for transaction in self._journal(house).standing()
+            if transaction.target.get("folder") == str(site.folder)
+        )
+        return next((each for each in mine if each.state is State.OPEN), None)
+
+    def _journal(self, house: House) -> Journal:
+        world, folder = self._world, house.folder / "journal"
+        return Journal(folder, files=world.files, clock=world.clock, hook=world.hook)
+
     async def _must_be_possible(self, view: View, drawn: Plan) -> None:
         """Find out now what would fail later, while a failure still costs nothing."""
         site = view.site
+        if drawn.write or drawn.edit_yaml:
+            settings = _settings_for(drawn, site)
+            if drawn.edit_yaml:
+                yaml_tree.plan_http_edit(site.folder, self._world.files.read, settings)
         moves = drawn.port != site.door.port and drawn.touches_server
         if moves and await speaks(site.door.host, drawn.port) is not Speech.NOTHING:
             raise NotReady(
@@ -254,14 +297,8 @@ class _Run:
                 hint="choose another one with --port",
             )
         if drawn.write:
-            # The same size, owner and mode as the pair itself: a full disk, a read-only
-            # folder, a user who may not give files away all show here.
             for folder in {drawn.pair.certificate.parent, drawn.pair.key.parent}:
-                probe = folder / ".housekey-probe"
-                try:
-                    self._world.files.write(probe, bytes(8192), mode=0o600, owner=site.owner)
-                finally:
-                    self._world.files.remove(probe)
+                self._world.files.try_out(folder, owner=site.owner)
 
     def _create(self, new: NewHouse, held: contextlib.ExitStack) -> House:
         """Show the code first: a house must not be there whose code nobody has seen."""
@@ -269,6 +306,7 @@ class _Run:
             raise Stopped
         house = new.write(self._request.house, self._world.files)
         self._code = new.recovery_code
+        self._asker.created(new.recovery_code)
         files = self._world.files
         held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=files))
         return house
@@ -298,24 +336,17 @@ class _Run:
     # The change itself.
 
     async def _act(
-        self, view: View, house: House, drawn: Plan, names: Names
+        self, view: View, house: House, drawn: Plan, names: Names, opened: Transaction | None
     ) -> tuple[Outcome, bool]:
-        world = self._world
-        journal = Journal(
-            house.folder / "journal", files=world.files, clock=world.clock, hook=world.hook
-        )
         site = view.site.with_root(house.root)
-        mine = [t for t in journal.standing() if t.target.get("folder") == str(site.folder)]
-        opened = next((t for t in mine if t.state is State.OPEN), None)
-        _must_not_be_anothers_trial(view, opened)
         if drawn.empty and opened is None:
             return await self._as_it_is(site, house, drawn), False
-        transaction = opened or journal.begin(target_of(site))
+        transaction = opened or self._journal(house).begin(target_of(site))
         answered = await self._answered(names, site)
         switch = Switch(
             site=site,
             house=house,
-            world=world,
+            world=self._world,
             transaction=transaction,
             http=view.http,
             answered=answered,
@@ -480,6 +511,29 @@ def _permittable(names: Names, *, asked: tuple[Name, ...]) -> Names:
         chosen=tuple(name for name in names.chosen if str(name) not in left_out),
         skipped=(*names.skipped, *skipped),
     )
+
+
+def _settings_for(drawn: Plan, site: Site) -> dict[str, Any]:
+    """Return what Home Assistant's configuration will say of the pair.
+
+    Raises `UsageError` for paths that cannot be meant, or that Home Assistant cannot see.
+    """
+    pair = drawn.pair
+    if pair.certificate == pair.key:
+        raise UsageError(
+            f"{pair.key} cannot hold both the certificate and the key",
+            hint="give them two different files, with --cert-path and --key-path",
+        )
+    for path in (pair.certificate, pair.key):
+        if path.is_dir():
+            raise UsageError(
+                f"{path} is a folder", hint=f"name a file, such as {path}/{path.name}.pem"
+            )
+    return {
+        "ssl_certificate": site.paths.to_home_assistant(pair.certificate),
+        "ssl_key": site.paths.to_home_assistant(pair.key),
+        "server_port": drawn.port,
+    }
 
 
 def _must_not_be_anothers_trial(view: View, opened: Transaction | None) -> None:

@@ -111,12 +111,3 @@ class Interrupted(HousekeyError):
     """The user, or the system, asked housekey to stop; everything has been put back."""
 
     exit_code = 130
-
-
-class Stopped(HousekeyError):
-    """The user said no to a question, before anything was changed."""
-
-    exit_code = 1
-
-    def __init__(self) -> None:
-        super().__init__("stopped, before anything was changed", hint="nothing is to be put right")

@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from housekey.errors import FileTrouble
 from housekey.house.reasons import told
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from housekey.pki.secret import Secret
 
 STRAY_SUFFIX = ".housekey-tmp"  # of temporary files and folders; see _sweep
+_AS_LARGE_AS_A_PAIR = 8192  # bytes; RSA 4096 and its chain take six thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,19 @@ class Files:
                     os.unlink(temporary, dir_fd=folder)
                 raise
             self._sync_folder(folder)
+
+    def try_out(self, folder: Path, *, owner: Owner | None = None) -> None:
+        """Write what a pair is as large as, for `owner`, into `folder`, and take it away again.
+
+        A full disk, a read-only folder, a user who may not give files away: found while a failure
+        costs nothing.
+        """
+        probe = folder / _temporary("probe")
+        try:
+            self.write(probe, bytes(_AS_LARGE_AS_A_PAIR), mode=0o600, owner=owner)
+        except FileTrouble as trouble:
+            raise FileTrouble(folder, trouble.reason, hint=trouble.hint) from trouble
+        self.remove(probe)
 
     def append(self, path: Path, line: str, *, mode: int) -> None:
         """Add one line to the file at `path` and sync it; a new file gets `mode`.

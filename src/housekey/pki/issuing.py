@@ -144,7 +144,7 @@ def issue_leaf(
     return _signed(
         LEAF,
         public_key=public_key,
-        subject=_subject_of_server(LEAF, names, subject).to_x509(),
+        subject=subject_of_server(LEAF, names, subject).to_x509(),
         signer=issuer.key,
         now=now,
         days=days,
@@ -169,7 +169,7 @@ def issue_self_signed(
     return _signed(
         SELF_SIGNED,
         public_key=key.public_key,
-        subject=_subject_of_server(SELF_SIGNED, names, subject).to_x509(),
+        subject=subject_of_server(SELF_SIGNED, names, subject).to_x509(),
         signer=key,
         now=now,
         days=days,
@@ -177,7 +177,7 @@ def issue_self_signed(
     )
 
 
-def _subject_of_server(profile: Profile, names: Sequence[Name], subject: Subject | None) -> Subject:
+def subject_of_server(profile: Profile, names: Sequence[Name], subject: Subject | None) -> Subject:
     """`subject` with a CN that no platform stumbles over, out of `names`."""
     if not names:
         raise UsageError("a certificate needs at least one name", hint="give one, such as ha.lan")
@@ -190,7 +190,7 @@ def _subject_of_server(profile: Profile, names: Sequence[Name], subject: Subject
         if subject.common_name not in candidates:
             raise SubjectRefused(
                 f"the common name (CN) {subject.common_name!r} is not one of the host names",
-                hint="leave it away: it is then the first host name",
+                hint="leave it out: it is then the first host name",
             )
         return subject
     fitting = (name for name in candidates if len(name) <= MOST_BYTES_OF_COMMON_NAME)

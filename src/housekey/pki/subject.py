@@ -85,7 +85,7 @@ def _check(value: str, *, label: str, most_bytes: int) -> None:
     if not value or value != value.strip() or not value.isprintable():
         raise SubjectRefused(
             f"the {label} is {value!r}: empty, or with characters that cannot be seen",
-            hint="leave it away, or write it without blanks around it",
+            hint="leave it out, or write it without blanks around it",
         )
     if len(value.encode()) > most_bytes:
         raise SubjectRefused(

@@ -1,0 +1,124 @@
+"""What holds for every command: help, version, two lines of error, one JSON document, codes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from housekey import __version__
+from tests.command import COMMAND, environment, housekey
+from tests.terminal import Terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Person
+
+COMMANDS = [
+    ["secure"],
+    ["undo"],
+    ["status"],
+    ["cert", "new"],
+    ["cert", "list"],
+    ["cert", "show"],
+    ["house", "show"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_explains_itself_and_has_json_and_house(
+    command: list[str], option: str
+) -> None:
+    done = housekey(*command, option)
+    assert (done.code, done.err) == (0, ""), done
+    assert done.out.startswith(f"Usage: housekey {' '.join(command)} [OPTIONS]")
+    for each in ("--json", "--house DIR", "-h, --help"):
+        assert each in done.out
+    # Every option says what it does, and what it is without it, once.
+    assert not re.search(r"\[default: (.*)\].*\[default: \1\]", done.out)
+    assert all(line == line.rstrip() for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize("group", [[], ["cert"], ["house"]], ids=["housekey", "cert", "house"])
+def test_a_command_that_needs_another_shows_which_there_are(group: list[str]) -> None:
+    done = housekey(*group)
+    assert (done.code, done.err) == (0, ""), done
+    assert done.out == housekey(*group, "--help").out
+    assert "Commands:" in done.out
+
+
+def test_the_help_names_every_command_that_works() -> None:
+    listed = housekey("--help").out
+    for command in {each[0] for each in COMMANDS}:
+        assert re.search(rf"^  {command} +\S", listed, re.MULTILINE)
+
+
+def test_the_version_is_told() -> None:
+    assert housekey("--version").out == f"housekey {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        (["sekure"], "No such command 'sekure'", "housekey --help"),
+        (["secure", "--nmae", "x"], "No such option '--nmae'", "housekey secure --help"),
+        (["cert", "new"], "Missing argument 'NAME...'", "housekey cert new --help"),
+        (["cert", "new", "a.lan", "--days", "826"], "826 is not in the range", "cert new --help"),
+        (["cert", "new", "a.lan", "--key", "dsa"], "'dsa' is not one of", "cert new --help"),
+        (["secure", "--port", "0"], "0 is not in the range", "housekey secure --help"),
+    ],
+)
+def test_a_wrong_call_is_two_lines_and_exit_code_2(
+    arguments: list[str], said: str, hint: str
+) -> None:
+    done = housekey(*arguments)
+    error, help_line = done.err.splitlines()
+    assert (done.code, done.out) == (2, "")
+    assert error.startswith("error: ")
+    assert said in error
+    assert help_line.startswith("hint: ")
+    assert hint in help_line
+
+
+def test_with_json_an_error_is_one_document_beside_the_two_lines(person: Person) -> None:
+    done = person.run("status", "--json")
+    assert done.code == 3
+    error, hint = done.err.splitlines()
+    assert done.json == {
+        "error": {
+            "message": error.removeprefix("error: "),
+            "hint": hint.removeprefix("hint: "),
+            "exit_code": 3,
+        }
+    }
+
+
+def test_a_traceback_is_shown_only_to_those_who_ask_for_it(person: Person) -> None:
+    assert "Traceback" not in person.run("status", "-v").err
+    for asked in (["-vv"], ["-v", "-v"]):
+        assert "Traceback" in person.run("status", *asked).err
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    script = f"{sys.executable} -m housekey cert new --help | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert done.stdout in ("0\n", "141\n")  # it may have been quicker than `true`
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_colour_is_for_terminals_whose_owner_wants_it(colour: bool, tmp_path: Path) -> None:
+    env = environment(HOUSEKEY_HOUSE=str(tmp_path / "house"), TERM="xterm-256color")
+    if colour:
+        del env["NO_COLOR"]
+    with Terminal([*COMMAND, "status"], env=env) as terminal:
+        assert terminal.wait() == 3
+    assert "there is no house" in terminal.said
+    assert ("\x1b[" in terminal.said) is colour
