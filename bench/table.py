@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cryptography
+from cryptography.hazmat.backends.openssl import backend
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -101,7 +103,4 @@ def _openssl() -> str:
 
 
 def _cryptography() -> str:
-    from cryptography import __version__  # noqa: PLC0415 -- as heavy as what is measured
-    from cryptography.hazmat.backends.openssl import backend  # noqa: PLC0415
-
-    return f"{__version__} with {backend.openssl_version_text()}"
+    return f"{cryptography.__version__} with {backend.openssl_version_text()}"
