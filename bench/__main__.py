@@ -2,8 +2,8 @@
 
     python -m bench [--only issuing,commands,handshakes,secure]
 
-Everything of one row is measured in one run and by turns, on this machine and its
-loopback. What cannot be measured here stands in the table with the reason. Nothing
+Everything of one row is measured in one run and by turns, with servers and clients on
+this machine. What cannot be measured here stands in the table with the reason. Nothing
 fails because it was slow: the table says whether what was wanted is reached, and the
 reader knows how busy the machine was. docs/performance.md tells how to read it.
 """
