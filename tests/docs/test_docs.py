@@ -50,22 +50,26 @@ _NOT_OURS = {
 _QUOTES_OTHERS = ("## In Home Assistant", "## On the devices")
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def _name(page: Path) -> str:
+    return str(page.relative_to(_CHECKOUT))
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
 def test_every_command_line_in_a_page_exists(page: Path) -> None:
     assert list(wrong_calls(page.read_text())) == []
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
 def test_every_link_in_a_page_leads_somewhere(page: Path) -> None:
     assert list(dead_links(page.read_text(), page.parent)) == []
 
 
-@pytest.mark.parametrize("page", [*_PAGES, *_PICTURES], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*_PAGES, *_PICTURES], ids=_name)
 def test_no_page_or_picture_names_a_path_of_somebodys_machine(page: Path) -> None:
     assert list(odd_paths(page.read_text())) == []
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
 def test_pages_use_the_words_of_this_project(page: Path) -> None:
     assert list(other_words(page.read_text())) == []
 
