@@ -41,7 +41,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_first_certificate_brings_a_house_and_its_code(person: Person) -> None:
-    done = person.run("cert", "new", "--json", "Printer.LAN.", "192.168.1.9", "--out", "p")
+    done = person.run("cert", "new", "--json", "Printer.LAN.", "192.168.1.9")
     assert done.code == 0, done
     told = done.json
     assert told["house"] == str(person.house)
@@ -86,7 +86,7 @@ def test_without_a_place_the_pair_lies_in_the_house(person: Person) -> None:
 def test_the_kind_of_key_and_the_days_are_as_asked(
     kind: str, size: int, label: str, person: Person
 ) -> None:
-    done = person.run("cert", "new", "a.lan", "--yes", "--key", kind, "--days", "30", "--out", "a")
+    done = person.run("cert", "new", "a.lan", "--yes", "--key", kind, "--days", "30")
     assert done.code == 0, done
     assert f"(30 days, {label})" in done.out
     leaf = certificates_from_pem(

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import webbrowser
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from housekey.cli.output import now
-from housekey.errors import HousekeyError, NotFound
+from housekey.errors import HousekeyError, NotFound, YamlRefused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from cryptography import x509
 
@@ -114,6 +115,13 @@ async def choose_home(
     from housekey.homeassistant.yaml_tree import http_settings  # noqa: PLC0415
 
     read = world.files.read
+
+    def settings_of(folder: Path) -> Mapping[str, object]:
+        try:
+            return http_settings(folder, read)
+        except YamlRefused:
+            return {}  # it may run all the same, and is asked what it thinks of its YAML
+
     output.busy("looking for Home Assistant")
     config = Path(options["config"]).absolute() if options["config"] else None
     found = await find(
@@ -122,7 +130,7 @@ async def choose_home(
         os.environ,
         read=read,
         browse=world.browse,
-        settings_of=lambda folder: http_settings(folder, read),
+        settings_of=settings_of,
     )
     output.busy("")
     chosen = found[0]
@@ -221,13 +229,14 @@ async def _from_browser(
     )
 
     def tell(page: str) -> None:
-        output.row("sign in", "in the browser window that opens, or at")
+        output.row("sign in", "in the browser window that opens, or on this computer at")
         output.row("", page)
+        output.row("", "elsewhere: Ctrl-C, make a token in your profile, and use --token-file")
 
     await must_answer(home.door)
     root = _root_of(house, world)
     async with Client(home.door.url, None, root=root) as client:
-        signed_in = await browser_sign_in(client, open_browser=webbrowser.open, tell=tell)
+        signed_in = await browser_sign_in(client, open_browser=_open_browser, tell=tell)
     try:
         yield signed_in.access_token
         if _remembers(options):
@@ -241,6 +250,11 @@ async def _from_browser(
         with contextlib.suppress(HousekeyError):  # it ends by itself when it is not used
             async with Client(url, None, root=_root_of(house, world)) as client:
                 await revoke(client, signed_in.refresh_token)
+
+
+def _open_browser(page: str) -> None:
+    """Open a page without waiting: some browsers end only when their window is closed."""
+    threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
 
 async def _url_now(home: Home, house: Path, world: World) -> str:

@@ -123,9 +123,11 @@ async def look(
             | {component.partition(".")[0] for component in instance.components}
         )
         if ready:
-            _must_take_a_change(http, await client.check_config())
+            _must_take_a_change(await client.check_config())
     road = Road.YAML if http is None else Road.TRIAL
     settings, stale = _yaml_of(folder, read, road)
+    if ready:
+        _must_not_ask_clients(settings if http is None else http.stable)
     site = Site(
         folder=folder,
         door=door,
@@ -171,11 +173,13 @@ async def _look_without_token(
         paths=map_paths(folder, called_in_container(folder) or str(folder)),
         owner=runs_as(folder),
     )
+    settings = yaml_tree.http_settings(folder, world.files.read)
+    _must_not_ask_clients(settings)
     return View(
         site=site,
         instance=None,
         http=None,
-        yaml=yaml_tree.http_settings(folder, world.files.read),
+        yaml=settings,
         stale_yaml=False,
         presents=presents,
         domains=frozenset(),
@@ -296,18 +300,21 @@ async def _when_started(client: Client, instance: InstanceConfig, world: World) 
     return instance
 
 
-def _must_take_a_change(http: HttpConfig | None, check: CheckResult) -> None:
+def _must_take_a_change(check: CheckResult) -> None:
     if not check.valid:
         raise NotReady(
             "Home Assistant's configuration has errors, and it would refuse to restart:"
             f" {check.errors}",
             hint="mend them first: Developer tools > YAML > Check configuration shows them",
         )
-    if http is not None and http.stable.get("ssl_peer_certificate"):
+
+
+def _must_not_ask_clients(settings: Mapping[str, Any]) -> None:
+    if settings.get("ssl_peer_certificate"):
         raise NotReady(
             "Home Assistant asks every client for a certificate of its own"
             " (ssl_peer_certificate); housekey cannot prove that from outside",
-            hint="remove the setting first: Settings > System > Network",
+            hint="remove the setting first, and restart Home Assistant",
         )
 
 

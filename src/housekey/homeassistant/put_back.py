@@ -150,6 +150,8 @@ class PutBack:
         self._put_files_back()
         if not self.restarted:
             return
+        if self.site.token is None and await self._answers_as_before():
+            return  # it was asked for, and somebody has restarted it since
         door = await self.site.answering(self._doors())
         await self._restart(door)
         await self._must_answer()

@@ -34,7 +34,7 @@ from housekey.homeassistant.switch import HTTP_CONFIG, LABEL, PROVEN, Outcome, S
 from housekey.house.house import House, prepare_house
 from housekey.house.journal import Journal, State, before_of
 from housekey.house.lock import house_lock
-from housekey.live.handshake import Speech, prove, speaks
+from housekey.live.handshake import Speech, listens, prove, speaks
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.names import DnsName, IpName, parse_name
 from housekey.pki.subject import Subject
@@ -142,15 +142,18 @@ class _Run:
             impacts = affected(view.domains)
             wanted = await self._wanted(view, names)
             drawn = plan(facts_of(view, house=house, world=world), wanted)
+            opened = self._opened(house, site)
+            without_url = replace(drawn, internal_url=None)
+            if site.token is None and opened is None and without_url.empty:
+                drawn = without_url  # it can neither be seen nor set, and is no reason to begin
             self._tell_impacts(impacts, drawn)
             new = None if house is not None else self._prepare(view, names)
             if request.dry_run:
                 for line in drawn.told():
                     world.tell("would", line)
                 return self._result(view, names, impacts, drawn)
-            opened = self._opened(house, site)
             _must_not_be_anothers_trial(view, opened)
-            await self._must_be_possible(view, drawn)
+            await self._must_be_possible(view, house, drawn)
             if impacts and drawn.touches_server and not self._asker.go_on(impacts):
                 raise Stopped
             if new is not None:
@@ -251,7 +254,7 @@ class _Run:
 
     def _prepare(self, view: View, names: Names) -> NewHouse:
         request = self._request
-        fields: dict[str, str] = {}
+        fields = {"organization": "Home"}
         if view.instance is not None:
             fields["organization"] = _shortened(view.instance.location_name)
             if view.instance.country:
@@ -283,15 +286,20 @@ class _Run:
         world, folder = self._world, house.folder / "journal"
         return Journal(folder, files=world.files, clock=world.clock, hook=world.hook)
 
-    async def _must_be_possible(self, view: View, drawn: Plan) -> None:
+    async def _must_be_possible(self, view: View, house: House | None, drawn: Plan) -> None:
         """Find out now what would fail later, while a failure still costs nothing."""
         site = view.site
+        if house is not None:
+            if drawn.issue:
+                house.must_be_able_to_issue()
+            if not drawn.empty:
+                self._world.files.try_out(house.folder)
         if drawn.write or drawn.edit_yaml:
             settings = _settings_for(drawn, site)
             if drawn.edit_yaml:
                 yaml_tree.plan_http_edit(site.folder, self._world.files.read, settings)
         moves = drawn.port != site.door.port and drawn.touches_server
-        if moves and await speaks(site.door.host, drawn.port) is not Speech.NOTHING:
+        if moves and await listens(site.door.host, drawn.port):
             raise NotReady(
                 f"port {drawn.port} is taken by another program",
                 hint="choose another one with --port",

@@ -19,7 +19,7 @@ import aiohttp
 from yarl import URL
 
 from housekey.errors import CommandFailed, NotReady, SignInRefused, Unreachable
-from housekey.live.handshake import Speech, speaks
+from housekey.live.handshake import Speech, listens, speaks
 from housekey.live.tls import context_trusting
 
 if TYPE_CHECKING:
@@ -93,13 +93,7 @@ class Wire:
     async def listens(self) -> bool:
         """Return whether a connection is accepted at all."""
         url = URL(self.base_url)
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                _, writer = await asyncio.open_connection(url.host, url.port)
-        except (OSError, TimeoutError):
-            return False
-        writer.transport.abort()
-        return True
+        return await listens(url.host or "", url.port or 80)
 
     async def command(
         self, command: str, fields: JsonMapping | None = None, *, may_vanish: bool = False

@@ -43,6 +43,7 @@ from housekey.pki.issuing import (
     issue_leaf,
     issue_root,
     issue_self_signed,
+    must_be_within,
 )
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.profiles import DAYS_OF_LEAF
@@ -262,6 +263,11 @@ class House:
         )
         chain = (certificate, self.issuing)
         return self._keep(label, chain=chain, key=key, present=present, role="leaf")
+
+    def must_be_able_to_issue(self) -> None:
+        """Raise what `issue` would raise of the house itself: its time, its key."""
+        issuer = self._issuer()
+        must_be_within(issuer.not_before, issuer.not_after, now=self._clock())
 
     def issue_self_signed(
         self,

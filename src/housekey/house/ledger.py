@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -306,6 +307,8 @@ _NUMBERS = {
 def _in_plain_words(path: Path, error: sqlite3.Error) -> HousekeyError:
     # An extended code carries the primary one in its low byte: https://sqlite.org/rescode.html
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_IOERR and _is_full(path):
+        code = sqlite3.SQLITE_FULL  # no room for the shared memory of WAL reads as a broken disk
     if code in _NUMBERS:
         return trouble_from(path, OSError(_NUMBERS[code], str(error)))
     if code == sqlite3.SQLITE_BUSY:
@@ -313,6 +316,13 @@ def _in_plain_words(path: Path, error: sqlite3.Error) -> HousekeyError:
             f"another housekey is writing to {path}", hint="wait until it is done and try again"
         )
     return _broken(path, str(error))
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return os.statvfs(path.parent).f_bavail == 0
+    except OSError:
+        return False
 
 
 def _broken(path: Path, reason: str) -> HouseBroken:

@@ -178,6 +178,17 @@ async def speaks(host: str, port: int) -> Speech:
         return Speech.NOTHING
 
 
+async def listens(host: str, port: int) -> bool:
+    """Return whether a connection is accepted at `host` and `port`, whatever is spoken there."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, UnicodeError, TimeoutError):
+        return False
+    writer.transport.abort()
+    return True
+
+
 def judge(name: Name, answers: Iterable[Presented], *, leaf: x509.Certificate) -> tuple[bool, str]:
     """Return whether `answers`, one for each address of `name`, prove it; and if not, why."""
     answers = tuple(answers)

@@ -177,6 +177,21 @@ def issue_self_signed(
     )
 
 
+def must_be_within(not_before: datetime, not_after: datetime, *, now: datetime) -> None:
+    """Raise ClockWrong before the issuing CA's birth, HouseExpired from its end on."""
+    if now < not_before:
+        raise ClockWrong(
+            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the house"
+            f" was created on {not_before:%Y-%m-%d %H:%M} UTC",
+            hint="set the clock right, then try again",
+        )
+    if now >= not_after:
+        raise HouseExpired(
+            f"the house's issuing CA ended on {not_after:%Y-%m-%d}",
+            hint="create a new house; if that date lies ahead, set this machine's clock right",
+        )
+
+
 def subject_of_server(profile: Profile, names: Sequence[Name], subject: Subject | None) -> Subject:
     """`subject` with a CN that no platform stumbles over, out of `names`."""
     if not names:
@@ -268,15 +283,5 @@ def _validity(
     not_after = not_before + timedelta(days=lifetime)
     if issuer is None:
         return not_before, not_after
-    if now < issuer.not_before:
-        raise ClockWrong(
-            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the house"
-            f" was created on {issuer.not_before:%Y-%m-%d %H:%M} UTC",
-            hint="set the clock right, then try again",
-        )
-    if now >= issuer.not_after:
-        raise HouseExpired(
-            f"the house's certificate authority ended on {issuer.not_after:%Y-%m-%d}",
-            hint="create a new house; if that date lies ahead, set this machine's clock right",
-        )
+    must_be_within(issuer.not_before, issuer.not_after, now=now)
     return max(not_before, issuer.not_before), min(not_after, issuer.not_after)
