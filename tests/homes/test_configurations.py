@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,17 @@ def test_wherever_the_block_is_it_is_found_and_put_back(
     between = taken_there_and_back(owner)
     edited = [name for name, text in files.items() if between[name] != text.encode()]
     assert len(edited) == 1
+
+
+def test_without_any_block_it_gets_one(home_2024: NewHome, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        require(probe.connect_ex(("127.0.0.1", 8123)) != 0, "port 8123 is not free")
+    files = {"configuration.yaml": "homeassistant:\nfrontend:\n"}
+    owner = Owner.of(home_2024(files=files, port=8123), tmp_path)
+    text = taken_there_and_back(owner)["configuration.yaml"].decode()
+    assert text.startswith(files["configuration.yaml"])
+    assert "\nhttp:\n" in text
+    assert "server_port" not in text
 
 
 # Without a token, up to 2026.7
@@ -270,8 +282,6 @@ def test_it_moves_to_another_port_and_back(
 
 
 def test_from_port_80_it_moves_to_443(home_2026_11: NewHome, tmp_path: Path) -> None:
-    import socket  # noqa: PLC0415
-
     for port in (80, 443):
         with socket.socket() as probe:
             require(
@@ -469,11 +479,12 @@ def test_a_person_signs_in_by_browser_notes_the_code_and_is_done(
     assert "  covers" not in said or "beside the names of every home" in said
     assert owner.home.scheme() == "https"
 
+    assert (owner.house / "token").stat().st_mode & 0o777 == 0o600
+    assert housekey("undo", *owner.arguments(token=False), "--json").code == 0
+
     # The browser's sign-in is gone, the token that was to be remembered is there.
-    tokens = owner.home.api(scheme="https").command("auth/refresh_tokens")
+    tokens = owner.home.api().command("auth/refresh_tokens")
     new = [each for each in tokens if each["id"] not in before]
     assert [(each["client_name"], each["type"]) for each in new] == [
         ("housekey 2", "long_lived_access_token")  # the administrator's own has that name already
     ]
-    assert (owner.house / "token").stat().st_mode & 0o777 == 0o600
-    assert housekey("undo", *owner.arguments(token=False), "--json").code == 0

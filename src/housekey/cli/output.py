@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +49,7 @@ class Output:
             return
         self.busy("")
         shown = styled(f"{label:<{_LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
-        click.echo(f"  {shown} {text}")
+        click.echo(f"  {shown} {_wrapped(text)}")
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the JSON document, if one was asked for."""
@@ -89,6 +91,15 @@ class Output:
             raise AnswerMissing(question, option=option, choices=tuple(choices))
 
 
+def _wrapped(text: str) -> str:
+    """Fold a long text at blanks, under itself; elsewhere than on a terminal a line is a line."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns - _LABEL_WIDTH - 3
+    lines = textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * (_LABEL_WIDTH + 2)}".join(lines)
+
+
 _COLOURS = {
     "heads up": "yellow",
     "warning": "yellow",
@@ -119,9 +130,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-yes_option = click.option(
-    "-y", "--yes", is_flag=True, help="Answer every question the safe way, without asking."
-)
+yes_option = click.option("-y", "--yes", is_flag=True, help="Go on without asking for a yes.")
 
 
 _SUBJECT = {  # field of Subject: what it is

@@ -29,27 +29,47 @@ if TYPE_CHECKING:
 
 @click.command("secure")
 @home_options
-@click.option("--name", "add", multiple=True, metavar="NAME", help="Cover this name as well.")
-@click.option("--no-name", "remove", multiple=True, metavar="NAME", help="Leave this name out.")
+@click.option(
+    "--name", "add", multiple=True, metavar="NAME", help="Cover this name as well, from now on."
+)
+@click.option(
+    "--no-name", "remove", multiple=True, metavar="NAME", help="Leave this name out, from now on."
+)
 @click.option(
     "--permit",
     multiple=True,
     metavar="NAME",
     help="Let the new house issue for this name and what is below it, now or later.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="Move Home Assistant to this port.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Move Home Assistant to this port.",
+)
 @click.option(
     "--key",
     "key_type",
     type=click.Choice([kind.value for kind in KeyType]),
     help="Kind of key.  [default: ecdsa-p256]",
 )
-@click.option("--days", type=click.IntRange(1, 825), help="Life of the leaf.  [default: 397]")
 @click.option(
-    "--cert-path", metavar="FILE", help="Certificate.  [default: certificate.pem in the folder]"
+    "--days",
+    type=click.IntRange(1, 825),
+    metavar="DAYS",
+    help="How long a new leaf is good for.  [default: 397]",
 )
-@click.option("--key-path", metavar="FILE", help="Key.  [default: privkey.pem in the folder]")
-@click.option("--fix-permissions", is_flag=True, help="Put wrong owners and modes right.")
+@click.option(
+    "--cert-path",
+    metavar="FILE",
+    help="Where the certificate goes.  [default: certificate.pem in the folder]",
+)
+@click.option(
+    "--key-path", metavar="FILE", help="Where its key goes.  [default: privkey.pem in the folder]"
+)
+@click.option(
+    "--fix-permissions", is_flag=True, help="Put wrong owners and modes of the two files right."
+)
 @click.option(
     "--critical-constraints",
     is_flag=True,
