@@ -17,7 +17,7 @@ from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem
 from tests.command import COMMAND, Owner, environment, housekey
 from tests.homes.install import ADMIN
-from tests.homes.test_secure import contents, presented
+from tests.homes.looks import contents, presented
 from tests.needs import require
 from tests.terminal import Terminal
 

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from typing import TYPE_CHECKING
 
 import pytest
 
 from housekey.pki.encoding import certificates_from_pem, fingerprint
 from tests.command import Owner
+from tests.homes.looks import contents, presented
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import NewHome
-    from tests.homes.home import Home
-
-# What Home Assistant itself writes while it runs.
-_ITS_OWN = (".storage", "home-assistant.log", ".ha_run.lock", ".HA_VERSION", "home-assistant_v2.db")
-# What a release adds to a folder at its first start.
-_FIRST_START = ("blueprints", "deps", "tts", "www", "custom_components")
-
-
-def contents(home: Home) -> dict[str, tuple[bytes, int]]:
-    """Return every file of the folder that is not Home Assistant's own, with its mode."""
-    return {
-        str(path.relative_to(home.config)): (path.read_bytes(), path.stat().st_mode & 0o7777)
-        for path in sorted(home.config.rglob("*"))
-        if path.is_file()
-        and not path.relative_to(home.config).parts[0].startswith((*_ITS_OWN, *_FIRST_START))
-    }
-
-
-def presented(home: Home, root: Path, name: str = "localhost") -> str:
-    """Return the SHA-256 of the leaf that a client which trusts only `root` is shown."""
-    context = ssl.create_default_context(cafile=str(root))
-    with (
-        socket.create_connection((name, home.port), timeout=10) as connection,
-        context.wrap_socket(connection, server_hostname=name) as secured,
-    ):
-        encoded = secured.getpeercert(binary_form=True)
-    assert encoded is not None
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(encoded).hexdigest()
 
 
 @pytest.fixture

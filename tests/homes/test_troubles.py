@@ -26,7 +26,7 @@ from tests.cli.test_house import make_house
 from tests.command import COMMAND, Done, Owner, environment, housekey
 from tests.homes import install
 from tests.homes.home import Home
-from tests.homes.test_secure import contents
+from tests.homes.looks import contents
 from tests.house.disks import read_only, small_disk
 from tests.needs import require
 from tests.terminal import Terminal

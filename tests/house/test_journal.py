@@ -100,7 +100,8 @@ def test_the_first_state_counts_over_several_changes_and_transactions(tmp_path: 
     assert path.read_bytes() == b"original"
     known = before.setting("internal_url")
     assert known is not None
-    assert (known.before, known.ours) == ("before b'first'", "after b'second'")
+    assert known.before == "before b'first'"
+    assert known.ours == ("after b'first'", "after b'second'")
 
 
 def test_an_interrupted_transaction_is_continued_and_keeps_its_beginning(tmp_path: Path) -> None:

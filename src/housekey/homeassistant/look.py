@@ -70,11 +70,18 @@ class View:
 
 
 async def look(
-    *, folder: Path, door: Door, token: Secret | None, world: World, ready: bool = True
+    *,
+    folder: Path,
+    door: Door,
+    token: Secret | None,
+    world: World,
+    root: x509.Certificate | None = None,
+    ready: bool = True,
 ) -> View:
     """Look at the Home Assistant in `folder` that answers at `door`.
 
     With `ready` it must be fit for a change; the way back takes it as it is.
+    `root` is the house's: what a change that was cut short left running is trusted too.
     Raises `Unreachable`, `SignInRefused`, `NotReady` or `FolderMismatch`, with
     nothing changed.
     """
@@ -100,6 +107,7 @@ async def look(
         paths=map_paths(folder, str(folder)),
         owner=runs_as(folder),
         token=token,
+        root=root,
     )
     async with site.client(door) as client:
         instance = await client.get_config()
@@ -136,6 +144,7 @@ async def look(
         paths=map_paths(folder, instance.config_dir),
         owner=site.owner,
         token=token,
+        root=root,
     )
     return View(
         site=site,
@@ -332,7 +341,9 @@ def _pair_and_port(config: Mapping[str, Any], site: Site) -> tuple[Pair | None, 
 def _names_in_use(view: View) -> frozenset[Path]:
     configs: list[Mapping[str, Any] | None] = [view.yaml]
     if view.http is not None:
-        configs += [view.http.stable, view.http.pending]
+        # A trial that failed is never repeated by itself.
+        tried = view.http.pending if view.http.pending_error is None else None
+        configs += [view.http.stable, tried]
     here = (
         view.site.paths.to_here(str(config[key]))
         for config in configs

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from housekey.errors import HomeAssistantTrouble, NotReady, SwitchFailed
+from housekey.errors import HomeAssistantTrouble, HousekeyError, NotReady, SwitchFailed
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
 from housekey.homeassistant.plan import Road
@@ -28,6 +28,7 @@ from housekey.homeassistant.switch import (
     INTERNAL_URL,
     PROMOTING,
     RESTART,
+    is_emergency,
     owned,
 )
 from housekey.house.journal import FileBefore, before_of, restore
@@ -57,44 +58,72 @@ class PutBack:
     promoted: bool  # its stable configuration may name our files
     restart_command: str | None = None
     warnings: list[str] = field(default_factory=list)
+    files_are_back: bool = False  # nothing is left that only the journal knows
 
-    async def run(self, *, must_answer: bool) -> None:
+    async def run(self, *, must_answer: bool, patient: bool = False) -> None:
         """Bring the old state back and see it answer.
 
         With `must_answer` (undo) nothing is changed when Home Assistant does not
         answer; without it (a switch that failed) the files go back all the same.
+        With `patient` (a switch that was interrupted) a Home Assistant that is just
+        restarting is waited for.
         Raises `SwitchFailed` when the old state could not be seen to answer.
         """
-        door = await self.site.answering(self._doors())
+        door = await self._door(seconds=0)
         if door is None and must_answer and self.site.token is not None:
             raise HomeAssistantTrouble(
                 "Home Assistant does not answer, so nothing was changed",
                 hint="start it, then run the same command again",
             )
+        if self.site.road is Road.YAML:
+            self._put_files_back(created=False)
+        if door is None and patient and self.restarted:
+            self.world.busy("waiting for Home Assistant to come back")
+            door = await self._door(seconds=self.world.wait)
         if door is not None:
             await self._put_url_back(door)
         if self.site.road is Road.TRIAL:
             await self._back_from_trial(door)
         else:
-            await self._back_on_yaml()
+            await self._back_on_yaml(door)
+
+    async def _door(self, *, seconds: float) -> Door | None:
+        """Return where Home Assistant answers; None when it does not within `seconds`."""
+        door: Door | None = None
+        if self.site.token is None:
+            return None  # nobody can sign in there
+
+        async def found() -> bool:
+            nonlocal door
+            door = await self.site.answering(self._doors()) or await self._emergency_door()
+            return door is not None
+
+        await self.world.until(found, seconds=seconds)
+        return door
 
     # 2026.8 and later.
 
     async def _back_from_trial(self, door: Door | None) -> None:
-        if door is not None:
-            try:
-                await self._take_config_back(door)
-            except SwitchFailed:
-                if not self.promoted:
-                    self._put_files_back()
-                raise  # else its stable configuration may still need the files
-        self._put_files_back()
+        if door is None and self.promoted:
+            raise SwitchFailed(
+                "Home Assistant stopped answering while HTTPS was made permanent, so its"
+                " certificate stays where it is",
+                hint="start it; then housekey secure finishes, and housekey undo goes back",
+            )
         if door is None:
+            self._put_files_back()
             raise SwitchFailed(
                 "Home Assistant does not answer; its files are as they were before",
                 hint="start it: it comes up with its settings from before",
             )
-        if self.restarted and self.before.setting(HTTP_CONFIG) is None:
+        try:
+            await self._take_config_back(door)
+        except HousekeyError:
+            if not self.promoted:
+                self._put_files_back()
+            raise  # else its stable configuration may still need the files
+        self._put_files_back()
+        if self.before.setting(HTTP_CONFIG) is None and await self._restart_is_due():
             # Only a certificate was replaced in place; the old one is there again.
             await self._restart(door)
             await self._must_answer()
@@ -108,31 +137,40 @@ class PutBack:
             if http is None:
                 return
             stable = sendable(http.stable)
-            if http.pending is not None and sendable(http.pending) == setting.ours:
-                # Armed, failed or given up: None clears it, and restarts into stable.
-                await self._configure(client, None)
-            elif owned(stable) == owned(setting.ours):
+            promoted = self._is_ours(stable)
+            if promoted:
                 rest = {key: value for key, value in stable.items() if key not in owned(stable)}
                 old = {key: was for key, was in owned(setting.before).items() if was is not None}
                 await self._configure(client, {**rest, **old})
+            elif http.pending is not None and sendable(http.pending) in setting.ours:
+                # Armed, failed or given up: None clears it, and restarts into stable.
+                await self._configure(client, None)
             elif owned(stable) != owned(setting.before):
                 self.warnings.append(
                     "Home Assistant's network settings were changed by somebody else since;"
                     " they stay as they are"
                 )
                 return
+        self.world.hook("settings are back")
         await self._must_answer()
-        async with self.site.client(self.old_door) as client:
-            http = await client.http_config()
-            if http is not None and http.active == "pending":
+        if promoted:
+            async with self.site.client(self.old_door) as client:
                 await client.promote()
+            self.world.hook("settings are permanent")
+
+    def _is_ours(self, config: Mapping[str, object]) -> bool:
+        """Whether a configuration is one that housekey made."""
+        setting = self.before.setting(HTTP_CONFIG)
+        return setting is not None and any(owned(config) == owned(ours) for ours in setting.ours)
 
     async def _configure(self, client: Client, config: Mapping[str, object] | None) -> None:
         """Home Assistant takes no configuration before it has finished starting."""
+        restarts = False
 
         async def taken() -> bool:
+            nonlocal restarts
             try:
-                await client.configure(config)
+                restarts = await client.configure(config)
             except NotReady:
                 return False
             return True
@@ -143,34 +181,59 @@ class PutBack:
                 "Home Assistant has not finished starting, and takes no settings before that",
                 hint="wait until it has, then run housekey undo",
             )
+        if restarts:
+            await self._until_stopped(client)
 
     # 2026.7 and earlier.
 
-    async def _back_on_yaml(self) -> None:
-        self._put_files_back()
-        if not self.restarted:
-            return
-        if self.site.token is None and await self._answers_as_before():
-            return  # it was asked for, and somebody has restarted it since
-        door = await self.site.answering(self._doors())
-        await self._restart(door)
-        await self._must_answer()
+    async def _back_on_yaml(self, door: Door | None) -> None:
+        try:
+            if await self._restart_is_due():
+                await self._restart(door)
+                await self._must_answer()
+        finally:
+            # Last: a server that still presents a certificate is known by the file.
+            self._put_files_back(created=True)
+
+    async def _restart_is_due(self) -> bool:
+        """Whether what runs may have begun with what housekey had put there.
+
+        Without housekey's doing too: the power may have gone between two steps.
+        """
+        if self.restarted and self.site.token is not None:
+            return True
+        # Without a token somebody was asked to restart it, and may have done so by now.
+        return not await self._answers_as_before()
 
     async def _restart(self, door: Door | None) -> None:
         self.world.busy("restarting Home Assistant with its settings from before")
         if self.restart_command is not None:
             await self.world.run(self.restart_command)
             return
-        if self.site.token is not None:
-            door = door or await self._emergency_door()
-            if door is not None:
-                async with self.site.client(door) as client:
-                    await client.restart()
-                return
-        raise SwitchFailed(
-            "Home Assistant's files are as they were before, but it could not be restarted",
-            hint="restart it yourself: it comes up with its settings from before",
-        )
+        if door is None or self.site.token is None:
+            raise SwitchFailed(
+                "Home Assistant's files are as they were before, but it could not be restarted",
+                hint="restart it yourself: it comes up with its settings from before",
+            )
+        async with self.site.client(door) as client:
+            # One that has not got far enough ignores it (core.py, async_stop).
+            await self.world.until(lambda: _runs(client), seconds=self.world.wait)
+            await client.restart()
+            await self._until_stopped(client)
+        self.world.hook("restarted as before")
+
+    async def _until_stopped(self, client: Client) -> None:
+        """Wait until the server that was told to restart has gone.
+
+        It answers until it stops, which takes a while in a big home, and must not be
+        taken for the one that comes after it. One that does not stop at all (it may
+        refuse to) is left to `_must_answer`.
+        """
+
+        async def stopped() -> bool:
+            return not await _runs(client)
+
+        await self.world.until(stopped, seconds=self.world.wait)
 
     async def _emergency_door(self) -> Door | None:
         """Find the recovery mode's way in, on this machine only.
@@ -180,11 +243,10 @@ class PutBack:
         it, so the token goes to it only when it cannot leave this machine.
         """
         for door in self._doors():
-            if door.scheme != "https" or not _is_loopback(door.host):
-                continue
-            found = await presented_by(door.host, door.port)
-            if found is not None:
-                return replace(door, leaf=found)
+            here = door if _is_loopback(door.host) else replace(door, host="127.0.0.1")
+            found = await presented_by(here.host, here.port)
+            if found is not None and is_emergency(found):
+                return replace(here, scheme="https", leaf=found)
         return None
 
     # Both.
@@ -195,21 +257,29 @@ class PutBack:
             return
         async with self.site.client(door) as client:
             now = (await client.get_config()).internal_url
-            if now == setting.ours:
+            if now in setting.ours:
                 await client.update_urls(internal_url=setting.before)
+                self.world.hook("url is back")
             elif now != setting.before:
                 self.warnings.append(f"the internal URL is {now} since; it stays")
 
-    def _put_files_back(self) -> None:
-        """YAML first, so that nothing refers to a certificate when it goes."""
+    def _put_files_back(self, *, created: bool | None = None) -> None:
+        """YAML first, so that nothing refers to a certificate when it goes.
+
+        `created` limits it to the files that housekey created, or to the others.
+        """
         ordered = sorted(self.before.files, key=lambda file: not _is_yaml(file))
         for file in ordered:
+            if created is not None and created is not (file.before is None):
+                continue
             if restore(file, self.world.files):
+                self.world.hook(f"{file.path.name} is back")
                 continue
             if _is_yaml(file):
                 self._edit_yaml_back(file)
             else:
                 self.warnings.append(f"{file.path} was changed by somebody else since; it stays")
+        self.files_are_back = created is not False
 
     def _edit_yaml_back(self, file: FileBefore) -> None:
         """Take only our keys out of a YAML file that was edited since."""
@@ -219,10 +289,15 @@ class PutBack:
             return
         read = self.world.files.read
         settings = yaml_tree.http_settings(self.site.folder, read)
-        ours = {key: value for key, value in setting.ours.items() if settings.get(key) == value}
+        ours = {
+            key
+            for given in setting.ours
+            for key, value in given.items()
+            if settings.get(key) == value
+        }
         if not ours:
             return
-        old = {key: setting.before[key] for key in ours}
+        old = {key: setting.before.get(key) for key in ours}
         edit = yaml_tree.plan_http_edit(self.site.folder, read, old)
         self.world.files.write(edit.path, edit.after)
 
@@ -239,22 +314,21 @@ class PutBack:
 
     async def _answers_as_before(self) -> bool:
         door = self.old_door
-        if door.scheme == "https" and await presented_by(door.host, door.port) != door.leaf:
+        if door.leaf is not None and await presented_by(door.host, door.port) != door.leaf:
             return False
         if self.site.token is None:
             wanted = Speech.TLS if door.scheme == "https" else Speech.PLAIN
             return await speaks(door.host, door.port) is wanted
         try:
             async with self.site.client(door) as client:
+                if (await client.get_config()).recovery_mode:
+                    return False
                 http = await client.http_config()
         except HomeAssistantTrouble:
             return False
-        # The server from before the restart answers too, until it stops.
-        setting = self.before.setting(HTTP_CONFIG)
-        if http is None or setting is None:
+        if http is None:
             return True
-        active = http.pending if http.active == "pending" else http.stable
-        return owned(active or {}) != owned(setting.ours)
+        return not self._is_ours((http.pending if http.active == "pending" else http.stable) or {})
 
     def _doors(self) -> tuple[Door, ...]:
         """Everywhere that Home Assistant may answer now: as housekey made it, or as before."""
@@ -292,8 +366,9 @@ def _doors(before: Before, known: tuple[Door, ...]) -> tuple[Door, ...]:
     ports = dict.fromkeys(door.port for door in known)
     for what in (HTTP_CONFIG, HTTP_YAML):
         setting = before.setting(what)
-        if setting is not None and setting.ours.get("server_port"):
-            ports[setting.ours["server_port"]] = None
+        for ours in setting.ours if setting is not None else ():
+            if ours.get("server_port"):
+                ports[ours["server_port"]] = None
     return tuple(Door("https", known[0].host, port) for port in ports)
 
 
@@ -315,6 +390,13 @@ def _door_of(target: Mapping[str, str]) -> Door:
         int(target["port"]),
         certificate_from_pem(leaf.encode()) if leaf else None,
     )
+
+
+async def _runs(client: Client) -> bool:
+    try:
+        return (await client.get_config()).state == "RUNNING"
+    except HomeAssistantTrouble:
+        return False
 
 
 def _is_yaml(file: FileBefore) -> bool:

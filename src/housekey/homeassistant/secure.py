@@ -129,15 +129,20 @@ class _Run:
 
     async def run(self) -> Result:
         request, world = self._request, self._world
-        view = await look(
-            folder=request.folder, door=request.door, token=request.token, world=world
-        )
-        site = view.site
-        world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")
         with contextlib.ExitStack() as held:
+            # Locked first: what is seen is what another housekey has left, not what it works on.
             house = self._open_house(held)
             if house is not None:
                 self._compare(house)
+            view = await look(
+                folder=request.folder,
+                door=request.door,
+                token=request.token,
+                world=world,
+                root=house.root if house is not None else None,
+            )
+            site = view.site
+            world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")
             names = await self._names(view, house)
             impacts = affected(view.domains)
             wanted = await self._wanted(view, names)
@@ -347,10 +352,13 @@ class _Run:
         self, view: View, house: House, drawn: Plan, names: Names, opened: Transaction | None
     ) -> tuple[Outcome, bool]:
         site = view.site.with_root(house.root)
+        if opened is not None and PROVEN in opened.marks:
+            opened.close(State.KEPT)  # all that was missing is its last entry
+            opened = None
         if drawn.empty and opened is None:
             return await self._as_it_is(site, house, drawn), False
-        transaction = opened or self._journal(house).begin(target_of(site))
         answered = await self._answered(names, site)
+        transaction = opened or self._journal(house).begin(target_of(site))
         switch = Switch(
             site=site,
             house=house,
@@ -430,15 +438,16 @@ class _Run:
         )
         self._world.busy("putting everything back as it was")
         try:
-            await way_back.run(must_answer=False)
+            await way_back.run(must_answer=False, patient=interrupted)
         except HousekeyError as trouble:
-            if not way_back.promoted:
+            if way_back.files_are_back and not way_back.promoted:
                 transaction.close(State.PUT_BACK)
             what = "interrupted" if interrupted else _words(error)
             raise SwitchFailed(f"{what}; {trouble.message}", hint=trouble.hint) from error
         finally:
             self._world.busy("")
-            self._warnings += way_back.warnings
+            for warning in way_back.warnings:
+                self._world.tell("warning", warning)
         transaction.close(State.PUT_BACK)
         if interrupted:
             raise Interrupted(
@@ -549,7 +558,7 @@ def _must_not_be_anothers_trial(view: View, opened: Transaction | None) -> None:
     if http is None or http.pending is None or http.pending_error is not None:
         return
     ours = before_of([opened]).setting(HTTP_CONFIG) if opened is not None else None
-    if ours is not None and sendable(http.pending) == ours.ours:
+    if ours is not None and sendable(http.pending) in ours.ours:
         return
     until = f" until {http.revert_at:%H:%M} UTC" if http.revert_at is not None else ""
     raise NotReady(

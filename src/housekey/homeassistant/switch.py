@@ -24,7 +24,7 @@ from housekey.errors import (
 )
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
-from housekey.homeassistant.plan import Plan, https_url
+from housekey.homeassistant.plan import Pair, Plan, https_url
 from housekey.homeassistant.site import Door
 from housekey.house.journal import SettingChange, State
 from housekey.live.handshake import prove
@@ -33,6 +33,8 @@ from housekey.pki.encoding import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from cryptography import x509
 
     from housekey.homeassistant.client import HttpConfig
     from housekey.homeassistant.site import Site, World
@@ -243,10 +245,12 @@ class Switch:
 
         async def presented() -> bool:
             door = Door("https", self.site.door.host, plan.port)
-            if await self._presents(door) == wanted:
+            found = await presented_by(door.host, door.port)
+            if found is not None and fingerprint(found) == wanted:
                 return True
-            if plan.configure:
-                await self._must_still_be_tried(plan)
+            if found is not None and is_emergency(found):
+                raise self._not_usable(plan, _why_not_loaded(plan.pair))
+            await self._must_still_be_tried(plan)
             return False
 
         there = await self.world.until(presented, seconds=self.world.wait)
@@ -257,23 +261,32 @@ class Switch:
                 hint="look into home-assistant.log; --wait SECONDS gives a slow machine more time",
             )
 
-    async def _presents(self, door: Door) -> str | None:
-        found = await presented_by(door.host, door.port)
-        return fingerprint(found) if found is not None else None
-
     async def _must_still_be_tried(self, plan: Plan) -> None:
-        """Raise when Home Assistant has already given the trial up."""
+        """Raise when Home Assistant has already given the new settings up.
+
+        In recovery mode it answers with the settings that worked last (YAML), or with
+        the stable ones.
+        """
+        if self.site.token is None:
+            return
         try:
             async with self.site.client(self.site.door) as client:
-                http = await client.http_config()
+                recovery_mode = (await client.get_config()).recovery_mode
+                http = await client.http_config() if plan.configure else None
         except HomeAssistantTrouble:
             return  # it is restarting
-        if http is None or http.pending_error is None:
-            return
-        seen = self.site.paths.to_home_assistant(plan.pair.certificate)
-        raise SwitchFailed(
-            f"Home Assistant could not use the new settings: {http.pending_error}",
-            hint=f"check that Home Assistant can read {seen} and the key beside it",
+        if http is not None and http.pending_error is not None:
+            raise self._not_usable(plan, http.pending_error)
+        if recovery_mode:
+            raise self._not_usable(plan, _why_not_loaded(plan.pair))
+
+    def _not_usable(self, plan: Plan, reason: str | None) -> SwitchFailed:
+        certificate = plan.pair.certificate
+        seen = self.site.paths.to_home_assistant(certificate)
+        return SwitchFailed(
+            f"Home Assistant could not start with {certificate}:"
+            f" {reason or 'home-assistant.log tells why'}",
+            hint=f"check that it can read {seen} and the key beside it",
         )
 
     async def _sign_in(self, plan: Plan) -> bool | None:
@@ -375,13 +388,30 @@ def owned(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config.get(key) for key in _OWNED}
 
 
+def is_emergency(certificate: x509.Certificate) -> bool:
+    """Whether Home Assistant made it up, because it could not load the one it should present.
+
+    Source: `components/http/__init__.py` of 2024.3.3, `server.py` of 2026.11.0.
+    """
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415 - loaded with the certificate
+
+    names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return any(name.value == "Home Assistant Emergency Certificate" for name in names)
+
+
 def _must_load(leaf: Leaf) -> None:
     """Load the pair as Home Assistant's server would, before it is asked to."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(leaf.folder / "certificate.pem", leaf.folder / "privkey.pem")
-    except (OSError, ssl.SSLError) as error:
+    pair = Pair(leaf.folder / "certificate.pem", leaf.folder / "privkey.pem")
+    if reason := _why_not_loaded(pair):
         raise SwitchFailed(
-            f"the pair in {leaf.folder} does not load: {error}",
+            f"the pair in {leaf.folder} does not load: {reason}",
             hint="housekey cert new replaces it",
-        ) from error
+        )
+
+
+def _why_not_loaded(pair: Pair) -> str | None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pair.certificate, pair.key)
+    except (OSError, ssl.SSLError) as error:
+        return str(error)
+    return None

@@ -50,8 +50,10 @@ async def undo(
         House.open(house, files=world.files, clock=world.clock) as opened,
         house_lock(house, wait=LOCK_SECONDS, files=world.files),
     ):
-        view = await look(folder=folder, door=door, token=token, world=world, ready=False)
-        site = view.site.with_root(opened.root)
+        view = await look(
+            folder=folder, door=door, token=token, world=world, root=opened.root, ready=False
+        )
+        site = view.site
         world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")
         journal = Journal(house / "journal", files=world.files, clock=world.clock, hook=world.hook)
         mine = [t for t in journal.standing() if t.target.get("folder") == str(site.folder)]

@@ -89,11 +89,11 @@ class FileBefore:
 
 @dataclass(frozen=True, slots=True)
 class SettingBefore:
-    """A setting before housekey first touched it, and the last value that housekey gave it."""
+    """A setting before housekey first touched it, and all the values that housekey gave it."""
 
     what: str
     before: Any
-    ours: Any
+    ours: tuple[Any, ...]  # oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,9 @@ def before_of(transactions: Iterable[Transaction]) -> Before:
             else:
                 known = settings.get(change.what)
                 settings[change.what] = SettingBefore(
-                    change.what, known.before if known else change.before, change.after
+                    change.what,
+                    known.before if known else change.before,
+                    (*(known.ours if known else ()), change.after),
                 )
     return Before(tuple(files.values()), tuple(settings.values()))
 
