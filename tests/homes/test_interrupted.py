@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from demo.api import wait_for
+from demo.release import HOME_2024, HOME_2026_11
 from tests.command import COMMAND, Done, Owner, environment
 from tests.homes.looks import State, anyhow, contents, presented, state_of
 
@@ -54,6 +55,12 @@ seen = Path(sys.argv[1])
 home._moment = listen
 main.run(sys.argv[2:])
 """
+
+
+# The two that lie furthest apart, one of each road: for what takes minutes.
+BOTH_ROADS = pytest.mark.parametrize(
+    "any_home", [HOME_2024.version, HOME_2026_11.version], indirect=True
+)
 
 
 @pytest.fixture
@@ -91,6 +98,7 @@ def test_a_kill_at_any_moment_leaves_a_home_that_answers_and_can_go_both_ways(
     assert not left
 
 
+@BOTH_ROADS
 def test_a_kill_of_a_renewal_at_any_moment_leaves_a_home_that_answers_and_can_go_both_ways(
     owner: Owner,
 ) -> None:
@@ -119,6 +127,7 @@ def test_a_kill_of_a_renewal_at_any_moment_leaves_a_home_that_answers_and_can_go
 # ---- signals
 
 
+@BOTH_ROADS
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
@@ -187,14 +196,11 @@ def test_a_signal_after_the_proof_keeps_https(owner: Owner) -> None:
 # ---- a certificate that does not load
 
 
-@pytest.mark.parametrize("broken", ["garbage", "another pair's"])
-def test_a_certificate_that_does_not_load_ends_with_the_old_state(
-    owner: Owner, broken: str
-) -> None:
+def test_a_certificate_that_does_not_load_ends_with_the_old_state(owner: Owner) -> None:
     home = owner.home
     before = state_of(home)
     certificate = home.config / "certificate.pem"
-    new = b"garbage\n" if broken == "garbage" else self_signed()[0]
+    new = self_signed()[0]  # of another key
 
     with stopped_at("marked restart", owner, "secure") as run:
         certificate.write_bytes(new)
@@ -326,6 +332,31 @@ def test_a_trial_that_another_one_follows_is_not_taken_for_the_old_state(
     more = ("--key", "rsa-2048")
     assert kill_at("before configure", owner, "secure", *more).code == KILLED
 
+    must_be_undone(owner, before)
+
+    # Nor is one over settings that were made permanent.
+    must_be_kept(owner, owner.secure("--key", "ecdsa-p256"))
+    assert kill_at("after configure", owner, "secure", *more).code == KILLED
+    owner.home.wait_until_running(scheme="https")
+    must_be_undone(owner, before)
+
+
+def test_a_renewal_that_fails_after_a_proof_that_was_cut_short_goes_back_to_what_was_proven(
+    home_2024: NewHome, tmp_path: Path
+) -> None:
+    owner = Owner.of(home_2024(), tmp_path)
+    before = state_of(owner.home)
+    assert kill_at("marked proven", owner, "secure").code == KILLED
+    proven = contents(owner.home)
+    owner.home.supervise = False
+
+    done = owner.secure("--name", "n.lan", "--wait", "5")
+
+    assert done.code == PUT_BACK, done
+    assert contents(owner.home) == proven
+    owner.home.supervise = True
+    owner.home.start()
+    assert owner.home.scheme() == "https"
     must_be_undone(owner, before)
 
 
