@@ -14,7 +14,7 @@ demo: $(READY)  ## a real Home Assistant, taken to https, until Ctrl-C (ONCE=1: 
 	@$(PY) -m demo $(if $(ONCE),--once)
 
 test: $(READY)  ## the tests; what this machine cannot run is skipped with the reason (ARGS='-k name')
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(READY)  ## ruff: style and format
 	@$(PY) -m ruff check

@@ -53,6 +53,7 @@ def test_plain_http_becomes_https_proven_from_outside_and_undo_brings_it_back(ow
     assert told["certificate"]["path"] == str(certificate)
     leaf, _issuing = certificates_from_pem(certificate.read_bytes())
     assert fingerprint(leaf) == told["certificate"]["sha256"]
+    assert {"C=NL", "O=Test Home"} < set(leaf.subject.rfc4514_string().split(","))
     assert certificate.stat().st_mode & 0o777 == 0o644
     assert key.stat().st_mode & 0o777 == 0o600
 

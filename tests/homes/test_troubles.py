@@ -189,6 +189,26 @@ def test_a_folder_and_an_address_of_two_different_ones(owner: Owner, tmp_path: P
     assert contents(other) == before
 
 
+@pytest.mark.parametrize("which", ["newest", "oldest"])
+def test_a_copy_of_the_folder_that_knows_the_very_token(
+    which: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    owner: Owner = replace(request.getfixturevalue(which), house=tmp_path / "house")
+    copy = Home(owner.home.installed, tmp_path / "copy")
+    before = contents(copy)
+    arguments: list[str | Path] = ["--house", owner.house, "--token-file", owner.token_file]
+    tokens = len(owner.home.api().command("auth/refresh_tokens"))
+    refused(
+        owner,
+        *("--url", owner.home.url, "--config", copy.config),
+        arguments=arguments,
+        said="what it saves does not appear there",
+        hint="--config and --url",
+    )
+    assert contents(copy) == before
+    assert len(owner.home.api().command("auth/refresh_tokens")) == tokens
+
+
 def test_an_address_alone_whose_folder_is_not_here(owner: Owner, tmp_path: Path) -> None:
     refused(
         owner,

@@ -261,12 +261,16 @@ class Client:
 
     # Tokens
 
-    async def create_long_lived_token(self, name: str) -> Secret:
-        """Create a token of ten years; Home Assistant allows each `name` once per user."""
+    async def create_long_lived_token(self, name: str, *, days: int = LONG_LIVED_DAYS) -> Secret:
+        """Create a token of `days`; Home Assistant allows each `name` once per user."""
         answer = await self._wire.command(
-            "auth/long_lived_access_token", {"client_name": name, "lifespan": LONG_LIVED_DAYS}
+            "auth/long_lived_access_token", {"client_name": name, "lifespan": days}
         )
         return Secret(of_type(answer, str).encode())
+
+    async def delete_token(self, token_id: str) -> None:
+        """Delete a token of this user, by the id of its entry in `.storage/auth`."""
+        await self._wire.command("auth/delete_refresh_token", {"refresh_token_id": token_id})
 
     async def token_names(self) -> frozenset[str]:
         """Return the names of this user's long-lived tokens."""

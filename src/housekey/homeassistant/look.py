@@ -24,13 +24,14 @@ from housekey.errors import (
     YamlRefused,
 )
 from housekey.homeassistant import yaml_tree
-from housekey.homeassistant.find import stored_http
+from housekey.homeassistant.find import endpoints_of, stored_http
 from housekey.homeassistant.paths import (
     called_in_container,
     gather_evidence,
     judge,
     map_paths,
     runs_as,
+    shows_in,
     version_in,
 )
 from housekey.homeassistant.plan import Facts, LeafFacts, Pair, Road
@@ -121,10 +122,13 @@ async def look(
         evidence = await gather_evidence(folder, instance, token, read=read, sleep=world.sleep)
         verdict = judge(evidence)
         if not verdict.belongs:
-            raise FolderMismatch(
-                f"{folder} is not the folder of the Home Assistant at {door.url}: {verdict.reason}",
-                hint="give the folder and the address of the same one, with --config and --url",
-            )
+            raise _mismatch(folder, door, verdict.reason)
+        if (
+            ready
+            and not _listens_there(folder, door, read)
+            and not await shows_in(folder, client, read=read, sleep=world.sleep)
+        ):
+            raise _mismatch(folder, door, "what it saves does not appear there")
         http = await client.http_config()
         domains = frozenset(
             {entry.domain for entry in await client.config_entries() if entry.enabled}
@@ -155,6 +159,29 @@ async def look(
         presents=presents,
         domains=domains,
     )
+
+
+def _mismatch(folder: Path, door: Door, reason: str) -> FolderMismatch:
+    return FolderMismatch(
+        f"{folder} is not the folder of the Home Assistant at {door.url}: {reason}",
+        hint="give the folder and the address of the same one, with --config and --url",
+    )
+
+
+def _listens_there(folder: Path, door: Door, read: Callable[[Path], bytes]) -> bool:
+    """Whether the folder's own configuration says that it answers at `door`, on this machine.
+
+    Two of them cannot listen on one port, so the one that answers there is the folder's own.
+    """
+    if door.host not in ("127.0.0.1", "localhost", "::1"):
+        return False
+    try:
+        endpoints = endpoints_of(
+            folder, read=read, settings_of=lambda at: yaml_tree.http_settings(at, read)
+        )
+    except YamlRefused:
+        return False
+    return any(endpoint.port == door.port for endpoint in endpoints)
 
 
 async def must_answer(door: Door) -> None:

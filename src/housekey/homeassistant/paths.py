@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from housekey.house.files import Owner
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from housekey.homeassistant.client import InstanceConfig
+    from housekey.homeassistant.client import Client, InstanceConfig
     from housekey.pki.secret import Secret
 
     Read = Callable[[Path], bytes]  # raises FileTrouble: `Files.read`
@@ -197,6 +198,28 @@ async def gather_evidence(
         differing=_differing(held, running) if held and running.config_source == "storage" else (),
         token_known=await _token_known(storage / "auth", token, read, sleep),
     )
+
+
+async def shows_in(
+    folder: Path,
+    client: Client,
+    *,
+    read: Read,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> bool:
+    """Whether what the running Home Assistant saves appears in `folder`: the proof for copies.
+
+    A copy of a configuration folder knows the same tokens as the original. So a token is made
+    that nobody keeps, looked for in the folder, and deleted again.
+    """
+    passing = await client.create_long_lived_token(
+        f"housekey looks for its folder {secrets.token_hex(4)}", days=1
+    )
+    known = await _token_known(folder / ".storage" / "auth", passing, read, sleep)
+    identifier = token_id(passing)
+    if identifier is not None:
+        await client.delete_token(identifier)
+    return known is not False
 
 
 def version_in(folder: Path, read: Read) -> str | None:

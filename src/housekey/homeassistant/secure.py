@@ -259,22 +259,28 @@ class _Run:
 
     def _prepare(self, view: View, names: Names) -> NewHouse:
         request = self._request
-        fields = {"organization": "Home"}
-        if view.instance is not None:
-            fields["organization"] = _shortened(view.instance.location_name)
-            if view.instance.country:
-                fields["country"] = view.instance.country
-        fields |= request.subject
         new = prepare_house(
             names=names.chosen,
             permit=tuple(map(parse_name, request.permit)),
-            subject=Subject(**{"common_name": None, **fields}),
+            subject=Subject(**{"common_name": None, **self._whose(view)}),
             critical=request.critical,
             clock=self._world.clock,
         )
         if new.added:
             self._world.tell("covers", f"beside the names of every home: {', '.join(new.added)}")
         return new
+
+    def _whose(self, view: View) -> dict[str, str]:
+        """Return the fields of a subject: Home Assistant's country and name, or what was said.
+
+        Clients decide by the names alone; that the iOS app wants complete fields was reported.
+        """
+        fields = {"organization": "Home"}
+        if view.instance is not None:
+            fields["organization"] = _shortened(view.instance.location_name)
+            if view.instance.country:
+                fields["country"] = view.instance.country
+        return {**fields, **self._request.subject}
 
     def _opened(self, house: House | None, site: Site) -> Transaction | None:
         """Return the change of this Home Assistant that was cut short, if there is one."""
@@ -366,6 +372,8 @@ class _Run:
             transaction=transaction,
             http=view.http,
             answered=answered,
+            # The common name is the root's; a leaf is called by its first name.
+            subject=Subject(**{**self._whose(view), "common_name": None}),
             restart_command=self._request.restart_command,
         )
         try:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from housekey.house.journal import Transaction
     from housekey.live.handshake import Proof
     from housekey.pki.names import Name
+    from housekey.pki.subject import Subject
 
 LABEL = "_home-assistant"  # the leaf's folder in the house; "_" keeps it apart from any name
 HTTP_CONFIG = "http/config"  # journal: the stable configuration of Home Assistant
@@ -76,6 +77,7 @@ class Switch:
     transaction: Transaction
     http: HttpConfig | None  # as it was before, on the trial road
     answered: frozenset[Name]  # the names under which Home Assistant answered before
+    subject: Subject | None = None  # who the leaf says it is for; its CN comes from the names
     restart_command: str | None = None
     _warnings: list[str] = field(default_factory=list)
 
@@ -133,6 +135,7 @@ class Switch:
             key_type=plan.key_type,
             days=plan.days,
             reuse_key=plan.reuse_key,
+            subject=self.subject,
         )
         lifetime = leaf.certificate.not_valid_after_utc - self.world.clock()
         self.world.tell(
