@@ -277,7 +277,7 @@ def test_one_that_dies_when_it_is_made_permanent_keeps_the_files_that_it_may_nee
     owner = Owner.of(home_2026_11(), tmp_path)
     before = state_of(owner.home)
 
-    with stopped_at("marked promoting", owner, "secure", "--wait", "5") as run:
+    with stopped_at("marked promoting", owner, "secure") as run:
         owner.home.kill()
         run.go_on()
         done = run.end()

@@ -289,12 +289,15 @@ def running(work: Coroutine[Any, Any, _T], output: Output) -> _T:
     async def guarded() -> _T:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
+        stopped = False
 
         def stop() -> None:
-            if not task.cancelling():
-                task.cancel()
-            else:
+            nonlocal stopped
+            if stopped:
                 output.row("wait", "everything is being put back as it was")
+                return
+            stopped = True  # task.cancelling() counts time-outs that are just over too
+            task.cancel()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stop)
