@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,19 @@ def test_a_damaged_certificate_is_told(leaf: x509.Certificate) -> None:
     for data in (b"", to_der(leaf)[:-1], certificate_to_pem(leaf)):
         with pytest.raises(PemUnreadable):
             certificate_from_der(data)
+
+
+def test_a_version_that_x509_does_not_have_is_told(leaf: x509.Certificate) -> None:
+    third, ninth = bytes.fromhex("a003020102"), bytes.fromhex("a003020108")
+    odd = to_der(leaf).replace(third, ninth, 1)
+    assert odd != to_der(leaf)
+    with pytest.raises(PemUnreadable):
+        certificate_from_der(odd)
+    body = base64.encodebytes(odd)
+    with pytest.raises(PemUnreadable):
+        certificates_from_pem(
+            b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
+        )
 
 
 @given(st.binary(max_size=100))

@@ -22,6 +22,10 @@ def certificate_to_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
 
 
+# A version that X.509 does not have is no ValueError to cryptography.
+_UNREADABLE = (ValueError, x509.InvalidVersion)
+
+
 def chain_to_pem(certificates: Iterable[x509.Certificate]) -> bytes:
     """PEM blocks in the order given; a server's file holds the leaf first (RFC 8446 4.4.2)."""
     return b"".join(map(certificate_to_pem, certificates))
@@ -44,7 +48,7 @@ def certificates_from_pem(data: bytes) -> tuple[x509.Certificate, ...]:
         )
     try:
         return tuple(x509.load_pem_x509_certificates(data))
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise PemUnreadable(
             "this is not a certificate in PEM form, or it is damaged",
             hint="such a file begins with -----BEGIN CERTIFICATE-----",
@@ -60,7 +64,7 @@ def certificate_from_der(data: bytes) -> x509.Certificate:
     """The certificate whose own bytes are `data`. Raises PemUnreadable."""
     try:
         return x509.load_der_x509_certificate(data)
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise PemUnreadable(
             "this is not a certificate in DER form, or it is damaged",
             hint="a file that begins with -----BEGIN CERTIFICATE----- is in PEM form",
