@@ -113,16 +113,19 @@ def install(
 
     Paths are as `run` sees them, which may be inside a chroot. `--seed` because
     2024.3.3 installs what its components need with the environment's own pip.
+
+    What stands beside it is of the versions that Home Assistant itself names, as in its own
+    images: without them 2026.7.4 came with a habluetooth that it put down to its own at the
+    first use, under the feet of another one that was just starting (measured).
     Raises InstallError.
     """
+    install_it = (uv, "pip", "install", "--quiet", "--python", f"{into}/bin/python")
     run([uv, "venv", "--quiet", "--seed", "--clear", "--python", python, into], env)
-    run(
-        [
-            *(uv, "pip", "install", "--quiet", "--python", f"{into}/bin/python"),
-            *release.requirements(),
-        ],
-        env,
-    )
+    run([*install_it, "--no-deps", release.requirements()[0]], env)
+    # Only now is there a list of them; the folder is named after the Python.
+    named = f"{into}/lib/python3.*/site-packages/homeassistant/package_constraints.txt"
+    with_them = f'exec "$@" --constraint {named}'
+    run(["/bin/sh", "-ec", with_them, "sh", *install_it, *release.requirements()], env)
 
 
 def install_here(release: Release, venv: Path, *, python: str = sys.executable) -> None:

@@ -9,7 +9,9 @@ Into `HOUSEKEY_CACHE`, or `.cache/homes` of the checkout:
     *.stamp               written last: a folder without its stamp is made anew
 
 Each is started once here, because Home Assistant installs more packages at its
-first start: 10 to 15 seconds that no test should pay.
+first start: 10 to 15 seconds that no test should pay. From then on nothing is installed
+any more (`--skip-pip`): tests share an installation, and one must not change what another
+is just importing.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _CHECKOUT = Path(__file__).parents[2]
-_RECIPE = 1  # raise it when what is installed changes in another way than by its version
+_RECIPE = 2  # raise it when what is installed changes in another way than by its version
 _SUITE = "sid"
 _PACKAGES = ("python3", "python3-venv", "python3-dev", "build-essential", "ca-certificates")
 
@@ -75,7 +77,7 @@ class Installed:
 
     def command(self, config: Path, *, user: int | None = None) -> tuple[list[str], str]:
         """What starts it on a configuration folder, and that folder as Home Assistant sees it."""
-        return hass_command(self.venv, self.root, config, user=user)
+        return hass_command(self.venv, self.root, config, user=user, may_install=False)
 
 
 def cache_folder() -> Path:
@@ -124,23 +126,25 @@ def installed(version: str) -> Installed:
 
 
 def hass_command(
-    venv: str, root: DebianRoot | None, config: Path, *, user: int | None = None
+    venv: str,
+    root: DebianRoot | None,
+    config: Path,
+    *,
+    user: int | None = None,
+    may_install: bool = True,
 ) -> tuple[list[str], str]:
-    """The command that runs Home Assistant on `config`, and `config` as it sees it."""
-    program = f"{venv}/bin/python"
-    if root is None:
-        if user is not None:
-            raise ValueError("only the homes in a chroot can run as another user")
-        return [program, "-m", "homeassistant", "--config", str(config)], str(config)
-    inside = "/config"
-    return (
-        root.command(
-            [program, "-m", "homeassistant", "--config", inside],
-            binds={config: inside},
-            user=user,
-        ),
-        inside,
-    )
+    """The command that runs Home Assistant on `config`, and `config` as it sees it.
+
+    `may_install`: whether it may install what its components need.
+    """
+    inside = str(config) if root is None else "/config"
+    options = () if may_install else ("--skip-pip",)
+    command = [f"{venv}/bin/python", "-m", "homeassistant", "--config", inside, *options]
+    if root is not None:
+        return root.command(command, binds={config: inside}, user=user), inside
+    if user is not None:
+        raise ValueError("only the homes in a chroot can run as another user")
+    return command, inside
 
 
 def home_environment(root: DebianRoot | None, port: int) -> dict[str, str]:
