@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from cryptography import x509
@@ -35,6 +35,9 @@ class Names(Enum):
 
     BYTES = auto()  # the same bytes: RFC-02
     NORMALISED = auto()  # whatever kinds of strings, capitals and blanks
+    CHARACTERS = auto()  # whatever kinds of strings
+    FOLDED = auto()  # UTF8String and PrintableString only: whatever capitals
+    FOLDED_WITHOUT_BLANKS = auto()  # the same, and whatever blanks
 
 
 class LeafAsRoot(Enum):
@@ -50,6 +53,7 @@ class Linking:
     """How a platform recognizes an issuer."""
 
     names: Names = Names.BYTES
+    names_at_root: Names | None = None  # of the root's, where it is otherwise
     key_id: bool = False  # an AKI's key id must be the issuer's SKI, where both are there
     issuer_and_serial: bool = False  # an AKI's issuer and serial must be the issuer's
     serial: bool = False  # its serial alone
@@ -60,6 +64,8 @@ class Linking:
     # It takes the first issuer that it recognizes, one within its dates before others, and does
     # not come back when a signature turns out wrong; else it tries every one whose signature holds.
     takes_the_first: bool = False
+    root_by_signature: bool = False  # with that: but the root only if its signature holds
+    later_only: bool = False  # with that: only from what was sent after the certificate
 
 
 @dataclass(slots=True)
@@ -90,11 +96,11 @@ def paths(
         if _may_stand_alone(chain[0], linking):
             yield chain[:1]
         return
-    may_be_root = not linking.root_must_be_self_issued or root.is_self_issued
+    may_be_root = not linking.root_must_be_self_issued or looks_self_signed(root)
     pool = [each for each in chain[1:_MOST_CERTIFICATES] if each.der != root.der]
     if linking.takes_the_first:
         if may_be_root:
-            yield from _first(chain[0], pool, root, at=at, linking=linking)
+            yield from _first(chain, root, at=at, linking=linking, signatures=signatures)
         return
     begun: list[Path] = [chain[:1]]
     for _ in range(_MOST_STEPS):
@@ -113,23 +119,31 @@ def paths(
 
 
 def _first(
-    leaf: Facts, pool: Sequence[Facts], root: Facts, *, at: datetime, linking: Linking
+    chain: Path, root: Facts, *, at: datetime, linking: Linking, signatures: Signatures
 ) -> Iterator[Path]:
-    path: Path = (leaf,)
+    path = chain[:1]
+    pool = chain[1:_MOST_CERTIFICATES]
     while len(path) < _MOST_TIERS:
         last = path[-1]
-        if not recognized(last, root, linking, at_root=True):
+        if not recognized(last, root, linking, at_root=True) and not (
+            linking.root_by_signature and signatures.holds(last, root) is False
+        ):
             yield (*path, root)
             return
         found = [
             each
             for each in pool
-            if each not in path and not recognized(last, each, linking, at_root=False)
+            if each.der != root.der
+            and each not in path
+            and not recognized(last, each, linking, at_root=False)
         ]
         if not found:
             return
         in_time = (each for each in found if each.not_before <= at <= each.not_after)
-        path = (*path, next(in_time, max(found, key=lambda each: each.not_after)))
+        issuer = next(in_time, max(found, key=lambda each: each.not_after))
+        path = (*path, issuer)
+        if linking.later_only:
+            pool = pool[pool.index(issuer) + 1 :]
 
 
 def longest(chain: Path, *, linking: Linking, signatures: Signatures) -> Path:
@@ -147,7 +161,8 @@ def longest(chain: Path, *, linking: Linking, signatures: Signatures) -> Path:
 
 def recognized(child: Facts, issuer: Facts, linking: Linking, *, at_root: bool) -> str:
     """Why `issuer` is not taken for the issuer of `child`, whatever the signature; "" if it is."""
-    if not same_name(child, issuer, linking.names):
+    names = (linking.names_at_root if at_root else None) or linking.names
+    if not same_name(child, issuer, names):
         return "its subject is not the issuer's name"
     said = child.authority_key
     if said is None or (linking.only_under_root and not at_root):
@@ -168,9 +183,39 @@ def recognized(child: Facts, issuer: Facts, linking: Linking, *, at_root: bool) 
 
 def same_name(child: Facts, issuer: Facts, names: Names) -> bool:
     """Whether `child` names `issuer` as its issuer."""
-    if child.issuer.der == issuer.subject.der:
+    said, own = child.issuer, issuer.subject
+    if said.der == own.der:
         return True
-    return names is Names.NORMALISED and child.issuer.normalised == issuer.subject.normalised
+    match names:
+        case Names.BYTES:
+            return False
+        case Names.NORMALISED:
+            return said.normalised == own.normalised
+        case Names.CHARACTERS:
+            return said.characters == own.characters
+        case Names.FOLDED:
+            return said.folded(blanks=True) == own.folded(blanks=True)
+        case Names.FOLDED_WITHOUT_BLANKS:
+            return said.folded(blanks=False) == own.folded(blanks=False)
+
+
+def looks_self_signed(facts: Facts) -> bool:
+    """The same names, and no AKI that speaks against it; nothing is said of the signature.
+
+    OpenSSL calls it EXFLAG_SS (crypto/x509/v3_purp.c).
+    """
+    said = facts.authority_key
+    if facts.subject.normalised != facts.issuer.normalised:
+        return False
+    return said is None or not (
+        (
+            said.key_id is not None
+            and facts.subject_key_id is not None
+            and said.key_id != facts.subject_key_id
+        )
+        or said.serial not in (None, facts.serial)
+        or said.issuer not in (None, facts.issuer.der)
+    )
 
 
 def _may_stand_alone(leaf: Facts, linking: Linking) -> bool:
@@ -180,7 +225,7 @@ def _may_stand_alone(leaf: Facts, linking: Linking) -> bool:
         case LeafAsRoot.SELF_SIGNED:
             return leaf.is_self_issued
         case LeafAsRoot.ANY:
-            return not linking.root_must_be_self_issued or leaf.is_self_issued
+            return not linking.root_must_be_self_issued or looks_self_signed(leaf)
 
 
 def _issued(
@@ -222,13 +267,15 @@ def _verified(
     data = (child.signature, child.signed)
     match key:
         case rsa.RSAPublicKey():
-            if algorithm is None or not isinstance(parameters, padding.PKCS1v15 | padding.PSS):
+            if algorithm is None:
                 return False
-            key.verify(*data, parameters, algorithm)
+            # cryptography tells no parameters of an algorithm that it would not sign with: SHA-1.
+            plain = parameters if isinstance(parameters, padding.PSS) else padding.PKCS1v15()
+            key.verify(*data, plain, algorithm)
         case ec.EllipticCurvePublicKey():
-            if not isinstance(parameters, ec.ECDSA):
+            if algorithm is None:
                 return False
-            key.verify(*data, parameters)
+            key.verify(*data, ec.ECDSA(algorithm))
         case dsa.DSAPublicKey():
             if algorithm is None:
                 return False

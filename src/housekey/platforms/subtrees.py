@@ -49,7 +49,10 @@ class Enforcing:
     leading_dot: LeadingDot = LeadingDot.BELOW
     families_apart: bool = False  # permitting IPv4 leaves IPv6 free, and the other way (NC-04)
     directory: bool = True  # subjects are held against directoryName subtrees
-    wildcard_as_parent: bool = True  # `*.x.lan` is inside whatever holds it as plain text
+    kinds: frozenset[NameKind] = frozenset(NameKind)  # that are looked at
+    others_by_bytes: bool = False  # kinds without a rule of their own are compared as bytes
+    wildcard_excluded: bool = False  # `*.x.lan` is excluded by what excludes `y.x.lan`
+    without_dot: bool = False  # a dot at the end is overlooked, of names and of bases
     empty_permits_all: bool = True  # a DNS base of no characters
     overlooks_entry: Callable[[str], bool] | None = None  # DNS entries that are not compared
 
@@ -123,12 +126,18 @@ def _asks_common_name(bearer: Facts, how: Enforcing) -> bool:
 
 def _judged(name: GeneralName, constraints: NameConstraints, how: Enforcing) -> bool | None:
     """True: excluded; False: not permitted; None: nothing against it."""
-    if any(_within(name, each.base, how) for each in _of_kind(constraints.excluded, name, how)):
-        return True
+    for each in _of_kind(constraints.excluded, name, how):
+        if _within(name, each.base, how) or (how.wildcard_excluded and _covers(name, each.base)):
+            return True
     permitted = _of_kind(constraints.permitted, name, how)
     if permitted and not any(_within(name, each.base, how) for each in permitted):
         return False
     return None
+
+
+def _covers(name: GeneralName, base: GeneralName) -> bool:
+    star, _, parent = name.text.lower().partition(".")
+    return name.kind is NameKind.DNS and star == "*" and base.text.lower().endswith(f".{parent}")
 
 
 def _of_kind(
@@ -138,6 +147,7 @@ def _of_kind(
         each
         for each in subtrees
         if each.base.kind is name.kind
+        and name.kind in how.kinds
         and not (
             how.families_apart
             and name.kind is NameKind.IP
@@ -151,7 +161,8 @@ def _within(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
         case NameKind.DNS:
             return dns_within(name.text, base.text, how)
         case NameKind.IP:
-            return address_within(name.value, base.value)
+            same = how.others_by_bytes and name.value == base.value
+            return same or address_within(name.value, base.value)
         case NameKind.DIRECTORY:
             return _directory_within(name.value, base.value)
         case NameKind.EMAIL:
@@ -159,12 +170,14 @@ def _within(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
         case NameKind.URI:
             return _uri_within(name.text.lower(), base.text.lower())
         case _:
-            return False
+            return how.others_by_bytes and name.value == base.value
 
 
 def dns_within(name: str, base: str, how: Enforcing) -> bool:
     """Whether a DNS name is the base or lies below it."""
     name, base = name.lower(), base.lower()
+    if how.without_dot:
+        name, base = name.removesuffix("."), base.removesuffix(".")
     if not base:
         return how.empty_permits_all
     if base.startswith("."):
