@@ -31,6 +31,6 @@ class ChromiumEngine:
         return browser.ask(cases, start=chromium.Chromium, is_verdict=is_verdict)
 
 
-def is_verdict(error: str) -> bool:
+def is_verdict(error: str, *, hung_up: bool) -> bool:
     """Whether the error is about the certificate, and not about the way to the server."""
     return error.startswith(("ERR_CERT_", "ERR_SSL_"))
