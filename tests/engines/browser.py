@@ -10,7 +10,7 @@ from tests.browsers.nss import NotImported
 from tests.browsers.process import DidNotStart
 from tests.engines.batches import batches
 from tests.engines.model import Answer
-from tests.engines.doors import Doors
+from tests.engines.servers import Doors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

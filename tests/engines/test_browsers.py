@@ -26,7 +26,7 @@ from tests.engines.chromium import missing as no_chromium
 from tests.engines.firefox import FirefoxEngine
 from tests.engines.firefox import missing as no_firefox
 from tests.engines.model import Answer, Case
-from tests.engines.doors import Doors
+from tests.engines.servers import Doors
 from tests.needs import require
 from tests.pki.houses import NOW, TwoTiers, a_house, names
 
