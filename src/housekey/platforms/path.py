@@ -49,6 +49,7 @@ class Linking:
     """How a platform recognizes an issuer."""
 
     names: Names = Names.BYTES
+    names_under_root: Names | None = None  # of the certificate directly under the root; None: same
     key_id: bool = False  # an AKI's key id must be the issuer's SKI, where both are there
     issuer_and_serial: bool = False  # an AKI's issuer and serial must be the issuer's
     # The same two, of the certificate directly under the root only.
@@ -117,7 +118,8 @@ def longest(chain: Path, *, linking: Linking, signatures: Signatures) -> Path:
 
 def recognized(child: Facts, issuer: Facts, linking: Linking, *, at_root: bool) -> str:
     """Why `issuer` is not taken for the issuer of `child`, whatever the signature; "" if it is."""
-    if not same_name(child, issuer, linking.names):
+    names = (linking.names_under_root if at_root else None) or linking.names
+    if not same_name(child, issuer, names):
         return "its subject is not the issuer's name"
     said = child.authority_key
     if said is None or (linking.only_under_root and not at_root):
