@@ -221,7 +221,7 @@ KEY_IN_TLS = Rule(
     _LEAVES,
     checks.keys_for_tls(checks.kinds_other_than(curves=_TLS_CURVES)),
     error="ERR_SSL_VERSION_OR_CIPHER_MISMATCH",
-    fix="make a new key: ECDSA P-256, or RSA of 2048 bits or more",
+    fix=checks.NEW_KEY,
     source="BoringSSL ssl/extensions.cc kVerifySignatureAlgorithms; " + MEASURED,
     evidence=(_S, _E),
 )
@@ -231,7 +231,7 @@ KEY_USAGE = Rule(
     _LEAVES,
     checks.leaf_usage(Usage.DIGITAL_SIGNATURE),
     error="ERR_SSL_KEY_USAGE_INCOMPATIBLE",
-    fix="have it made with keyUsage digitalSignature",
+    fix=checks.DIGITAL_SIGNATURE,
     source="BoringSSL ssl/ssl_cert.cc ssl_cert_check_key_usage; " + MEASURED,
     evidence=(_S, _E),
 )
@@ -242,7 +242,7 @@ UNTRUSTED = Rule(
     ALL,
     _untrusted,
     error=AUTHORITY,
-    fix="let the server send the leaf and every issuing CA, and trust the root that signed them",
+    fix=checks.SEND_THE_PATH,
     source="Chromium net/base/net_error_list.h; net/cert/cert_verify_proc_builtin.cc; " + MEASURED,
     evidence=(_S, _E),
 )
@@ -272,7 +272,7 @@ NAMELESS = Rule(
     (*ALL, Tier.SELF_SIGNED),
     _nameless_leaf,
     error=INVALID,
-    fix="give it a subject, such as a CN",
+    fix=checks.A_SUBJECT,
     source="BoringSSL pki/parsed_certificate.cc kSubjectAltNameNotCritical; " + MEASURED,
     evidence=(_S, _E),
 )
@@ -282,7 +282,7 @@ ALGORITHMS = Rule(
     (Tier.LEAF, Tier.ISSUING, Tier.SELF_SIGNED),
     _algorithms_differ,
     error=INVALID,
-    fix="ask for a new certificate from whoever made this one",
+    fix=checks.MADE_ANEW,
     source=f"{_BORINGSSL} VerifySignatureAlgorithmsMatch; {MEASURED}",
     evidence=(_S, _E),
 )
@@ -294,7 +294,7 @@ WEAK_HASH = Rule(
         ("sha1", "sha224", "md5", "md2", "unknown"), (Tier.LEAF, Tier.ISSUING, Tier.SELF_SIGNED)
     ),
     error=INVALID,
-    fix="have it signed again with SHA-256",
+    fix=checks.SIGN_AGAIN,
     source="Chromium net/cert/cert_verify_proc_builtin.cc DigestPolicy::kStrong; " + MEASURED,
     evidence=(_S, _E),
 )
@@ -325,7 +325,7 @@ def constraints(*, of_root: bool) -> Rule:
             Enforcing(of_root=of_root, wildcard_reaches_excluded=True, dots_at_end=True)
         ),
         error=INVALID,
-        fix="ask only for names that the root permits",
+        fix=checks.PERMITTED_NAMES,
         source=f"{_BORINGSSL}; pki/name_constraints.cc; {MEASURED}",
         evidence=(_S, _E) if of_root else (_S,),
     )
@@ -341,7 +341,7 @@ def extended_usage(*, of_root: bool) -> Rule:
         tiers,
         checks.extended_usage(tiers, enough=ENOUGH),
         error=INVALID,
-        fix="have it made with extendedKeyUsage serverAuth",
+        fix=checks.SERVER_AUTH,
         source=f"{_BORINGSSL} VerifyExtendedKeyUsage; {MEASURED}",
         evidence=(_S, _E) if of_root else (_S,),
     )
@@ -356,7 +356,7 @@ def unknown_critical(*, of_root: bool) -> Rule:
         tiers,
         checks.unknown_critical(KNOWN, tiers),
         error=INVALID,
-        fix="have it made without that extension, or with it not critical",
+        fix=checks.NOT_CRITICAL,
         source=f"{_BORINGSSL} VerifyNoUnconsumedCriticalExtensions; {MEASURED}",
         evidence=(_S, _E) if of_root else (_S,),
     )
@@ -372,7 +372,7 @@ def times(*, of_root: bool) -> Rule:
         tiers,
         checks.times(tiers),
         error="ERR_CERT_DATE_INVALID",
-        fix="renew it, and look at the clocks of server and client",
+        fix=checks.RENEW,
         source=f"{_BORINGSSL} VerifyTimeValidity; {MEASURED}",
         evidence=(_S, _E) if of_root else (_S,),
     )
@@ -386,7 +386,7 @@ def path_length(*, of_root: bool) -> Rule:
         ABOVE if of_root else (Tier.ISSUING,),
         checks.path_length(of_root=of_root),
         error=INVALID,
-        fix="let the issuing CA sign the leaf directly, or make a root without pathLen",
+        fix=checks.SHORTER_PATH,
         source=f"{_BORINGSSL} PrepareForNextCertificate; {MEASURED}",
         evidence=(_S, _E) if of_root else (_S,),
     )
@@ -433,7 +433,7 @@ NAME = Rule(
     _LEAVES,
     checks.name_asked(MATCHING),
     error="ERR_CERT_COMMON_NAME_INVALID",
-    fix="have the leaf made with that name in its SAN",
+    fix=checks.NAME_IN_SAN,
     source="Chromium net/cert/x509_certificate.cc VerifyHostname; " + MEASURED,
     evidence=(_S, _E),
 )
@@ -467,7 +467,7 @@ WEAK_KEY = Rule(
     (*ALL, Tier.SELF_SIGNED),
     checks.keys(checks.rsa_below(1024), (*ALL, Tier.SELF_SIGNED)),
     error="ERR_CERT_WEAK_KEY",
-    fix="make a new key: ECDSA P-256, or RSA of 2048 bits or more",
+    fix=checks.NEW_KEY,
     source="Chromium net/cert/cert_verify_proc_builtin.cc IsPublicKeyAcceptable; " + MEASURED,
     evidence=(_S, _E),
 )

@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.platforms import chrome, chrome_android, openssl, python
+from housekey.platforms import (
+    chrome,
+    chrome_android,
+    gnutls,
+    go,
+    java,
+    mbedtls,
+    node,
+    openssl,
+    python,
+    rustls,
+)
 
 if TYPE_CHECKING:
     from housekey.platforms.model import Platform
     from housekey.platforms.rule import Client
 
 CLIENTS: dict[Platform, Client] = {
-    module.CLIENT.platform: module.CLIENT for module in (chrome, chrome_android, openssl, python)
+    module.CLIENT.platform: module.CLIENT
+    for module in (
+        chrome,
+        chrome_android,
+        java,
+        openssl,
+        python,
+        node,
+        go,
+        gnutls,
+        rustls,
+        mbedtls,
+    )
 }
