@@ -14,14 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from housekey.pki.shared_zones import is_registry
-from housekey.platforms import checks, der, policies
+from housekey.platforms import boringssl, checks, policies
 from housekey.platforms.checks import ABOVE, ALL
-from housekey.platforms.facts import Facts, KeyKind, NameKind, Oid, Usage
+from housekey.platforms.facts import NameKind, Oid, Usage
 from housekey.platforms.hostnames import Matching
 from housekey.platforms.model import Platform, Severity
 from housekey.platforms.path import LeafAsRoot, Linking, Names
 from housekey.platforms.rule import Client, Evidence, Rule, Said, Seen, Tier
-from housekey.platforms.subtrees import Enforcing, has_plain_mask, subtrees
+from housekey.platforms.subtrees import Enforcing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ INVALID = "ERR_CERT_INVALID"
 
 # NSS finds the root by the bytes of its name; BoringSSL compares the rest normalised (CHR-24).
 LINKING = Linking(
-    names=Names.NORMALISED, names_under_root=Names.BYTES, leaf_as_root=LeafAsRoot.SELF_SIGNED
+    names=Names.NORMALISED_NO_T61, names_under_root=Names.BYTES, leaf_as_root=LeafAsRoot.SELF_SIGNED
 )
 
 # IsHandledCriticalExtension. AKI and SKI are not there (CHR-22).
@@ -58,84 +58,20 @@ _TLS_CURVES = ("secp256r1", "secp384r1")
 ENOUGH = (Oid.SERVER_AUTH, Oid.ANY_USAGE)
 
 
-# --- what BoringSSL cannot read ---
-
-
-def unparsable(each: Facts) -> str:
-    """Why `ParsedCertificate::Create` refuses it, though it is a certificate; "" if it does not."""
-    if each.malformed:
-        return f"has an extension that cannot be read: {checks.extension_name(each.malformed[0])}"
-    if each.duplicated:
-        return f"has an extension twice: {checks.extension_name(each.duplicated[0])}"
-    if each.version < 3 and each.extensions:
-        return f"is of version {each.version} and has extensions"
-    if each.key_usage is not None and not each.key_usage:
-        return "has a keyUsage that allows nothing"
-    if each.extended_key_usage == ():
-        return "has an extendedKeyUsage that allows nothing"
-    constraints = each.basic_constraints
-    if constraints is not None and not 0 <= (constraints.path_length or 0) <= 255:
-        return f"has a pathLen of {constraints.path_length}"
-    return _unparsable_san(each) or _unparsable_constraints(each)
-
-
-def _unparsable_san(each: Facts) -> str:
-    if each.san is None:
-        return ""
-    if not each.san:
-        return "has an empty SAN"
-    for entry in each.san:
-        if entry.kind is NameKind.IP and len(entry.value) not in {4, 16}:
-            return f"has an address of {len(entry.value)} bytes in its SAN"
-        if _is_text(entry.kind) and not entry.value.isascii():
-            return f"has a name in its SAN that is not ASCII: {entry.text!r}"
-    return ""
-
-
-def _unparsable_constraints(each: Facts) -> str:
-    constraints = each.name_constraints
-    if constraints is None:
-        return ""
-    listed = subtrees(constraints)
-    if not listed:
-        return "has name constraints that say nothing"
-    for base in (subtree.base for subtree in listed):
-        if base.kind is NameKind.IP and (
-            len(base.value) not in {8, 32} or not has_plain_mask(base.value)
-        ):
-            return "has name constraints with a network that has no plain mask"
-        if _is_text(base.kind) and not base.value.isascii():
-            return f"has name constraints that are not ASCII: {base.text!r}"
-    if _bounds_written(each):
-        return "has name constraints with a minimum or maximum"
-    return ""
-
-
-def _is_text(kind: NameKind) -> bool:
-    return kind in {NameKind.DNS, NameKind.EMAIL, NameKind.URI}
-
-
-def _bounds_written(each: Facts) -> bool:
-    """A minimum is an error even if it is the 0 that DER leaves out (ParseGeneralSubtrees)."""
-    value = next(found.value for found in each.extensions if found.oid == Oid.NAME_CONSTRAINTS)
-    lists = der.only(value, der.SEQUENCE).parts()
-    return any(len(subtree.parts()) > 1 for listed in lists for subtree in listed.parts())
+# --- checks of its own ---
 
 
 def _unreadable_leaf(seen: Seen) -> Iterator[Said]:
-    why = unparsable(seen.leaf)
+    why = boringssl.unparsable(seen.leaf)
     if why:
         yield Said(f"the leaf {why}")
 
 
 def _unreadable_issuer(seen: Seen) -> Iterator[Said]:
     for each in seen.issuers:
-        why = unparsable(each)
+        why = boringssl.unparsable(each)
         if why:
             yield Said(f"{seen.called(each)} {why}")
-
-
-# --- what several kinds of Chrome check ---
 
 
 def _other_strings(seen: Seen) -> bool:
@@ -166,11 +102,9 @@ def _untrusted(seen: Seen) -> Iterator[Said]:
 
 def _nameless_leaf(seen: Seen) -> Iterator[Said]:
     for each in seen.path:
-        if each.subject.is_empty and each.san is not None:
-            if not each.critical(Oid.SUBJECT_ALT_NAME):
-                yield Said(
-                    f"{seen.called(each)} has an empty subject and a SAN that is not critical"
-                )
+        has_san = each.san is not None and not each.critical(Oid.SUBJECT_ALT_NAME)
+        if each.subject.is_empty and has_san:
+            yield Said(f"{seen.called(each)} has an empty subject and a SAN that is not critical")
 
 
 def _self_signed_as_root(seen: Seen) -> Iterator[Said]:
@@ -198,7 +132,6 @@ def _algorithms_differ(seen: Seen) -> Iterator[Said]:
     for each in seen.presented:
         if not each.signatures_agree:
             yield Said(f"{seen.called(each)} names two different signature algorithms")
-
 
 
 def _macos(seen: Seen) -> Iterator[Said]:
@@ -314,6 +247,10 @@ PATH_KEY = Rule(
 )
 
 
+# kSupportedNameTypes of pki/name_constraints.cc.
+_COMPARED = frozenset({NameKind.EMAIL, NameKind.DNS, NameKind.DIRECTORY, NameKind.IP})
+
+
 def constraints(*, of_root: bool) -> Rule:
     """CHR-07, on Android without the root's own."""
     return Rule(
@@ -322,7 +259,9 @@ def constraints(*, of_root: bool) -> Rule:
         + ("the root or an issuing CA, critical or not" if of_root else "an issuing CA"),
         (Tier.LEAF, Tier.ISSUING),
         checks.constraints(
-            Enforcing(of_root=of_root, wildcard_reaches_excluded=True, dots_at_end=True)
+            Enforcing(
+                of_root=of_root, kinds=_COMPARED, wildcard_reaches_excluded=True, dots_at_end=True
+            )
         ),
         error=INVALID,
         fix=checks.PERMITTED_NAMES,
@@ -530,14 +469,14 @@ CLIENT = Client(
     rules=(
         KEY_IN_TLS,
         KEY_USAGE,
+        ALGORITHMS,
         _SPELLING,
         UNTRUSTED,
+        WEAK_HASH,
         _SELF_SIGNATURE,
         UNREADABLE_ISSUER,
         UNREADABLE_LEAF,
         NAMELESS,
-        ALGORITHMS,
-        WEAK_HASH,
         PATH_KEY,
         _SELF_SIGNED,
         constraints(of_root=True),

@@ -24,7 +24,9 @@ _SOURCE = "Chromium net/cert/internal/trust_store_android.cc"
 
 def _leaf_as_root(seen: Seen) -> Iterator[Said]:
     if seen.root is not None and seen.leaf.der == seen.root.der:
-        yield Said("the leaf is itself what the device was told to trust, and here only a CA can be")
+        yield Said(
+            "the leaf is itself what the device was told to trust, and here only a CA can be"
+        )
 
 
 def _constraints_unheard(seen: Seen) -> Iterator[Said]:
@@ -60,7 +62,7 @@ UNENFORCED = Rule(
 
 CLIENT = Client(
     Platform.CHROME_ANDROID,
-    linking=Linking(names=Names.NORMALISED, leaf_as_root=LeafAsRoot.NO),
+    linking=Linking(names=Names.NORMALISED_NO_T61, leaf_as_root=LeafAsRoot.NO),
     rules=(
         chrome.KEY_IN_TLS,
         chrome.KEY_USAGE,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from housekey.platforms import (
+    android,
+    apple,
     chrome,
     chrome_android,
+    firefox,
     gnutls,
     go,
     java,
@@ -15,6 +18,7 @@ from housekey.platforms import (
     openssl,
     python,
     rustls,
+    windows,
 )
 
 if TYPE_CHECKING:
@@ -24,8 +28,12 @@ if TYPE_CHECKING:
 CLIENTS: dict[Platform, Client] = {
     module.CLIENT.platform: module.CLIENT
     for module in (
+        apple,
+        android,
         chrome,
         chrome_android,
+        firefox,
+        windows,
         java,
         openssl,
         python,
