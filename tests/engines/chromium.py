@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
     from tests.engines.model import Answer, Case
 
-missing = chromium.missing
-
 
 class ChromiumEngine:
     """Chromium on Linux, with the roots in an NSS database as `C,,`."""
 
     platform = Platform.CHROME
 
-    @property
-    def version(self) -> str:
-        """What Chromium calls itself."""
-        return chromium.version()
+    @staticmethod
+    def missing() -> str | None:
+        """Say what this machine lacks for it, or None."""
+        return chromium.missing()
+
+    def __init__(self) -> None:
+        self.version = chromium.version()
 
     def ask(self, cases: Sequence[Case]) -> Mapping[str, Answer]:
         """Return the answer to each case; the words are of net/base/net_error_list.h."""

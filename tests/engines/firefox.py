@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
     from tests.engines.model import Answer, Case
 
-missing = firefox.missing
-
 
 class FirefoxEngine:
     """Firefox ESR, with the roots in its profile's NSS database as `C,,`."""
 
     platform = Platform.FIREFOX
 
-    @property
-    def version(self) -> str:
-        """What Firefox calls itself."""
-        return firefox.version()
+    @staticmethod
+    def missing() -> str | None:
+        """Say what this machine lacks for it, or None."""
+        return firefox.missing()
+
+    def __init__(self) -> None:
+        self.version = firefox.version()
 
     def ask(self, cases: Sequence[Case]) -> Mapping[str, Answer]:
         """Return the answer to each case; the words are NSS's or mozilla::pkix's."""

@@ -23,9 +23,7 @@ from housekey.platforms.model import Question
 from tests.engines import batches, browser
 from tests.engines.chromium import ChromiumEngine
 from tests.engines.chromium import is_verdict as chromium_verdict
-from tests.engines.chromium import missing as no_chromium
 from tests.engines.firefox import FirefoxEngine
-from tests.engines.firefox import missing as no_firefox
 from tests.engines.model import Answer, Case
 from tests.engines.servers import Doors
 from tests.needs import require
@@ -114,14 +112,14 @@ def answer(words: str) -> Answer:
 
 @pytest.mark.engine
 def test_chromium_tells_apart_what_is_known() -> None:
-    require(no_chromium() is None, no_chromium() or "")
+    require(ChromiumEngine.missing() is None, ChromiumEngine.missing() or "")
     expected = {case.id: answer(words) for case, (words, _) in known().items()}
     assert ChromiumEngine().ask(list(known())) == expected
 
 
 @pytest.mark.engine
 def test_firefox_tells_apart_what_is_known() -> None:
-    require(no_firefox() is None, no_firefox() or "")
+    require(FirefoxEngine.missing() is None, FirefoxEngine.missing() or "")
     expected = {case.id: answer(words) for case, (_, words) in known().items()}
     assert FirefoxEngine().ask(list(known())) == expected
 
