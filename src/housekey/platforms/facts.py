@@ -208,6 +208,11 @@ class DirectoryName:
             for rdn in self.attributes
         )
 
+    @property
+    def t61(self) -> tuple[bytes, ...]:
+        """The values that are TeletexStrings, which some normalise and some do not."""
+        return tuple(each.value for rdn in self.attributes for each in rdn if each.tag == 0x14)
+
     def __str__(self) -> str:
         common_names = self.texts(Oid.COMMON_NAME)
         if common_names:
@@ -249,6 +254,7 @@ class Facts:
     san: tuple[GeneralName, ...] | None = None
     name_constraints: NameConstraints | None = None
     must_staple: bool = False
+    signed: bytes = field(default=b"", repr=False)  # what the signature is over
     certificate: x509.Certificate | None = field(default=None, repr=False)  # for signatures only
 
     def __eq__(self, other: object) -> bool:
@@ -339,7 +345,7 @@ _KINDS = {
 
 
 def _read(data: bytes) -> Facts:
-    certificate = x509.load_der_x509_certificate(data)
+    certificate = _loaded(data)
     outer = der.only(data, der.SEQUENCE).parts()
     fields = list(outer[0].parts())
     version = der.integer(fields.pop(0).parts()[0].body) + 1 if fields[0].tag == 0xA0 else 1
@@ -374,8 +380,20 @@ def _read(data: bytes) -> Facts:
         name_constraints=found.read(Oid.NAME_CONSTRAINTS, _name_constraints),
         must_staple=bool(found.read(Oid.TLS_FEATURE, _must_staple)),
         malformed=(*found.malformed, *(("extensions",) if malformed else ())),
+        signed=outer[0].whole,
         certificate=certificate,
     )
+
+
+def _loaded(data: bytes) -> x509.Certificate:
+    """cryptography does not know version 2, which engines read; nothing but the number differs."""
+    try:
+        return x509.load_der_x509_certificate(data)
+    except x509.InvalidVersion as error:
+        if error.parsed_version != 1:  # they count from 0
+            raise
+        second, third = (b"\xa0\x03\x02\x01" + bytes((number,)) for number in (1, 2))
+        return x509.load_der_x509_certificate(data.replace(second, third, 1))
 
 
 class _Extensions:

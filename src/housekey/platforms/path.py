@@ -34,6 +34,7 @@ class Names(Enum):
 
     BYTES = auto()  # the same bytes: RFC-02
     NORMALISED = auto()  # whatever kinds of strings, capitals and blanks
+    NORMALISED_NO_T61 = auto()  # the same, but a TeletexString is like nothing but itself
 
 
 class LeafAsRoot(Enum):
@@ -49,6 +50,7 @@ class Linking:
     """How a platform recognizes an issuer."""
 
     names: Names = Names.BYTES
+    names_under_root: Names | None = None  # of the certificate directly under the root; None: same
     key_id: bool = False  # an AKI's key id must be the issuer's SKI, where both are there
     issuer_and_serial: bool = False  # an AKI's issuer and serial must be the issuer's
     serial: bool = False  # its serial alone
@@ -118,7 +120,8 @@ def longest(chain: Path, *, linking: Linking, signatures: Signatures) -> Path:
 
 def recognized(child: Facts, issuer: Facts, linking: Linking, *, at_root: bool) -> str:
     """Why `issuer` is not taken for the issuer of `child`, whatever the signature; "" if it is."""
-    if not same_name(child, issuer, linking.names):
+    names = (linking.names_under_root if at_root else None) or linking.names
+    if not same_name(child, issuer, names):
         return "its subject is not the issuer's name"
     said = child.authority_key
     if said is None or (linking.only_under_root and not at_root):
@@ -141,7 +144,9 @@ def same_name(child: Facts, issuer: Facts, names: Names) -> bool:
     """Whether `child` names `issuer` as its issuer."""
     if child.issuer.der == issuer.subject.der:
         return True
-    return names is Names.NORMALISED and child.issuer.normalised == issuer.subject.normalised
+    if names is Names.NORMALISED_NO_T61 and child.issuer.t61 != issuer.subject.t61:
+        return False
+    return names is not Names.BYTES and child.issuer.normalised == issuer.subject.normalised
 
 
 def _may_stand_alone(leaf: Facts, linking: Linking) -> bool:
@@ -173,21 +178,27 @@ def _signed_by(child: Facts, issuer: Facts) -> bool | None:
     if child.certificate is None or issuer.certificate is None:
         return None
     try:
-        return _verified(child.certificate, issuer.certificate.public_key())
+        return _verified(child.certificate, child.signed, issuer.certificate.public_key())
     except InvalidSignature:
         return False
     except (UnsupportedAlgorithm, ValueError, TypeError):
         return None
 
 
-def _verified(signed: x509.Certificate, key: CertificatePublicKeyTypes) -> bool | None:
+def _verified(
+    signed: x509.Certificate, contents: bytes, key: CertificatePublicKeyTypes
+) -> bool | None:
     """True, or None for an unknown kind; False for a signature that no such key makes.
 
     cryptography's `verify_directly_issued_by` would do, were it not for names: it wants them
     equal in every byte, and some platforms do not.
     """
     algorithm, parameters = signed.signature_hash_algorithm, signed.signature_algorithm_parameters
-    data = (signed.signature, signed.tbs_certificate_bytes)
+    if parameters is None and algorithm is not None:
+        # cryptography 46 tells none for SHA-1 and MD5, and verifies them all the same.
+        is_ec = isinstance(key, ec.EllipticCurvePublicKey)
+        parameters = ec.ECDSA(algorithm) if is_ec else padding.PKCS1v15()
+    data = (signed.signature, contents)
     match key:
         case rsa.RSAPublicKey():
             if algorithm is None or not isinstance(parameters, padding.PKCS1v15 | padding.PSS):
