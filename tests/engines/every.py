@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.engines.chromium import ChromiumEngine
+from tests.engines.firefox import FirefoxEngine
 from tests.engines.gnutls import GnuTls
 from tests.engines.go import Go
 from tests.engines.java import Java
@@ -26,7 +28,9 @@ class Known(NamedTuple):
     start: Callable[[], Engine]
 
 
-LIBRARIES: dict[str, Known] = {
+ENGINES: dict[str, Known] = {
     each.platform.value: Known(each.missing, each)
-    for each in (Curl, Python, Node, Java, Go, GnuTls, Rustls, MbedTls)
-}
+    for each in (
+        Curl, Python, Node, Java, Go, GnuTls, Rustls, MbedTls, ChromiumEngine, FirefoxEngine,
+    )
+}  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from tests.engines import corpus
 from tests.engines.compare import compare
-from tests.engines.every import LIBRARIES
+from tests.engines.every import ENGINES
 from tests.engines.known import KNOWN
 from tests.needs import require
 
@@ -17,9 +17,9 @@ RANDOM_CASES = 400
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("platform", LIBRARIES)
+@pytest.mark.parametrize("platform", ENGINES)
 def test_an_engine_says_what_housekey_says_of_every_case(platform: str) -> None:
-    known = LIBRARIES[platform]
+    known = ENGINES[platform]
     missing = known.missing()
     require(missing is None, missing or "")
     cases = corpus.cases() + corpus.random_cases(RANDOM_CASES, seed=1)

@@ -11,16 +11,16 @@ import pytest
 
 from tests.engines import corpus
 from tests.engines.compare import compare
-from tests.engines.every import LIBRARIES
+from tests.engines.every import ENGINES
 from tests.needs import require
 
 RANDOM_CASES = 40
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("platform", LIBRARIES)
+@pytest.mark.parametrize("platform", ENGINES)
 def test_an_engine_says_what_housekey_says_of_a_sample(platform: str) -> None:
-    known = LIBRARIES[platform]
+    known = ENGINES[platform]
     missing = known.missing()
     require(missing is None, missing or "")
     cases = corpus.sample(corpus.cases(), most_for_a_rule=1) + corpus.random_cases(RANDOM_CASES)

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.platforms import gnutls, go, java, mbedtls, node, openssl, python, rustls
+from housekey.platforms import (
+    android,
+    apple,
+    chrome,
+    chrome_android,
+    firefox,
+    gnutls,
+    go,
+    java,
+    mbedtls,
+    node,
+    openssl,
+    python,
+    rustls,
+    windows,
+)
 
 if TYPE_CHECKING:
     from housekey.platforms.model import Platform
@@ -12,5 +27,20 @@ if TYPE_CHECKING:
 
 CLIENTS: dict[Platform, Client] = {
     module.CLIENT.platform: module.CLIENT
-    for module in (java, openssl, python, node, go, gnutls, rustls, mbedtls)
+    for module in (
+        apple,
+        android,
+        chrome,
+        chrome_android,
+        firefox,
+        windows,
+        java,
+        openssl,
+        python,
+        node,
+        go,
+        gnutls,
+        rustls,
+        mbedtls,
+    )
 }

@@ -229,6 +229,11 @@ class DirectoryName:
             tuple((each.oid, each.folded(blanks=blanks)) for each in rdn) for rdn in self.attributes
         )
 
+    @property
+    def t61(self) -> tuple[bytes, ...]:
+        """The values that are TeletexStrings, which some normalise and some do not."""
+        return tuple(each.value for rdn in self.attributes for each in rdn if each.tag == 0x14)
+
     def __str__(self) -> str:
         common_names = self.texts(Oid.COMMON_NAME)
         if common_names:
@@ -271,8 +276,7 @@ class Facts:
     san: tuple[GeneralName, ...] | None = None
     name_constraints: NameConstraints | None = None
     must_staple: bool = False
-    # For signatures only. Of a version that cryptography does not know, it is as if of version 3.
-    certificate: x509.Certificate | None = field(default=None, repr=False)
+    certificate: x509.Certificate | None = field(default=None, repr=False)  # for signatures only
     signed: bytes = field(default=b"", repr=False)  # what the signature is over
     signature: bytes = field(default=b"", repr=False)
 
@@ -364,11 +368,8 @@ _KINDS = {
 
 
 def _read(data: bytes) -> Facts:
+    certificate = _loaded(data)
     outer = der.only(data, der.SEQUENCE).parts()
-    try:
-        certificate = x509.load_der_x509_certificate(data)
-    except x509.InvalidVersion:  # engines shrug at it, or have their own word for it
-        certificate = x509.load_der_x509_certificate(_as_version_3(data))
     fields = list(outer[0].parts())
     version = der.integer(fields.pop(0).parts()[0].body) + 1 if fields[0].tag == 0xA0 else 1
     serial, inner_algorithm, issuer, _, subject, key = fields[:6]
@@ -409,11 +410,15 @@ def _read(data: bytes) -> Facts:
     )
 
 
-def _as_version_3(data: bytes) -> bytes:
-    version = der.only(data, der.SEQUENCE).parts()[0].parts()[0]
-    if version.tag != 0xA0 or len(version.whole) != 5:
-        raise der.Malformed("a version that is no small number")
-    return data.replace(version.whole, version.whole[:4] + b"\2", 1)
+def _loaded(data: bytes) -> x509.Certificate:
+    """cryptography does not know version 2, which engines read; nothing but the number differs."""
+    try:
+        return x509.load_der_x509_certificate(data)
+    except x509.InvalidVersion as error:
+        if error.parsed_version != 1:  # they count from 0
+            raise
+        second, third = (b"\xa0\x03\x02\x01" + bytes((number,)) for number in (1, 2))
+        return x509.load_der_x509_certificate(data.replace(second, third, 1))
 
 
 class _Extensions:

@@ -53,7 +53,7 @@ _KINDS = (NameKind.DNS, NameKind.IP, NameKind.EMAIL, NameKind.URI, NameKind.DIRE
 # In what was sent kinds of strings do not matter; the root is looked up by bytes.
 _LINKING = Linking(
     names=Names.CHARACTERS,
-    names_at_root=Names.BYTES,
+    names_under_root=Names.BYTES,
     key_id=True,
     takes_the_first=True,
     leaf_as_root=LeafAsRoot.SELF_SIGNED,
@@ -268,8 +268,8 @@ _RULES = (
             Enforcing(
                 common_name=CommonNameUnder.WITHOUT_DNS_NAMES,
                 families_apart=True,
-                without_dot=True,
-                kinds=frozenset({NameKind.DNS, NameKind.IP, NameKind.EMAIL}),
+                dots_at_end=True,
+                ignores=frozenset(NameKind) - {NameKind.DNS, NameKind.IP, NameKind.EMAIL},
             )
         ),
         error="The certificate is NOT trusted. The certificate chain violates the signer's"

@@ -282,7 +282,7 @@ _RULES = (
         "GO-02",
         "A name outside the name constraints of the root or an issuing CA",
         (Tier.LEAF, Tier.ISSUING),
-        checks.constraints(Enforcing(kinds=frozenset(_CONSTRAINED))),
+        checks.constraints(Enforcing(ignores=frozenset(NameKind).difference(_CONSTRAINED))),
         error="x509: a root or intermediate certificate is not authorized to sign for this name",
         fix=checks.PERMITTED_NAMES,
         source=f"{_VERIFY} checkNameConstraints; measured",

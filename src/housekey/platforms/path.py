@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-    from housekey.platforms.facts import Facts
+    from housekey.platforms.facts import DirectoryName, Facts
 
 Path: TypeAlias = tuple["Facts", ...]  # leaf first
 
@@ -35,6 +35,7 @@ class Names(Enum):
 
     BYTES = auto()  # the same bytes: RFC-02
     NORMALISED = auto()  # whatever kinds of strings, capitals and blanks
+    NORMALISED_NO_T61 = auto()  # the same, but a TeletexString is like nothing but itself
     CHARACTERS = auto()  # whatever kinds of strings
     FOLDED = auto()  # UTF8String and PrintableString only: whatever capitals
     FOLDED_WITHOUT_BLANKS = auto()  # the same, and whatever blanks
@@ -53,7 +54,7 @@ class Linking:
     """How a platform recognizes an issuer."""
 
     names: Names = Names.BYTES
-    names_at_root: Names | None = None  # of the root's, where it is otherwise
+    names_under_root: Names | None = None  # of the certificate directly under the root; None: same
     key_id: bool = False  # an AKI's key id must be the issuer's SKI, where both are there
     issuer_and_serial: bool = False  # an AKI's issuer and serial must be the issuer's
     serial: bool = False  # its serial alone
@@ -161,7 +162,7 @@ def longest(chain: Path, *, linking: Linking, signatures: Signatures) -> Path:
 
 def recognized(child: Facts, issuer: Facts, linking: Linking, *, at_root: bool) -> str:
     """Why `issuer` is not taken for the issuer of `child`, whatever the signature; "" if it is."""
-    names = (linking.names_at_root if at_root else None) or linking.names
+    names = (linking.names_under_root if at_root else None) or linking.names
     if not same_name(child, issuer, names):
         return "its subject is not the issuer's name"
     said = child.authority_key
@@ -186,17 +187,22 @@ def same_name(child: Facts, issuer: Facts, names: Names) -> bool:
     said, own = child.issuer, issuer.subject
     if said.der == own.der:
         return True
+    return names is not Names.BYTES and _compared(said, names) == _compared(own, names)
+
+
+def _compared(name: DirectoryName, names: Names) -> object:
+    """What of a name is compared."""
     match names:
         case Names.BYTES:
-            return False
+            return name.der
         case Names.NORMALISED:
-            return said.normalised == own.normalised
+            return name.normalised
+        case Names.NORMALISED_NO_T61:
+            return name.t61, name.normalised
         case Names.CHARACTERS:
-            return said.characters == own.characters
-        case Names.FOLDED:
-            return said.folded(blanks=True) == own.folded(blanks=True)
-        case Names.FOLDED_WITHOUT_BLANKS:
-            return said.folded(blanks=False) == own.folded(blanks=False)
+            return name.characters
+        case Names.FOLDED | Names.FOLDED_WITHOUT_BLANKS:
+            return name.folded(blanks=names is Names.FOLDED)
 
 
 def looks_self_signed(facts: Facts) -> bool:

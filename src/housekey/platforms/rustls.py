@@ -138,7 +138,7 @@ def _odd_masks(seen: Seen) -> Iterator[Said]:
                 yield Said(f"{seen.called(holder)} constrains addresses by a mask with holes")
 
 
-_ENFORCING = Enforcing(directory=False, wildcard_excluded=True)
+_ENFORCING = Enforcing(directory=False, wildcard_reaches_excluded=True)
 
 _RULES = (
     Rule(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from housekey.platforms.facts import GeneralName, NameKind, directory_name
+from housekey.platforms.facts import GeneralName, NameKind, Oid, directory_name
 from housekey.platforms.hostnames import readable_address
 
 if TYPE_CHECKING:
@@ -49,10 +49,13 @@ class Enforcing:
     leading_dot: LeadingDot = LeadingDot.BELOW
     families_apart: bool = False  # permitting IPv4 leaves IPv6 free, and the other way (NC-04)
     directory: bool = True  # subjects are held against directoryName subtrees
-    kinds: frozenset[NameKind] = frozenset(NameKind)  # that are looked at
+    wildcard_reaches_excluded: bool = False  # `*.x.lan` is excluded where any `a.x.lan` is
+    dots_at_end: bool = False  # one at the end of a name or a base is overlooked
+    # Those that are compared, all if None; of the others a critical constraint permits nothing.
+    kinds: frozenset[NameKind] | None = None
+    self_issued: bool = False  # held against issuing CAs that name themselves as issuer, too
+    ignores: frozenset[NameKind] = frozenset()  # kinds that nothing is made of, critical or not
     others_by_bytes: bool = False  # kinds without a rule of their own are compared as bytes
-    wildcard_excluded: bool = False  # `*.x.lan` is excluded by what excludes `y.x.lan`
-    without_dot: bool = False  # a dot at the end is overlooked, of names and of bases
     empty_permits_all: bool = True  # a DNS base of no characters
     overlooks_entry: Callable[[str], bool] | None = None  # DNS entries that are not compared
 
@@ -77,12 +80,16 @@ def violations(path: Path, how: Enforcing, *, anchored: bool = True) -> Iterator
             continue
         for bearer_at in range(holder_at):
             bearer = path[bearer_at]
-            if bearer_at > 0 and (bearer.is_self_issued or not how.on_issuing):
+            spared = bearer.is_self_issued and not how.self_issued
+            if bearer_at > 0 and (spared or not how.on_issuing):
                 continue  # RFC 5280 6.1.3: not applied to self-issued certificates but the last
             for name in _names(bearer, how, is_leaf=bearer_at == 0):
-                verdict = _judged(name, constraints, how)
+                if how.kinds is not None and name.kind not in how.kinds:
+                    verdict = _unknown(name, constraints, holder)
+                else:
+                    verdict = _judged(name, constraints, how)
                 if verdict is not None:
-                    yield Violation(bearer, holder, _shown(name), excluded=verdict)
+                    yield Violation(bearer, holder, shown(name), excluded=verdict)
 
 
 def holders(path: Path, *, anchored: bool = True, of_root: bool = True) -> tuple[Facts, ...]:
@@ -126,18 +133,18 @@ def _asks_common_name(bearer: Facts, how: Enforcing) -> bool:
 
 def _judged(name: GeneralName, constraints: NameConstraints, how: Enforcing) -> bool | None:
     """True: excluded; False: not permitted; None: nothing against it."""
-    for each in _of_kind(constraints.excluded, name, how):
-        if _within(name, each.base, how) or (how.wildcard_excluded and _covers(name, each.base)):
-            return True
+    excluded = _of_kind(constraints.excluded, name, how)
+    if any(within(name, each.base, how) or _reaches(name, each.base, how) for each in excluded):
+        return True
     permitted = _of_kind(constraints.permitted, name, how)
-    if permitted and not any(_within(name, each.base, how) for each in permitted):
+    if permitted and not any(within(name, each.base, how) for each in permitted):
         return False
     return None
 
 
-def _covers(name: GeneralName, base: GeneralName) -> bool:
-    star, _, parent = name.text.lower().partition(".")
-    return name.kind is NameKind.DNS and star == "*" and base.text.lower().endswith(f".{parent}")
+def _unknown(name: GeneralName, constraints: NameConstraints, holder: Facts) -> bool | None:
+    constrained = any(each.base.kind is name.kind for each in subtrees(constraints))
+    return False if constrained and holder.critical(Oid.NAME_CONSTRAINTS) else None
 
 
 def _of_kind(
@@ -147,7 +154,7 @@ def _of_kind(
         each
         for each in subtrees
         if each.base.kind is name.kind
-        and name.kind in how.kinds
+        and name.kind not in how.ignores
         and not (
             how.families_apart
             and name.kind is NameKind.IP
@@ -156,7 +163,8 @@ def _of_kind(
     )
 
 
-def _within(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
+def within(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
+    """Whether a name lies in a subtree of its kind."""
     match name.kind:
         case NameKind.DNS:
             return dns_within(name.text, base.text, how)
@@ -173,10 +181,18 @@ def _within(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
             return how.others_by_bytes and name.value == base.value
 
 
+def _reaches(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
+    """Whether a wildcard stands for a name that is the base."""
+    if not how.wildcard_reaches_excluded or name.kind is not NameKind.DNS:
+        return False
+    star, _, parent = name.text.lower().partition(".")
+    return star == "*" and bool(parent) and base.text.lower().partition(".")[2] == parent
+
+
 def dns_within(name: str, base: str, how: Enforcing) -> bool:
     """Whether a DNS name is the base or lies below it."""
     name, base = name.lower(), base.lower()
-    if how.without_dot:
+    if how.dots_at_end:
         name, base = name.removesuffix("."), base.removesuffix(".")
     if not base:
         return how.empty_permits_all
@@ -225,7 +241,8 @@ def _uri_within(name: str, base: str) -> bool:
     return host.endswith(base) if base.startswith(".") else host == base
 
 
-def _shown(name: GeneralName) -> str:
+def shown(name: GeneralName) -> str:
+    """A name for people."""
     match name.kind:
         case NameKind.IP:
             return readable_address(name.value)
