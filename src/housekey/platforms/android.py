@@ -96,12 +96,14 @@ def _webview_wildcards(seen: Seen) -> Iterator[Said]:
 _RULES = (
     replace(
         chrome.KEY_IN_TLS,
+        id="AND-07.tls",
         error="SSLHandshakeException: SSLV3_ALERT_HANDSHAKE_FAILURE",
         source="BoringSSL ssl/extensions.cc kVerifySignatureAlgorithms, as Conscrypt uses it",
         evidence=(_S,),
     ),
     replace(
         chrome.KEY_USAGE,
+        id="AND-07.key-usage",
         error="SSLHandshakeException: KEY_USAGE_BIT_INCORRECT",
         source="BoringSSL ssl/ssl_cert.cc ssl_cert_check_key_usage, as Conscrypt uses it",
         evidence=(_S,),
@@ -253,7 +255,7 @@ _RULES = (
         " WebView, which compares names as Chrome does (CHR-03), may not",
         _LEAVES,
         _webview_wildcards,
-        error="",
+        error=checks.NOTHING_SHOWN,
         fix="name each host, or put a label between: *.house.home.arpa",
         source="Chromium net/cert/x509_certificate.cc VerifyHostname, which a WebView uses, too",
         evidence=(_S,),

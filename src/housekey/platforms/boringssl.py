@@ -13,7 +13,13 @@ from housekey.platforms.subtrees import has_plain_mask, subtrees
 
 def unparsable(each: Facts) -> str:
     """Why it cannot be read, after the name of who it is; "" if it can."""
-    return next((why for why in (read(each) for read in _READERS) if why), "")
+    return next((why for read in _READERS if (why := read(each))), "")
+
+
+def is_nameless(each: Facts) -> bool:
+    """An empty subject whose SAN is not critical: kSubjectAltNameNotCritical."""
+    is_critical = each.critical(Oid.SUBJECT_ALT_NAME)
+    return each.subject.is_empty and each.san is not None and not is_critical
 
 
 def _extensions(each: Facts) -> str:

@@ -50,6 +50,9 @@ MADE_ANEW = "ask for a new certificate from whoever made this one"
 PERMITTED_NAMES = "ask only for names that the root permits"
 A_SUBJECT = "give it a subject, such as a CN"
 
+# The error of a rule that only warns of what nobody sees.
+NOTHING_SHOWN = "nothing is shown"
+
 
 def extension_name(oid: str) -> str:
     """An extension for people: its name, or its number."""
@@ -86,7 +89,8 @@ def untrusted(*, self_signed: str = "", missing: str = "") -> Check:
         last = seen.path[-1]
         who = seen.called(last)
         if seen.root is None:
-            yield Said("the device was told to trust nothing that could have signed this", missing)
+            error = self_signed if last.is_self_issued else missing
+            yield Said("the device was told to trust nothing that could have signed this", error)
         elif last.is_self_issued and last is seen.leaf:
             if last.der == seen.root.der:
                 yield Said("the leaf is its own root, and here only a CA can be one", self_signed)

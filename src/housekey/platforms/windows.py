@@ -284,7 +284,7 @@ _RULES = (
         "Name constraints on the root only, which may not be enforced",
         (Tier.ROOT,),
         _only_on_root,
-        error="",
+        error=checks.NOTHING_SHOWN,
         fix="sign leaves with an issuing CA that carries the same constraints",
         source=f"{_STATUS} does not say whether a root's own are enforced; not verified",
         evidence=(_F,),
