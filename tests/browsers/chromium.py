@@ -21,6 +21,11 @@ from tests.browsers.process import BrowserHome, DidNotStart
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_UNWANTED = (
+    "BackForwardCache", "IsolateOrigins", "MediaRouter", "OptimizationHints",
+    "ProactivelySwapBrowsingInstance", "SpareRendererForSitePerProcess", "Translate",
+    "site-per-process",
+)  # fmt: skip
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",  # tests may run as root
@@ -37,7 +42,10 @@ _FLAGS = (
     "--disable-default-apps",
     "--disable-domain-reliability",
     "--disable-extensions",
-    "--disable-features=OptimizationHints,MediaRouter,Translate",
+    # One process for all pages, which are a test's own, and none kept: half the work.
+    "--disable-site-isolation-trials",
+    "--renderer-process-limit=1",
+    f"--disable-features={','.join(_UNWANTED)}",
     "--disable-sync",
     "--metrics-recording-only",
     "--password-store=basic",
@@ -74,7 +82,8 @@ class Chromium:
         """
         self._home = BrowserHome()
         self._number = 0
-        self._settled = True
+        self._awaited = ""  # the loader whose page is to come
+        self._loaded: set[str] = set()
         self._buffer = b""
         self._pipes: list[int] = []
         try:
@@ -113,6 +122,7 @@ class Chromium:
             page = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         self._tell("Page.enable")
+        self._tell("Page.setLifecycleEventsEnabled", enabled=True)
         self._tell("Network.enable")
 
     def navigate(self, url: str) -> str:
@@ -120,22 +130,25 @@ class Chromium:
 
         The name is that of net/base/net_error_list.h, such as ERR_CERT_AUTHORITY_INVALID.
         """
-        self._settled = False
         asked = self._send("Page.navigate", session=self._session, url=url)
         deadline = time.monotonic() + _PATIENCE
-        request = None
+        loader = ""
         while True:
             event = self._receive(deadline, f"navigation to {url}")
             facts = event.get("params", {})
             match event.get("method"):
                 case "Network.requestWillBeSent" if facts.get("type") == "Document":
-                    request = facts["requestId"]
+                    loader = facts["requestId"]  # of a page it is the loader's id, too
                 # The answer waits for the error page, and that for seconds in case that a captive
                 # portal is to blame. What went wrong is known before.
-                case "Network.loadingFailed" if facts["requestId"] == request:
+                case "Network.loadingFailed" if facts["requestId"] == loader:
+                    self._awaited = loader
                     return _plain(facts["errorText"])
             if event.get("id") == asked:
-                if error := _result(event, "Page.navigate").get("errorText"):
+                if "error" in event:  # no URL, say
+                    return str(event["error"]["message"])
+                self._awaited = event["result"].get("loaderId", "")
+                if error := event["result"].get("errorText"):
                     return _plain(error)
                 self._settle()
                 return ""
@@ -168,9 +181,9 @@ class Chromium:
         self.close()
 
     def _settle(self) -> None:
-        """Wait until the page of the last navigation is there."""
+        """Wait until the page of the last navigation is there, be it the one that tells why not."""
         deadline = time.monotonic() + _PATIENCE
-        while not self._settled:
+        while self._awaited and self._awaited not in self._loaded:
             self._receive(deadline, "the page's load event")
 
     def _tell(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -208,8 +221,8 @@ class Chromium:
             self._buffer += data
         first, self._buffer = self._buffer.split(b"\0", 1)
         message: dict[str, Any] = json.loads(first)
-        if message.get("method") == "Page.loadEventFired":
-            self._settled = True
+        if message.get("method") == "Page.lifecycleEvent" and message["params"]["name"] == "load":
+            self._loaded.add(message["params"]["loaderId"])
         return message
 
 

@@ -25,12 +25,15 @@ _PREFERENCES: dict[str, Any] = {
     "app.normandy.enabled": False,
     "app.update.disabledForTesting": True,
     "browser.aboutwelcome.enabled": False,
+    "browser.pagethumbnails.capturing_disabled": True,
     "browser.region.network.url": "",
     "browser.safebrowsing.blockedURIs.enabled": False,
     "browser.safebrowsing.downloads.enabled": False,
     "browser.safebrowsing.malware.enabled": False,
     "browser.safebrowsing.phishing.enabled": False,
     "browser.search.update": False,
+    "browser.sessionhistory.max_total_viewers": 0,
+    "browser.sessionstore.resume_from_crash": False,
     "browser.shell.checkDefaultBrowser": False,
     "browser.startup.homepage_override.mstone": "ignore",
     "browser.startup.page": 0,
@@ -38,10 +41,15 @@ _PREFERENCES: dict[str, Any] = {
     "browser.newtabpage.activity-stream.feeds.system.topstories": False,
     "datareporting.healthreport.uploadEnabled": False,
     "datareporting.policy.dataSubmissionEnabled": False,
+    # One process for all pages, which are a test's own, and none kept: half the work.
+    "dom.ipc.processCount": 1,
+    "dom.ipc.processPrelaunch.enabled": False,
     "dom.push.connection.enabled": False,
     "extensions.getAddons.cache.enabled": False,
     "extensions.systemAddon.update.enabled": False,
     "extensions.update.enabled": False,
+    "fission.autostart": False,
+    "fission.bfcacheInParent": False,
     "media.gmp-manager.updateEnabled": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
@@ -135,7 +143,7 @@ class Firefox:
             self._ask("browsingContext.navigate", context=self._tab, url=url, wait="complete")
         except Refused as refused:
             security = _SECURITY_ERROR.search(str(refused))
-            return security[0] if security else str(refused)
+            return security[0] if security else str(refused).removeprefix("Error: ")
         return ""
 
     def evaluate(self, expression: str) -> Any:

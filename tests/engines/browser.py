@@ -42,17 +42,23 @@ class Start(Protocol):
     def __call__(self, *, roots: Sequence[bytes], proxy: str) -> Browser: ...
 
 
+class IsVerdict(Protocol):
+    """Tells an error that is about the certificate from one that is not.
+
+    `hung_up` is whether the browser came to the case's server and left during the handshake.
+    """
+
+    def __call__(self, error: str, *, hung_up: bool) -> bool: ...
+
+
 def ask(
     cases: Sequence[Case],
     *,
     start: Start,
-    is_verdict: Callable[[str], bool],
+    is_verdict: IsVerdict,
     divide: Callable[[Iterable[Case]], Iterable[Sequence[Case]]] = batches,
 ) -> dict[str, Answer]:
-    """Ask a browser about each case; it has nothing but the roots of the batch to trust.
-
-    `is_verdict` tells an error that is about the certificate from one that is not.
-    """
+    """Ask a browser about each case; it has nothing but the roots of the batch to trust."""
     # A browser has the machine's clock.
     now = datetime.now(UTC)
     answers = {
@@ -68,7 +74,7 @@ def ask(
 
 
 def _ask_batch(
-    batch: Sequence[Case], doors: Doors, *, start: Start, is_verdict: Callable[[str], bool]
+    batch: Sequence[Case], doors: Doors, *, start: Start, is_verdict: IsVerdict
 ) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
     failures: Counter[str] = Counter()
@@ -90,12 +96,11 @@ def _ask_batch(
     return answers
 
 
-def _answer(
-    browser: Browser, case: Case, doors: Doors, is_verdict: Callable[[str], bool]
-) -> Answer:
+def _answer(browser: Browser, case: Case, doors: Doors, is_verdict: IsVerdict) -> Answer:
     error = browser.navigate(doors.url(case))
     if error:
-        return Answer(False if is_verdict(error) else None, error)
+        hung_up = case.id in doors.broken_off
+        return Answer(False if is_verdict(error, hung_up=hung_up) else None, error)
     page = browser.evaluate("document.body.textContent")
     if page != case.id:
         return Answer(None, f"another page came: {page!r}")

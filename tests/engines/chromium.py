@@ -13,24 +13,25 @@ if TYPE_CHECKING:
 
     from tests.engines.model import Answer, Case
 
-missing = chromium.missing
-
 
 class ChromiumEngine:
     """Chromium on Linux, with the roots in an NSS database as `C,,`."""
 
     platform = Platform.CHROME
 
-    @property
-    def version(self) -> str:
-        """What Chromium calls itself."""
-        return chromium.version()
+    @staticmethod
+    def missing() -> str | None:
+        """Say what this machine lacks for it, or None."""
+        return chromium.missing()
+
+    def __init__(self) -> None:
+        self.version = chromium.version()
 
     def ask(self, cases: Sequence[Case]) -> Mapping[str, Answer]:
         """Return the answer to each case; the words are of net/base/net_error_list.h."""
         return browser.ask(cases, start=chromium.Chromium, is_verdict=is_verdict)
 
 
-def is_verdict(error: str) -> bool:
+def is_verdict(error: str, *, hung_up: bool) -> bool:
     """Whether the error is about the certificate, and not about the way to the server."""
     return error.startswith(("ERR_CERT_", "ERR_SSL_"))

@@ -13,7 +13,13 @@ import ssl
 import tempfile
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from housekey.pki.names import IpName
 
@@ -28,21 +34,76 @@ _SECONDS = 15  # for one client's whole visit
 _LONGEST_REQUEST = 64 * 1024
 
 
+class NotPresentable(Exception):
+    """The test's server cannot present this chain; the text says why."""
+
+
 def server_context(case: Case) -> ssl.SSLContext:
     """Return what presents the case's chain, however weak.
 
     Raises:
-        ssl.SSLError: OpenSSL cannot present it: a leaf that it cannot read, say.
+        NotPresentable: OpenSSL does not let itself be brought to it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # Level 0, so that weak keys and digests are shown and the client is the one to judge.
     context.set_ciphers("ALL:@SECLEVEL=0")
+    leaf, *others = (ssl.DER_cert_to_PEM_cert(each).encode() for each in case.question.chain)
+    try:
+        _load(context, leaf, *others, case.key)
+    except ssl.SSLError as error:
+        _load_unwilling(context, leaf, *others, key=case.key)
+        if _presented(context) != case.question.chain[0]:
+            raise NotPresentable(str(error)) from error
+    return context
+
+
+def _load(context: ssl.SSLContext, *pem: bytes) -> None:
     with tempfile.NamedTemporaryFile(prefix="housekey-case-", suffix=".pem") as file:  # mode 0600
-        pem = "".join(ssl.DER_cert_to_PEM_cert(each) for each in case.question.chain)
-        file.write(pem.encode() + case.key)
+        file.write(b"".join(pem))
         file.flush()
         context.load_cert_chain(file.name)
-    return context
+
+
+def _load_unwilling(context: ssl.SSLContext, leaf: bytes, *others: bytes, key: bytes) -> None:
+    """Load a leaf that OpenSSL reads, but about whose extensions it complains.
+
+    It takes the leaf over and only then looks for complaints (SSL_CTX_use_certificate_chain_file
+    of OpenSSL 3.0). So chain and key come first, with a leaf of the same key that has no
+    extensions at all, and that stay when the complaint comes.
+    """
+    with suppress(ssl.SSLError, ValueError, TypeError):
+        _load(context, _plain_leaf(key), *others, key)
+        _load(context, leaf, key)
+
+
+def _plain_leaf(key: bytes) -> bytes:
+    private = load_pem_private_key(key, None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
+    name = x509.Name([])
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder(name, name, private.public_key(), 1, now, now)
+        .sign(private, SHA256())
+        .public_bytes(Encoding.PEM)
+    )
+
+
+def _presented(server_side: ssl.SSLContext) -> bytes | None:
+    """Return the leaf that a client gets, or None when there is no handshake."""
+    client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_side.check_hostname, client_side.verify_mode = False, ssl.CERT_NONE
+    client_side.set_ciphers("ALL:@SECLEVEL=0")
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_side.wrap_bio(to_client, to_server)
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, server, client, server):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLError:
+            return None
+    return client.getpeercert(binary_form=True)
 
 
 class Doors:
@@ -56,7 +117,7 @@ class Doors:
         for port, case in enumerate(cases, _FIRST_PORT):
             try:
                 served[port] = (case, server_context(case))
-            except ssl.SSLError as error:
+            except NotPresentable as error:
                 self.refused[case.id] = f"the test's server cannot present it: {error}"
             else:
                 self._names[case.id], self._ports[case.id] = case.question.name, port
@@ -68,6 +129,11 @@ class Doors:
         """Where the proxy listens, as host:port."""
         host, port = self._server.server_address[:2]
         return f"{host!s}:{port}"
+
+    @property
+    def broken_off(self) -> dict[str, str]:
+        """The cases whose handshake did not come to its end when last tried, and why not."""
+        return self._server.broken_off
 
     @property
     def elsewhere(self) -> list[str]:
@@ -101,6 +167,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, served: dict[int, tuple[Case, ssl.SSLContext]]) -> None:
         self.served = served
+        self.broken_off: dict[str, str] = {}
         self.elsewhere: list[str] = []
         super().__init__(("127.0.0.1", 0), _Visit)
 
@@ -126,7 +193,13 @@ class _Visit(socketserver.BaseRequestHandler):
             client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             return
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        with suppress(OSError), context.wrap_socket(client, server_side=True) as tls:
+        try:
+            tls = context.wrap_socket(client, server_side=True)
+        except OSError as error:
+            self.server.broken_off[case.id] = str(error)
+            return
+        self.server.broken_off.pop(case.id, None)
+        with suppress(OSError), tls:
             if _request(tls):
                 page = case.id.encode()
                 tls.sendall(

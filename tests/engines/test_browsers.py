@@ -22,9 +22,8 @@ from housekey.pki.names import parse_name
 from housekey.platforms.model import Question
 from tests.engines import batches, browser
 from tests.engines.chromium import ChromiumEngine
-from tests.engines.chromium import missing as no_chromium
+from tests.engines.chromium import is_verdict as chromium_verdict
 from tests.engines.firefox import FirefoxEngine
-from tests.engines.firefox import missing as no_firefox
 from tests.engines.model import Answer, Case
 from tests.engines.servers import Doors
 from tests.needs import require
@@ -113,14 +112,14 @@ def answer(words: str) -> Answer:
 
 @pytest.mark.engine
 def test_chromium_tells_apart_what_is_known() -> None:
-    require(no_chromium() is None, no_chromium() or "")
+    require(ChromiumEngine.missing() is None, ChromiumEngine.missing() or "")
     expected = {case.id: answer(words) for case, (words, _) in known().items()}
     assert ChromiumEngine().ask(list(known())) == expected
 
 
 @pytest.mark.engine
 def test_firefox_tells_apart_what_is_known() -> None:
-    require(no_firefox() is None, no_firefox() or "")
+    require(FirefoxEngine.missing() is None, FirefoxEngine.missing() or "")
     expected = {case.id: answer(words) for case, (_, words) in known().items()}
     assert FirefoxEngine().ask(list(known())) == expected
 
@@ -167,7 +166,7 @@ def test_a_case_of_another_day_is_not_asked() -> None:
     def start(**_: object) -> Any:
         raise AssertionError
 
-    answers = browser.ask([case], start=start, is_verdict=bool)
+    answers = browser.ask([case], start=start, is_verdict=chromium_verdict)
     assert answers == {"house": Answer(None, "the browser's clock cannot be set")}
 
 
@@ -213,9 +212,7 @@ class _Failing:
 
 def test_a_case_that_ends_the_browser_does_not_take_the_others_with_it() -> None:
     cases = [house_case(str(number), "ha.lan") for number in range(4)]
-    answers = browser.ask(
-        cases, start=_Failing, is_verdict=lambda error: error.startswith("ERR_CERT_")
-    )
+    answers = browser.ask(cases, start=_Failing, is_verdict=chromium_verdict)
     assert answers == {
         "0": Answer(None, "ERR_TUNNEL_CONNECTION_FAILED"),
         "1": Answer(None, "the browser failed: ConnectionError('gone')"),
