@@ -165,6 +165,8 @@ REJECTED: list[tuple[str, str, Change]] = [
     ("SecPolicyCheckKeySize: EC", "APL-11", {"leaf": {"key": "p224"}}),
     ("testEdDSA: leaf", "APL-12", {"leaf": {"key": "ed25519"}}),
     ("testEdDSA: root", "APL-12", {"root": {"key": "ed25519"}}),
+    ("ccec_cp_for_oid: secp256k1", "APL-12.curve", {"leaf": {"key": "k256"}}),
+    ("ccec_cp_for_oid: brainpool", "APL-12.curve", {"root": {"key": "brainpool"}}),
     (
         "SecPolicyCheckSignatureHashAlgorithms: leaf",
         "APL-13",
@@ -345,6 +347,9 @@ def test_whether_a_self_signed_leaf_can_be_turned_on_is_not_verified() -> None:
     """APL-23: SecTrustStore.c takes it, Certificate Trust Settings do not list it."""
     assert by_apple(a_self_signed()).accepts is None
     accepted(by_apple(a_self_signed(ca=True)))
+    other_name = by_apple(a_self_signed(), "nas.lan")
+    rejected(other_name, "APL-04")
+    assert "-67602" in other_name.error
 
 
 def test_what_is_not_asked_of_a_leaf_that_the_user_trusts() -> None:
@@ -352,5 +357,6 @@ def test_what_is_not_asked_of_a_leaf_that_the_user_trusts() -> None:
     verdict = by_apple(a_self_signed(ca=True, key="rsa1024"))
     accepted(verdict)
     warned(verdict, "APL-26")
+    rejected(by_apple(a_self_signed(ca=True, key="k256")), "APL-12.curve")
     rejected(by_apple(a_self_signed(ca=True, usages=CLIENT_ONLY)), "APL-09")
     rejected(by_apple(a_self_signed(ca=True, end=NOW - AN_HOUR)), "APL-20")

@@ -69,6 +69,11 @@ REJECTED: list[tuple[str, str, Change]] = [
     ),
     ("CERT_TRUST_INVALID_BASIC_CONSTRAINTS", "WIN-06.basic-constraints", {"issuing": {"ca": None}}),
     (
+        "CERT_TRUST_INVALID_EXTENSION",
+        "WIN-06.unreadable",
+        {"leaf": {"more": [("2.5.29.30", False, b"\x05\0")]}},
+    ),
+    (
         "CERT_TRUST_HAS_NOT_SUPPORTED_CRITICAL_EXT",
         "WIN-06.critical",
         {"leaf": {"more": [("1.2.3.4", True, b"\x05\0")]}},
@@ -89,7 +94,8 @@ UNKNOWN: list[tuple[str, str, Change]] = [
     ("the root's pathLen", "WIN-06.root", {"root": {"path_length": 0}}),
     ("any usage", "WIN-03.any", {"leaf": {"usages": ANY_USAGE}}),
     ("Ed25519", "WIN-07.kind", {"leaf": {"key": "ed25519"}}),
-    ("*.lan", "WIN-02.wildcard", {"leaf": {"san": ["*.lan"]}}),
+    ("*.lan", "WIN-02.unsure", {"leaf": {"san": ["*.lan"]}}),
+    ("a dot at the end", "WIN-02.unsure", {"leaf": {"san": ["ha.lan."]}}),
 ]  # fmt: skip
 
 

@@ -199,6 +199,16 @@ _RULES = (
         evidence=(_S,),
     ),
     Rule(
+        "AND-05.unreadable",
+        "An extension that cannot be read, below the root",
+        PRESENTED,
+        checks.malformed(PRESENTED),
+        error="CertPathValidatorException: extension could not be decoded",
+        fix=checks.MADE_ANEW,
+        source=f"{_PKIX} processCertBC, prepareNextCertG",
+        evidence=(_S,),
+    ),
+    Rule(
         "AND-05.critical",
         "A critical extension that is not known, below the root",
         PRESENTED,

@@ -66,6 +66,8 @@ _KNOWN = frozenset(
         "1.3.6.1.5.5.7.1.3",  # qcStatements
     }
 )
+# ccec_cp_for_oid in SecECKey.m.
+_CURVES = ("secp192r1", "secp224r1", "secp256r1", "secp384r1", "secp521r1")
 _ENOUGH = (Oid.SERVER_AUTH, Oid.ANY_USAGE, Oid.NETSCAPE_SGC, Oid.MICROSOFT_SGC)
 
 
@@ -223,7 +225,14 @@ def _key_is_broken(key: Key) -> bool:
 
 
 def _key_is_unknown(key: Key) -> bool:
-    return key.kind not in {KeyKind.RSA, KeyKind.EC}
+    return key.kind in {KeyKind.ED25519, KeyKind.ED448}
+
+
+def _key_is_none(key: Key) -> bool:
+    """SecCertificateCopyKey makes nothing of it, and no key is a weak key."""
+    if key.kind is KeyKind.EC:
+        return key.curve not in _CURVES
+    return key.kind not in {KeyKind.RSA, KeyKind.ED25519, KeyKind.ED448}
 
 
 def _app_transport(seen: Seen) -> Iterator[Said]:
@@ -281,17 +290,6 @@ _RULES = (
     ),
     _TRUST,
     Rule(
-        "APL-23",
-        "A self-signed leaf with CA:FALSE: trustd takes it, but iOS does not list it, so that"
-        " nobody can turn it on",
-        (Tier.SELF_SIGNED,),
-        _no_root_of_its_own,
-        error="Root is not trusted (errSecNotTrusted, -67843)",
-        fix="make a root, let it sign the leaf, and install the root on the device",
-        source="Apple SecTrustStore.c validateConstraint; mkcert #47 and #233; not verified on iOS",
-        evidence=(_F,),
-    ),
-    Rule(
         "APL-24",
         "A root without CN, which iOS does not list in Certificate Trust Settings",
         (Tier.ROOT, Tier.SELF_SIGNED),
@@ -330,6 +328,16 @@ _RULES = (
         error="Key size is not permitted for this use (errSecUnsupportedKeySize, -67735)",
         fix=checks.NEW_KEY,
         source="Apple SecCertificate.c SecCertificateIsAtLeastMinKeySize; test testEdDSA",
+        evidence=(_S,),
+    ),
+    Rule(
+        "APL-12.curve",
+        "A key that Apple cannot read on any certificate: secp256k1, brainpool, DSA",
+        _EVERY,
+        checks.keys(_key_is_none, _EVERY, what="is of a kind that is not known here"),
+        error="Certificate is using a broken key size (errSecUnsupportedKeySize, -67735)",
+        fix=checks.NEW_KEY,
+        source="Apple SecECKey.m ccec_cp_for_oid; SecCertificate.c SecCertificateIsWeakKey",
         evidence=(_S,),
     ),
     Rule(
@@ -505,16 +513,6 @@ _RULES = (
         evidence=(_S,),
     ),
     Rule(
-        "APL-07.home-arpa",
-        "Only the wildcard *.home.arpa is for the name: a public registry, and so probably refused",
-        _LEAVES,
-        _home_arpa,
-        error="SSL hostname does not match name(s) in certificate (errSecHostNameMismatch, -67602)",
-        fix="name each host, or put a label between: *.house.home.arpa",
-        source=f"{_CALLBACKS} SecDNSIsTLD asks CFNetwork, whose list is not public",
-        evidence=(_F,),
-    ),
-    Rule(
         "APL-20",
         "Before the beginning or after the end of any certificate, the root included",
         _EVERY,
@@ -523,6 +521,27 @@ _RULES = (
         fix=checks.RENEW,
         source=f"{_SERVER} SecPolicyCheckBasicCertificateProcessing",
         evidence=(_S,),
+    ),
+    Rule(
+        "APL-23",
+        "A self-signed leaf with CA:FALSE: trustd takes it, but iOS does not list it, so that"
+        " nobody can turn it on",
+        (Tier.SELF_SIGNED,),
+        _no_root_of_its_own,
+        error="Root is not trusted (errSecNotTrusted, -67843)",
+        fix="make a root, let it sign the leaf, and install the root on the device",
+        source="Apple SecTrustStore.c validateConstraint; mkcert #47 and #233; not verified on iOS",
+        evidence=(_F,),
+    ),
+    Rule(
+        "APL-07.home-arpa",
+        "Only the wildcard *.home.arpa is for the name: a public registry, and so probably refused",
+        _LEAVES,
+        _home_arpa,
+        error="SSL hostname does not match name(s) in certificate (errSecHostNameMismatch, -67602)",
+        fix="name each host, or put a label between: *.house.home.arpa",
+        source=f"{_CALLBACKS} SecDNSIsTLD asks CFNetwork, whose list is not public",
+        evidence=(_F,),
     ),
     Rule(
         "APL-06",
