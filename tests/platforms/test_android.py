@@ -103,6 +103,7 @@ BELOW_THE_ROOT: list[tuple[str, str, str, Change]] = [
      {"leaf": {"digest": hashes.SHA1()}}),
     ("ChainStrengthAnalyzer SHA-1 of an issuing CA", "AND-07.signature", "CHR-18",
      {"issuing": {"digest": hashes.SHA1()}}),
+    ("RSA modulus is < 1024 bits", "AND-07", "CHR-19", {"leaf": {"key": "rsa768"}}),
     ("Rejecting unknown key class", "AND-07.kind", "CHR-20.tls", {"leaf": {"key": "ed25519"}}),
     ("kVerifySignatureAlgorithms", "AND-07.tls", "CHR-20.tls", {"leaf": {"key": "p521"}}),
     ("ssl_cert_check_key_usage", "AND-07.key-usage", "CHR-10",

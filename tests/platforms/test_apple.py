@@ -7,12 +7,14 @@ the parametrize ids are the names of those tests, or of the functions whose line
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from housekey.platforms import der
 from housekey.platforms.model import Platform, Severity, Verdict
 from tests.platforms.making import (
     A_DAY,
@@ -21,13 +23,20 @@ from tests.platforms.making import (
     NOW,
     Chain,
     Change,
+    Made,
     a_chain,
+    a_key,
     a_self_signed,
     accepted,
     constrained,
     named,
     rejected,
+    rewritten,
+    tlv,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 APPLE = Platform.APPLE
 AN_HOUR = timedelta(hours=1)
@@ -357,6 +366,37 @@ def test_what_is_not_asked_of_a_leaf_that_the_user_trusts() -> None:
     verdict = by_apple(a_self_signed(ca=True, key="rsa1024"))
     accepted(verdict)
     warned(verdict, "APL-26")
+    rejected(by_apple(a_self_signed(ca=True, key="rsa768")), "APL-11.broken")
     rejected(by_apple(a_self_signed(ca=True, key="k256")), "APL-12.curve")
     rejected(by_apple(a_self_signed(ca=True, usages=CLIENT_ONLY)), "APL-09")
     rejected(by_apple(a_self_signed(ca=True, end=NOW - AN_HOUR)), "APL-20")
+
+
+def rewritten_leaf(edit: Callable[[list[bytes]], None]) -> Chain:
+    def rewrite(leaf: Made) -> bytes:
+        return rewritten(leaf.der, a_key("p256", "issuing"), edit)
+
+    return a_chain(edit=rewrite)
+
+
+@pytest.mark.parametrize(("octets", "passes"), [(20, True), (21, True), (37, True), (38, False)])
+def test_a_serial_number_may_have_37_bytes(octets: int, passes: bool) -> None:
+    """SecCertificateParse (APL-22); RFC 5280 4.1.2.2 allows 20."""
+
+    def edit(fields: list[bytes]) -> None:
+        fields[1] = tlv(der.INTEGER, b"\x11" * octets)
+
+    verdict = by_apple(rewritten_leaf(edit))
+    accepted(verdict) if passes else rejected(verdict, "APL-22")
+
+
+def test_an_extension_may_stand_there_once() -> None:
+    """SecPolicyCheckDuplicateExtension."""
+
+    def edit(fields: list[bytes]) -> None:
+        listed = der.only(fields[-1], 0xA3).parts()[0].parts()
+        wholes = [each.whole for each in listed]
+        fields[-1] = tlv(0xA3, tlv(der.SEQUENCE, *wholes, wholes[-1]))
+
+    rejected(by_apple(rewritten_leaf(edit)), "APL-19.twice")
+    accepted(by_apple(rewritten_leaf(lambda _: None)))

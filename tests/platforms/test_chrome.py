@@ -94,6 +94,7 @@ REJECTED: list[tuple[str, str, Change]] = [
     ),
     ("CHR-18", "ERR_CERT_INVALID", {"leaf": {"digest": hashes.SHA1()}}),
     ("CHR-18", "ERR_CERT_INVALID", {"issuing": {"digest": hashes.SHA1()}}),
+    ("CHR-19", "ERR_CERT_WEAK_KEY", {"leaf": {"key": "rsa768"}}),
     ("CHR-20.tls", "ERR_SSL_VERSION_OR_CIPHER_MISMATCH", {"leaf": {"key": "p521"}}),
     ("CHR-20.tls", "ERR_SSL_VERSION_OR_CIPHER_MISMATCH", {"leaf": {"key": "ed25519"}}),
     ("CHR-20.tls", "ERR_SSL_VERSION_OR_CIPHER_MISMATCH", {"leaf": {"key": "k256"}}),
@@ -203,15 +204,6 @@ def test_names_written_otherwise_matter_under_the_root_only() -> None:
     assert verdict.error == "ERR_CERT_AUTHORITY_INVALID"
     below = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "THE ISSUING CA")])
     accepted(by_chrome(a_chain(leaf={"issuer": below})))
-
-
-def test_rsa_keys_below_1024_bits_are_refused() -> None:
-    """CHR-19; nobody makes such a key any more, so the fact is changed and not the key."""
-    from housekey.platforms.checks import rsa_below  # noqa: PLC0415
-    from housekey.platforms.facts import Key, KeyKind  # noqa: PLC0415
-
-    assert rsa_below(1024)(Key(KeyKind.RSA, 1023))
-    assert not rsa_below(1024)(Key(KeyKind.RSA, 1024))
 
 
 @pytest.mark.parametrize(

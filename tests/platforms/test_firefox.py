@@ -88,6 +88,7 @@ REJECTED: list[tuple[str, str, Change]] = [
         "SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED",
         {"leaf": {"digest": hashes.SHA1()}},
     ),
+    ("FFX-18", "MOZILLA_PKIX_ERROR_INADEQUATE_KEY_SIZE", {"leaf": {"key": "rsa768"}}),
     ("FFX-19.tls", "SSL_ERROR_NO_CYPHER_OVERLAP", {"leaf": {"key": "ed25519"}}),
     ("FFX-19.tls", "SSL_ERROR_NO_CYPHER_OVERLAP", {"leaf": {"key": "k256"}}),
     ("FFX-19.path", "SEC_ERROR_UNSUPPORTED_ELLIPTIC_CURVE", {"issuing": {"key": "brainpool"}}),

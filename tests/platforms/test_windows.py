@@ -54,6 +54,7 @@ def test_a_sound_chain_is_accepted(tiers: int, name: str) -> None:
 REJECTED: list[tuple[str, str, Change]] = [
     ("CERT_E_CN_NO_MATCH (truststore)", "WIN-02", {"leaf": {"san": ["nas.lan"]}}),
     ("CERT_E_CN_NO_MATCH: no SAN", "WIN-02", {"leaf": {"san": None}}),
+    ("KB2661254", "WIN-07", {"leaf": {"key": "rsa768"}}),
     ("CERT_TRUST_IS_NOT_VALID_FOR_USAGE", "WIN-03", {"leaf": {"usages": CLIENT_ONLY}}),
     ("CERT_TRUST_IS_NOT_VALID_FOR_USAGE: CA", "WIN-03", {"issuing": {"usages": CLIENT_ONLY}}),
     ("CERT_TRUST_IS_NOT_VALID_FOR_USAGE: root", "WIN-03", {"root": {"usages": CLIENT_ONLY}}),
