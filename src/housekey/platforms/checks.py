@@ -53,6 +53,9 @@ MADE_ANEW = "ask for a new certificate from whoever made this one"
 PERMITTED_NAMES = "ask only for names that the root permits"
 A_SUBJECT = "give it a subject, such as a CN"
 
+# The error of a rule that only warns of what nobody sees.
+NOTHING_SHOWN = "nothing is shown"
+
 
 def extension_name(oid: str) -> str:
     """An extension for people: its name, or its number."""
@@ -134,10 +137,16 @@ def odd_networks(each: Facts) -> Iterator[str]:
             yield "constrains addresses by something that is no network"
 
 
-def extensions_before_version_3(each: Facts, *, versions: Collection[int] = (1,)) -> Iterator[str]:
+def extensions_before_version_3(each: Facts) -> Iterator[str]:
     """For `unreadable`: extensions where there is no place for them."""
-    if each.version in versions and each.extensions:
+    if each.version < 3 and each.extensions:
         yield f"is of version {each.version} and has extensions"
+
+
+def version_above_3(each: Facts) -> Iterator[str]:
+    """For `unreadable`: a version that X.509 does not have."""
+    if each.version > 3:
+        yield f"is of version {each.version}, which is not known"
 
 
 def untrusted(*, self_signed: str = "", missing: str = "") -> Check:
@@ -149,7 +158,8 @@ def untrusted(*, self_signed: str = "", missing: str = "") -> Check:
         last = seen.path[-1]
         who = seen.called(last)
         if seen.root is None:
-            yield Said("the device was told to trust nothing that could have signed this", missing)
+            error = self_signed if last.is_self_issued else missing
+            yield Said("the device was told to trust nothing that could have signed this", error)
         elif last.is_self_issued and last is seen.leaf:
             if last.der == seen.root.der:
                 yield Said("the leaf is its own root, and here only a CA can be one", self_signed)
@@ -451,6 +461,13 @@ def malformed(
                     )
 
     return check
+
+
+def unknown_version(seen: Seen) -> Iterator[Said]:
+    """A version above 3, which RFC 5280 4.1.2.1 does not know."""
+    for each in seen.path:
+        if each.version > 3:
+            yield Said(f"{seen.called(each)} is of version {each.version}, which is not known")
 
 
 def duplicated(

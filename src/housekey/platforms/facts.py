@@ -411,14 +411,15 @@ def _read(data: bytes) -> Facts:
 
 
 def _loaded(data: bytes) -> x509.Certificate:
-    """cryptography does not know version 2, which engines read; nothing but the number differs."""
+    """cryptography knows versions 1 and 3; some engines read any, and only the number differs."""
     try:
         return x509.load_der_x509_certificate(data)
-    except x509.InvalidVersion as error:
-        if error.parsed_version != 1:  # they count from 0
-            raise
-        second, third = (b"\xa0\x03\x02\x01" + bytes((number,)) for number in (1, 2))
-        return x509.load_der_x509_certificate(data.replace(second, third, 1))
+    except x509.InvalidVersion:
+        version = der.only(data, der.SEQUENCE).parts()[0].parts()[0]
+        if version.tag != 0xA0 or len(version.whole) != 5:
+            raise der.Malformed("a version that is no small number") from None
+        third = version.whole[:4] + b"\2"
+        return x509.load_der_x509_certificate(data.replace(version.whole, third, 1))
 
 
 class _Extensions:

@@ -93,6 +93,7 @@ def _unhandled_constraints(seen: Seen) -> Iterator[Said]:
 
 def _unparsable(each: Facts) -> Iterator[str]:
     """What parser.go refuses. Bytes after a SAN are not among it."""
+    yield from checks.version_above_3(each)
     yield from checks.doubled(each)
     yield from checks.broken(each, trailing=False)
     yield from checks.two_algorithms(each)

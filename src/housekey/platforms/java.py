@@ -142,6 +142,7 @@ def _reads(facts: Facts) -> Facts:
 
 
 def _unparsable(each: Facts) -> Iterator[str]:
+    yield from checks.version_above_3(each)
     yield from checks.doubled(each)
     yield from checks.two_algorithms(each)
     yield from checks.extensions_before_version_3(each)

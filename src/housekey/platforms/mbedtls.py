@@ -61,6 +61,7 @@ def _names_a_policy(value: bytes) -> bool:
 
 
 def _unparsable(each: Facts) -> Iterator[str]:
+    yield from checks.version_above_3(each)
     yield from checks.doubled(each, only=_KNOWN)
     yield from checks.broken(each, only=_KNOWN)
     yield from checks.two_algorithms(each)

@@ -55,9 +55,9 @@ def is_no_dns_name(entry: str) -> bool:
     )
 
 
-def _old_version(seen: Seen) -> Iterator[Said]:
+def _another_version(seen: Seen) -> Iterator[Said]:
     for each in checks.those(seen, _BOTH):
-        if each.version < 3:
+        if each.version != 3:
             yield Said(f"{seen.called(each)} is of version {each.version}")
 
 
@@ -68,8 +68,8 @@ def _unusable_root(seen: Seen) -> Iterator[Said]:
         return
     for wrong in (*checks.two_algorithms(root), *checks.extensions_before_version_3(root)):
         yield Said(f"{seen.called(root)} {wrong}")
-    if root.version == 2:
-        yield Said(f"{seen.called(root)} is of version 2")
+    if root.version not in (1, 3):
+        yield Said(f"{seen.called(root)} is of version {root.version}")
 
 
 def _broken_constraints(seen: Seen) -> Iterator[Said]:
@@ -153,9 +153,9 @@ _RULES = (
     ),
     Rule(
         "RUS-01.version",
-        "A leaf or issuing CA of version 1 or 2",
+        "A leaf or issuing CA of another version than 3",
         _BOTH,
-        _old_version,
+        _another_version,
         error="invalid peer certificate: UnsupportedCertVersion",
         fix="ask for a certificate of version 3",
         source="webpki src/cert.rs; measured",
@@ -216,8 +216,8 @@ _RULES = (
     ),
     Rule(
         "RUS-02.root",
-        "A root of version 2, or of version 1 with extensions, or with two different signature"
-        " algorithms",
+        "A root of another version than 1 and 3, or of version 1 with extensions, or with two"
+        " different signature algorithms",
         (Tier.ROOT, Tier.SELF_SIGNED),
         _unusable_root,
         error="invalid peer certificate: UnknownIssuer",
