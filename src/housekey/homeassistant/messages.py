@@ -201,8 +201,18 @@ def _said(
     source: str = _HTTP,
     rules: tuple[str, ...] = (),
     vague: bool = False,
+    follows: bool = False,
 ) -> Message:
-    return Message(f"ha-{id_}", "Home Assistant", matter, source, texts, rules=rules, vague=vague)
+    return Message(
+        f"ha-{id_}",
+        "Home Assistant",
+        matter,
+        source,
+        texts,
+        rules=rules,
+        vague=vague,
+        follows=follows,
+    )
 
 
 MESSAGES = (
@@ -262,8 +272,8 @@ MESSAGES = (
     _said(
         "certificate-unusable",
         CERTIFICATE_UNUSABLE,
-        "Could not use SSL certificate from {path}: ",
-        "Could not read SSL certificate from {path}: ",
+        "Could not use SSL certificate from {path}:",
+        "Could not read SSL certificate from {path}:",
         vague=True,
     ),
     _said(
@@ -272,12 +282,12 @@ MESSAGES = (
         "running in recovery mode with an emergency self signed ssl certificate",
         "Home Assistant Emergency Certificate",
         "Could not create an emergency self signed ssl certificate",
-        vague=True,
+        follows=True,
     ),
     _said(
         "peer-certificate",
         CLIENT_CA,
-        "Could not use SSL peer certificate from {path}: ",
+        "Could not use SSL peer certificate from {path}:",
         "no fallback available because a peer certificate is required",
     ),
     _said(
@@ -288,7 +298,7 @@ MESSAGES = (
         "Home Assistant is running in recovery mode",
         "Recovery mode active; using stable HTTP config",
         source="Home Assistant, bootstrap.py and components/recovery_mode",
-        vague=True,
+        follows=True,
     ),
     _said(
         "newer-storage",

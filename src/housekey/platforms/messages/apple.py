@@ -220,6 +220,7 @@ MESSAGES = (
         _TRUST,
         ("certificate is not standards compliant",),
         platform=Platform.APPLE,
+        vague=True,
         rules=("APL-01", "APL-11", "APL-12", "APL-13", "APL-14"),
     ),
     Message(

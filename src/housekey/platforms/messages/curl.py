@@ -101,9 +101,30 @@ MESSAGES = (
         _RAN_CURL,
         (
             "cannot verify {host}'s certificate",
-            "The certificate of '{host}' is not trusted",
             "The certificate of '{host}' doesn't have a known issuer",
         ),
+    ),
+    Message(
+        "wget-expired",
+        "wget",
+        matters.ENDED,
+        _RAN_CURL,
+        ("The certificate of '{host}' has expired",),
+    ),
+    Message(
+        "wget-not-yet",
+        "wget",
+        matters.NOT_YET,
+        _RAN_CURL,
+        ("The certificate of '{host}' is not yet activated",),
+    ),
+    Message(
+        "wget-not-trusted",
+        "wget",
+        matters.UNVERIFIED,
+        _RAN_CURL,
+        ("The certificate of '{host}' is not trusted",),
+        vague=True,
     ),
     Message(
         "wget-name",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PIECE = 4000  # characters of a line that are looked through at once
 _OVERLAP = 1000  # characters that two pieces share, so that no message is cut in two
 _SHOWN = 160  # characters of a line that an explanation repeats
+_REPORT = 200  # lines: a shorter text is about one trouble, not a log of many
 _PARAGRAPH = 2000  # characters: a longer text is a log, and its lines are not one sentence
 
 
@@ -92,7 +93,10 @@ class Reader:
             Seen(self._messages[id_], record.line, record.text, record.count)
             for id_, record in self._records.items()
         ]
-        seen.sort(key=lambda each: (each.message.vague, each.line))
+        telling = [each for each in seen if not (each.message.vague or each.message.follows)]
+        if telling and self.lines <= _REPORT:
+            seen = [each for each in seen if not each.message.vague]
+        seen.sort(key=lambda each: (each.message.follows, each.message.vague, each.line))
         matters = dict.fromkeys(each.message.matter for each in seen)
         return tuple(
             self._explanation([each for each in seen if each.message.matter == matter])

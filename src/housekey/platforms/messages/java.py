@@ -78,7 +78,12 @@ MESSAGES = (
     ),
     _java("not-yet", matters.NOT_YET, "CertificateNotYetValidException", source=_JDK),
     _java(
-        "timestamp", matters.DATES, "timestamp check failed", "validity check failed", source=_JDK
+        "timestamp",
+        matters.DATES,
+        "timestamp check failed",
+        "validity check failed",
+        source=_JDK,
+        vague=True,
     ),
     _java(
         "key-usage",

@@ -278,7 +278,7 @@ NOT_A_CA = Matter(
     "not-a-ca",
     "The certificate that signed this one is not marked as one that may sign.",
     (
-        "a self-signed server certificate was given to the device instead of a root",
+        "the device was given a server's self-signed certificate instead of a root",
         "the root lacks basicConstraints or keyCertSign",
     ),
     (
@@ -443,6 +443,7 @@ CLIENT_REFUSES = Matter(
     "A device that connects to this server does not accept the server's certificate.",
     (
         "{client} has not been given the house's root",
+        "it asks for a name that is not in the certificate",
         "it is a speaker, television or camera that cannot be given one",
     ),
     (

@@ -33,7 +33,7 @@ def _mbed(
 ) -> Message:
     return Message(
         f"mbedtls-{id_}", "ESP32 (Mbed TLS)", matter, source, texts, Platform.MBEDTLS, rules,
-        steps, vague, alone,
+        steps, vague, alone=alone,
     )  # fmt: skip
 
 

@@ -39,9 +39,10 @@ class Message:
     platform: Platform | None = None  # None: Home Assistant, a server, or more than one platform
     rules: tuple[str, ...] = ()  # rules of PLATFORMS.md that end in it
     steps: tuple[str, ...] = ()  # what only this program needs; told before the matter's own
-    # Alone it tells little: a wrapper around another error, or what follows from one. It keeps
-    # quiet where a message that says more stands in the same line, and comes last otherwise.
+    # Alone it tells little: a wrapper around another error. It keeps quiet where a message that
+    # says more stands in the same line, or in the same short report, and comes late otherwise.
     vague: bool = False
+    follows: bool = False  # it is what another trouble led to: told last
     # Numbers that are this message only if nothing else stands in the line: "-1202".
     alone: tuple[str, ...] = ()
 

@@ -45,7 +45,6 @@ MESSAGES = (
         "local-issuer",
         matters.UNTRUSTED,
         "unable to get local issuer certificate",
-        "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
         rules=("OSL-01",),
     ),
     _openssl(
@@ -59,7 +58,6 @@ MESSAGES = (
         "first-certificate",
         matters.CHAIN,
         "unable to verify the first certificate",
-        "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
         rules=("OSL-01",),
     ),
     _openssl(
@@ -67,7 +65,6 @@ MESSAGES = (
         matters.SELF_SIGNED,
         "self-signed certificate",
         "self signed certificate",
-        "DEPTH_ZERO_SELF_SIGNED_CERT",
         rules=("OSL-02",),
     ),
     _openssl(
@@ -75,7 +72,6 @@ MESSAGES = (
         matters.ROOT_SENT_UNTRUSTED,
         "self-signed certificate in certificate chain",
         "self signed certificate in certificate chain",
-        "SELF_SIGNED_CERT_IN_CHAIN",
     ),
     _openssl(
         "expired",
@@ -142,7 +138,13 @@ MESSAGES = (
         "IP address mismatch",
         rules=("OSL-07",),
     ),
-    _openssl("verify-ok-name", matters.NAME, "verify error:num=62:", rules=("OSL-07",)),
+    _openssl(
+        "hostname-mismatch",
+        matters.NAME,
+        "hostname mismatch",
+        "verify error:num=62:",
+        rules=("OSL-07",),
+    ),
     _openssl(
         "verify-failed",
         matters.UNVERIFIED,
@@ -257,7 +259,7 @@ MESSAGES = (
     ),
     _openssl(
         "alert-certificate-expired",
-        matters.ENDED,
+        matters.DATES,
         "SSLV3_ALERT_CERTIFICATE_EXPIRED",
         "alert certificate expired",
         source=_ALERTS,

@@ -80,7 +80,6 @@ PYTHON = (
             "Hostname mismatch, certificate is not valid for '{host}'",
             "IP address mismatch, certificate is not valid for '{host}'",
             "hostname '{host}' doesn't match",
-            "Hostname mismatch",
         ),
         platform=Platform.PYTHON,
         rules=("OSL-07",),

@@ -79,6 +79,7 @@ MESSAGES = (
         "usage",
         matters.WRONG_USE,
         _INVALID + "InvalidPurpose",
+        _INVALID + "certificate does not allow extended key usage",
         "RequiredEkuNotFound",
         "InvalidCertificate(InvalidPurpose",
     ),
@@ -87,6 +88,11 @@ MESSAGES = (
     ),
     _rustls("other", matters.UNVERIFIED, "invalid peer certificate", vague=True),
     _rustls("corrupt", matters.TLS_TO_PLAIN, "received corrupt message of type InvalidContentType"),
+    _rustls(
+        "certificate-required",
+        matters.CLIENT_CERTIFICATE,
+        "received fatal alert: CertificateRequired",
+    ),
     _rustls(
         "alert",
         matters.CLIENT_REFUSES,

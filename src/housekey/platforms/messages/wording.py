@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Wording:
 
     text: str
     word: str  # in lower case: a line without this word need not be looked through
-    pattern: re.Pattern[str]
+    expression: str  # what finds it; compiled only when it is needed
 
     @classmethod
     def of(cls, text: str) -> Wording:
@@ -57,11 +58,16 @@ class Wording:
             pattern += _hole(kind, after)
         if fixed[-1]:
             pattern += _edge(fixed[-1][-1], before=False)
-        return cls(text, max(whole, key=_rarity), re.compile(pattern, re.IGNORECASE))
+        return cls(text, max(whole, key=_rarity), pattern)
 
     def find(self, line: str) -> re.Match[str] | None:
         """Return where the text stands in a `plain` line."""
-        return self.pattern.search(line)
+        return _compiled(self.expression).search(line)
+
+
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression, re.IGNORECASE)
 
 
 def words(text: str) -> list[str]:
@@ -114,6 +120,7 @@ def _edge(character: str, *, before: bool) -> str:
     return r"(?<![\w-])" if before else r"(?!\w)"
 
 
-def wordings(texts: tuple[str, ...]) -> Iterator[Wording]:
+@cache
+def wordings(texts: tuple[str, ...]) -> tuple[Wording, ...]:
     """Prepare all the texts of a message."""
-    yield from map(Wording.of, texts)
+    return tuple(map(Wording.of, texts))
