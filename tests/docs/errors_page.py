@@ -11,7 +11,7 @@ from housekey.platforms.messages.page import page
 
 def errors_page() -> str:
     """Return the page."""
-    return page((*home_assistant.MESSAGES, *MESSAGES))
+    return page((*MESSAGES, *home_assistant.MESSAGES))
 
 
 if __name__ == "__main__":

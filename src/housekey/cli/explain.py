@@ -88,8 +88,8 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
 
 
 def _tell(output: Output, explanation: Explanation, *, first: bool, with_lines: bool) -> None:
-    if not first:
-        output.row("", "")
+    if not (first or output.as_json):
+        click.echo()
     for number, seen in enumerate(explanation.seen):
         where = [f"line {seen.line}"] if with_lines else []
         where += [f"{seen.count} times"] if seen.count > 1 else []

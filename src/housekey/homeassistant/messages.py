@@ -14,7 +14,7 @@ _LOG = "home-assistant.log says why, in the lines before; hand it to `housekey e
 
 NOT_A_FILE = Matter(
     "ha-not-a-file",
-    "Home Assistant finds no file where its configuration says that one is.",
+    "Home Assistant finds no file at {path}.",
     (
         (
             "the path is written as another program sees it: in a container Home Assistant's own"
@@ -33,7 +33,7 @@ NOT_A_FILE = Matter(
 )
 NOT_READABLE = Matter(
     "ha-not-readable",
-    "Home Assistant may not read the file.",
+    "Home Assistant may not read {path}.",
     (
         "the file belongs to another user, and its mode keeps Home Assistant out",
         "a folder above it is closed to Home Assistant's user",
@@ -45,7 +45,7 @@ NOT_READABLE = Matter(
 )
 CERTIFICATE_UNUSABLE = Matter(
     "ha-certificate-unusable",
-    "Home Assistant could not use its certificate, {path}; the end of the line says why.",
+    "Home Assistant could not use the certificate at {path}; the end of the line says why.",
     (
         "certificate and key do not belong together",
         "one of the two files is no PEM file, is encrypted, or cannot be read",

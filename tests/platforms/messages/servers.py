@@ -125,6 +125,10 @@ class Server:
 
     def _answer(self, connection: socket.socket) -> None:
         connection.settimeout(5)
+        # A handshake that fails closes its socket; this one stays, so that the client gets to
+        # read why before it hears that nobody listens any more.
+        open_still = connection.dup()
+        open_still.settimeout(5)
         try:
             if self.setup is not None:
                 connection = self.setup().wrap_socket(connection, server_side=True)
@@ -132,8 +136,13 @@ class Server:
             connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
         except OSError as error:
             self.errors.append(f"{type(error).__name__}: {error}")
+            with contextlib.suppress(OSError):
+                open_still.shutdown(socket.SHUT_WR)
+                while open_still.recv(65536):
+                    pass
         finally:
             connection.close()
+            open_still.close()
 
 
 @dataclass(frozen=True)

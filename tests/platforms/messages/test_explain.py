@@ -9,6 +9,8 @@ from re import _constants, _parser  # type: ignore[attr-defined]  # there is no 
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from housekey.homeassistant import messages as home_assistant
 from housekey.platforms.messages.catalogue import MESSAGES
@@ -43,6 +45,9 @@ def sample(text: str) -> str:
         text = text.replace(f"{{{kind}}}", value)
     return text.replace("…", " and so on ")
 
+
+# Parts of messages, for texts that are nearly one.
+_PIECES = sorted({word for each in CATALOGUE for text in each.texts for word in text.split()})
 
 # ---- the catalogue
 
@@ -341,6 +346,14 @@ def test_a_text_that_could_not_be_looked_for_safely_is_refused() -> None:
         with pytest.raises(ValueError, match="a text begins"):
             Wording.of(text)
     assert set(_SAMPLES) == set(HOLES)
+
+
+@given(st.lists(st.one_of(st.text(), st.sampled_from(_PIECES)), max_size=30).map(" ".join))
+@settings(max_examples=300, deadline=None)
+def test_no_text_is_too_strange(text: str) -> None:
+    for told in explain(text, CATALOGUE):
+        assert all(each.text.isprintable() for each in told.seen)
+        assert all(map(str.isprintable, (told.means, *told.causes, *told.steps)))
 
 
 def test_a_hostile_line_ends() -> None:

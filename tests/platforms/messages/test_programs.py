@@ -73,7 +73,7 @@ _WITH_ROOT = {
         ("python", "curl", "openssl", "node", "go", "java", "uv", "gnutls-cli", "wget", "git"),
         "tls-to-plain",
     ),
-    "asks": dict.fromkeys(("openssl", "node", "go", "uv"), "client-certificate"),
+    "asks": dict.fromkeys(("node", "go", "uv"), "client-certificate"),
     "newest": {"curl with TLS 1.2": "version"},
 }
 _CASES = [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PIECE = 4000  # characters of a line that are looked through at once
 _OVERLAP = 1000  # characters that two pieces share, so that no message is cut in two
-_SHOWN = 160  # characters of a line that an explanation repeats
+_SHOWN = 240  # characters of a line that an explanation repeats
 _REPORT = 200  # lines: a shorter text is about one trouble, not a log of many
 _PARAGRAPH = 2000  # characters: a longer text is a log, and its lines are not one sentence
 

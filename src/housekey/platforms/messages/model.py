@@ -93,7 +93,7 @@ class Explanation:
 # What stands for a value that the text did not tell.
 _UNTOLD = {
     "host": "ADDRESS",
-    "path": "the file",
+    "path": "the path that it names",
     "client": "a device",
     "port": "its port",
     "setting": "http",
