@@ -22,6 +22,7 @@ COMMANDS = [
     ["secure"],
     ["undo"],
     ["status"],
+    ["explain"],
     ["cert", "new"],
     ["cert", "list"],
     ["cert", "show"],

@@ -16,6 +16,7 @@ import click
 import pytest
 
 from housekey.cli.main import main
+from tests.docs.errors_page import errors_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +51,12 @@ _NOT_OURS = {
 _QUOTES_OTHERS = ("## In Home Assistant", "## On the devices")
 
 
+# Commands that docs/errors.md names before they are there; each is taken out when it comes.
+COMING = ("check", "pem")
+# Sections and pages whose code quotes others than housekey, in their own words.
+_QUOTES_IN_CODE = ("errors.md",)
+
+
 def _name(page: Path) -> str:
     return str(page.relative_to(_CHECKOUT))
 
@@ -71,7 +78,19 @@ def test_no_page_or_picture_names_a_path_of_somebodys_machine(page: Path) -> Non
 
 @pytest.mark.parametrize("page", _PAGES, ids=_name)
 def test_pages_use_the_words_of_this_project(page: Path) -> None:
-    assert list(other_words(page.read_text())) == []
+    text = page.read_text()
+    if page.name in _QUOTES_IN_CODE:
+        text = _SPAN.sub("", text)
+    assert list(other_words(text)) == []
+
+
+def test_what_is_there_is_no_longer_coming() -> None:
+    assert [path for path, _ in _commands() if path in COMING] == []
+
+
+def test_the_page_of_errors_is_what_the_records_say() -> None:
+    # .venv/bin/python -m tests.docs.errors_page > docs/errors.md
+    assert (_CHECKOUT / "docs" / "errors.md").read_text() == errors_page()
 
 
 def test_every_option_of_secure_is_explained() -> None:
@@ -150,6 +169,8 @@ def _wrong_in(arguments: list[str]) -> Iterator[str]:
         elif isinstance(command, click.Group):
             context = click.Context(command)
             found = command.get_command(context, word)
+            if found is None and command is main and word in COMING:
+                return
             if found is None:
                 yield f"{path} has no command {word}"
                 return

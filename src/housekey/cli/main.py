@@ -33,6 +33,7 @@ _COMMANDS = {
     "secure": ("housekey.cli.secure", "Take a Home Assistant to https."),
     "undo": ("housekey.cli.undo", "Put it back as it was."),
     "status": ("housekey.cli.status", "The house at a glance."),
+    "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
     "house": ("housekey.cli.house", "What the house is and what it covers."),
 }
@@ -43,6 +44,7 @@ Examples:
   housekey secure --dry-run                    say what that would do, and change nothing
   housekey undo                                put Home Assistant back as it was
   housekey status                              what there is, and how long it is good for
+  housekey explain ERR_CERT_DATE_INVALID       what an error means
   housekey cert new printer.lan 192.168.1.9    a certificate for something else
 """
 
