@@ -1,0 +1,306 @@
+"""OpenSSL as curl uses it: its defaults, and curl's own look at the name.
+
+The rules that every program on OpenSSL shares are here, too; python.py and node.py take them
+with their own way of comparing names. Order: crypto/x509/x509_vfy.c, x509_verify_x509 and
+verify_chain. Level 2 of security is what Debian, Python and curl ask for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from housekey.platforms import checks
+from housekey.platforms.checks import ABOVE, ALL
+from housekey.platforms.facts import Facts, Key, KeyKind, Oid, Usage
+from housekey.platforms.hostnames import CommonName, Matching
+from housekey.platforms.model import Platform
+from housekey.platforms.path import Linking, Names
+from housekey.platforms.rule import Client, Evidence, Rule, Said, Seen, Tier
+from housekey.platforms.subtrees import LIKE_A_HOST, CommonNameUnder, Enforcing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_S, _E = Evidence.SOURCE, Evidence.EXECUTED
+_VERIFY = "OpenSSL crypto/x509/x509_vfy.c"
+_MEASURED = "measured with OpenSSL 3.0.19"
+
+LINKING = Linking(names=Names.NORMALISED, key_id=True, issuer_and_serial=True)
+
+# standard_exts in crypto/x509/v3_purp.c, X509_supported_extension, 3.0. AKI and SKI are not there.
+KNOWN = frozenset(
+    {
+        Oid.NETSCAPE_CERT_TYPE,
+        Oid.KEY_USAGE,
+        Oid.SUBJECT_ALT_NAME,
+        Oid.BASIC_CONSTRAINTS,
+        Oid.CERTIFICATE_POLICIES,
+        Oid.CRL_DISTRIBUTION_POINTS,
+        Oid.EXTENDED_KEY_USAGE,
+        Oid.POLICY_CONSTRAINTS,
+        Oid.NAME_CONSTRAINTS,
+        Oid.POLICY_MAPPINGS,
+        Oid.INHIBIT_ANY_POLICY,
+        "1.3.6.1.5.5.7.1.7",  # sbgp-ipAddrBlock: RFC 3779
+        "1.3.6.1.5.5.7.1.8",  # sbgp-autonomousSysNum
+        "1.3.6.1.5.5.7.1.14",  # proxyCertInfo
+    }
+)
+# The groups that OpenSSL 3.0 offers by default, as curves of certificates (ssl/t1_lib.c).
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+
+
+def _bits(key: Key) -> int:
+    """Bits of security: EVP_PKEY_get_security_bits, SP 800-57 part 1, table 2."""
+    match key.kind:
+        case KeyKind.RSA | KeyKind.DSA:
+            steps = ((15360, 256), (7680, 192), (3072, 128), (2048, 112), (1024, 80))
+            return next((bits for size, bits in steps if key.bits >= size), 0)
+        case KeyKind.EC:
+            return key.bits // 2
+        case KeyKind.ED25519:
+            return 128
+        case KeyKind.ED448:
+            return 224
+        case KeyKind.OTHER:
+            return 0
+
+
+def is_weak(key: Key) -> bool:
+    """Below level 2 of security: SSL_CTX_set_security_level(3)."""
+    return _bits(key) < 112
+
+
+def _is_self_signed(facts: Facts) -> bool:
+    """EXFLAG_SS: the same names, and no AKI that speaks against it."""
+    said = facts.authority_key
+    return facts.subject.normalised == facts.issuer.normalised and not (
+        said is not None
+        and (
+            (
+                said.key_id is not None
+                and facts.subject_key_id is not None
+                and said.key_id != facts.subject_key_id
+            )
+            or (said.serial is not None and said.serial != facts.serial)
+            or (said.issuer is not None and said.issuer != facts.issuer.der)
+        )
+    )
+
+
+def _looks_self_signed(seen: Seen) -> Iterator[Said]:
+    if not seen.is_trusted_leaf and _is_self_signed(seen.leaf):
+        yield Said("the leaf has the same subject as its issuer, and no AKI that tells them apart")
+
+
+def _no_ca(seen: Seen) -> Iterator[Said]:
+    """check_ca in v3_purp.c; only the root may do without basicConstraints."""
+    for each in checks.those(seen, ABOVE):
+        who = seen.called(each)
+        is_root = seen.anchored and each is seen.path[-1]
+        if not each.may(Usage.KEY_CERT_SIGN):
+            yield Said(f"{who}'s keyUsage is without keyCertSign")
+        elif each.basic_constraints is not None:
+            if not each.basic_constraints.ca:
+                yield Said(f"{who} says that it is no CA (basicConstraints)")
+        elif not is_root or not (
+            (each.version < 3 and each.is_self_issued) or each.key_usage is not None
+        ):
+            yield Said(f"{who} does not say that it is a CA (basicConstraints)")
+
+
+UNTRUSTED = Rule(
+    "OSL-01",
+    "No path to the root: it or an issuing CA is missing, or the AKI does not match its issuer",
+    ALL,
+    checks.untrusted(
+        self_signed="self-signed certificate", missing="unable to get local issuer certificate"
+    ),
+    error="unable to get local issuer certificate",
+    fix="let the server send the leaf and every issuing CA, and trust the root that signed them;"
+    " write only the key identifier into AKIs",
+    source=f"{_VERIFY} build_chain, X509_check_akid; {_MEASURED}",
+    evidence=(_S, _E),
+)
+SAME_SUBJECT = Rule(
+    "OSL-02",
+    "The leaf's subject is its issuer's, and no AKI tells them apart",
+    (Tier.LEAF,),
+    _looks_self_signed,
+    error="self-signed certificate",
+    fix="give the leaf a subject of its own",
+    source=_MEASURED,
+    evidence=(_E,),
+)
+CONSTRAINTS = Rule(
+    "OSL-03",
+    "A name outside the name constraints of the root or an issuing CA; without a DNS name in the"
+    " SAN a CN that looks like a host counts, too",
+    (Tier.LEAF, Tier.ISSUING),
+    checks.constraints(
+        Enforcing(
+            common_name=CommonNameUnder.WITHOUT_DNS_NAMES,
+            common_name_counts=lambda text: LIKE_A_HOST.fullmatch(text) is not None,
+        ),
+        excluded="excluded subtree violation",
+    ),
+    error="permitted subtree violation",
+    fix="ask only for names that the root permits; make the CN one of the DNS names",
+    source="OpenSSL crypto/x509/v3_ncons.c NAME_CONSTRAINTS_check, cn2dnsid; " + _MEASURED,
+    evidence=(_S, _E),
+)
+EXTENDED_USAGE = Rule(
+    "OSL-04",
+    "extendedKeyUsage without serverAuth, on any certificate of the path; any usage is not enough",
+    (*ALL, Tier.SELF_SIGNED),
+    checks.extended_usage(
+        (*ALL, Tier.SELF_SIGNED),
+        enough=(Oid.SERVER_AUTH, Oid.NETSCAPE_SGC, Oid.MICROSOFT_SGC),
+    ),
+    error="unsuitable certificate purpose",
+    fix=checks.SERVER_AUTH,
+    source="OpenSSL crypto/x509/v3_purp.c check_purpose_ssl_server; " + _MEASURED,
+    evidence=(_S, _E),
+)
+KEY_USAGE = Rule(
+    "OSL-05",
+    "A leaf whose keyUsage allows no handshake",
+    (Tier.LEAF, Tier.SELF_SIGNED),
+    checks.leaf_usage(Usage.DIGITAL_SIGNATURE, Usage.KEY_ENCIPHERMENT, Usage.KEY_AGREEMENT),
+    error="unsuitable certificate purpose",
+    fix=checks.DIGITAL_SIGNATURE,
+    source="OpenSSL crypto/x509/v3_purp.c check_purpose_ssl_server; " + _MEASURED,
+    evidence=(_E,),
+)
+WEAK_LEAF_KEY = Rule(
+    "OSL-06.leaf-key",
+    "A leaf's key of less than 112 bits of security: RSA below 2048",
+    (Tier.LEAF, Tier.SELF_SIGNED),
+    checks.keys(is_weak, (Tier.LEAF, Tier.SELF_SIGNED)),
+    error="EE certificate key too weak",
+    fix=checks.NEW_KEY,
+    source=f"{_VERIFY} check_key_level; {_MEASURED}",
+    evidence=(_E,),
+)
+WEAK_CA_KEY = Rule(
+    "OSL-06.ca-key",
+    "A root's or issuing CA's key of less than 112 bits of security: RSA below 2048",
+    ABOVE,
+    checks.keys(is_weak, ABOVE),
+    error="CA certificate key too weak",
+    fix="make a new root with an ECDSA P-256 key, or RSA of 2048 bits or more",
+    source=f"{_VERIFY} check_auth_level; {_MEASURED}",
+    evidence=(_E,),
+)
+WEAK_HASH = Rule(
+    "OSL-06.signature",
+    "A signature over SHA-1 or MD5, below the root",
+    (Tier.LEAF, Tier.ISSUING),
+    checks.hashes(("sha1", "md5", "md2", "unknown")),
+    error="CA signature digest algorithm too weak",
+    fix=checks.SIGN_AGAIN,
+    source=f"{_VERIFY} check_auth_level; {_MEASURED}",
+    evidence=(_E,),
+)
+NO_CA = Rule(
+    "OSL-11",
+    "An issuer that is no CA: basicConstraints CA:FALSE, or keyUsage without keyCertSign",
+    ABOVE,
+    _no_ca,
+    error="invalid CA certificate",
+    fix=checks.CA_AS_ROOT,
+    source="OpenSSL crypto/x509/v3_purp.c check_ca",
+    evidence=(_S,),
+)
+PATH_LENGTH = Rule(
+    "OSL-12",
+    "More issuing CAs than a pathLen allows, the root's included",
+    ABOVE,
+    checks.path_length(),
+    error="path length constraint exceeded",
+    fix=checks.SHORTER_PATH,
+    source=f"{_VERIFY} check_extensions",
+    evidence=(_S,),
+)
+TIMES = Rule(
+    "OSL-13",
+    "Before the beginning or after the end of any certificate of the path",
+    (*ALL, Tier.SELF_SIGNED),
+    checks.times(
+        (*ALL, Tier.SELF_SIGNED),
+        expired="certificate has expired",
+        early="certificate is not yet valid",
+        to_the_last_second=False,  # X509_cmp_time never says equal
+    ),
+    error="certificate has expired",
+    fix=checks.RENEW,
+    source=f"{_VERIFY} internal_verify, ossl_x509_check_cert_time",
+    evidence=(_S,),
+)
+UNKNOWN_CRITICAL = Rule(
+    "OSL-14",
+    "A critical extension that OpenSSL does not know, a critical AKI or SKI included",
+    (*ALL, Tier.SELF_SIGNED),
+    checks.unknown_critical(KNOWN),
+    error="unhandled critical extension",
+    fix=checks.NOT_CRITICAL,
+    source="OpenSSL crypto/x509/v3_purp.c X509_supported_extension",
+    evidence=(_S,),
+)
+KEY_IN_TLS = Rule(
+    "OSL-15",
+    "A leaf's key that TLS does not negotiate by default: secp256k1, brainpool, DSA",
+    (Tier.LEAF, Tier.SELF_SIGNED),
+    checks.keys_for_tls(
+        checks.kinds_other_than(
+            curves=_CURVES,
+            kinds=(KeyKind.RSA, KeyKind.EC, KeyKind.ED25519, KeyKind.ED448),
+        )
+    ),
+    error="sslv3 alert handshake failure",
+    fix=checks.NEW_KEY,
+    source="OpenSSL ssl/t1_lib.c supported_groups_default, tls12_sigalgs",
+    evidence=(_S,),
+)
+
+# Without the names, which every program on OpenSSL compares in its own way, and without KEY_IN_TLS,
+# which comes before everything.
+BEFORE_NAME = (
+    WEAK_LEAF_KEY,
+    UNTRUSTED,
+    SAME_SUBJECT,
+    UNKNOWN_CRITICAL,
+    NO_CA,
+    EXTENDED_USAGE,
+    KEY_USAGE,
+    PATH_LENGTH,
+    WEAK_CA_KEY,
+    WEAK_HASH,
+)
+AFTER_NAME = (TIMES, CONSTRAINTS)
+
+_NAME = Rule(
+    "OSL-07.curl",
+    "The name is not in the SAN; the CN counts only where the SAN has neither name nor address",
+    (Tier.LEAF, Tier.SELF_SIGNED),
+    checks.name_asked(
+        Matching(
+            common_name=CommonName.WITHOUT_NAMES,
+            address_in_common_name=True,
+            every_common_name=False,
+            entry_without_dot=True,
+            host_without_dot=True,
+        )
+    ),
+    error="SSL: no alternative certificate subject name matches target host name '{name}'",
+    fix=checks.NAME_IN_SAN,
+    source="curl lib/vtls/openssl.c verifyhost, lib/vtls/hostcheck.c; " + _MEASURED,
+    evidence=(_S, _E),
+)
+
+CLIENT = Client(
+    Platform.OPENSSL,
+    linking=LINKING,
+    rules=(KEY_IN_TLS, *BEFORE_NAME, *AFTER_NAME, _NAME),
+    known_from="OpenSSL 3.0.19 with curl 7.88.1",
+)
