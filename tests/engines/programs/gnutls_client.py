@@ -94,7 +94,7 @@ def _handshake(
     gnutls.gnutls_set_default_priority(session)
     gnutls.gnutls_credentials_set(session, _CREDENTIALS, credentials)
     # GnuTLS keeps the pointer, so this must live as long as the handshake.
-    expected = (_TypedData * 2)((_HOSTNAME, host, 0), (_PURPOSE, _SERVER, 0))
+    expected = (_TypedData * 2)(_TypedData(_HOSTNAME, host, 0), _TypedData(_PURPOSE, _SERVER, 0))
     gnutls.gnutls_session_set_verify_cert2(session, expected, 2, 0)
     if not _is_address(host.decode()):
         gnutls.gnutls_server_name_set(session, _DNS, host, len(host))
