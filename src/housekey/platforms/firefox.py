@@ -53,10 +53,25 @@ _DIGESTS = frozenset({"sha256", "sha384", "sha512", ""})  # empty: it has none o
 # --- checks of its own ---
 
 
+def _broken_signature(seen: Seen) -> str:
+    """Where the path ends for want of a signature only, and not of an issuer of that name."""
+    if seen.anchored or seen.root is None:
+        return ""
+    last = seen.path[-1]
+    for issuer in (seen.root, *seen.chain[1:]):
+        named = last.issuer.der == issuer.subject.der
+        if issuer is not last and named and seen.signatures.holds(last, issuer) is False:
+            return (
+                f"{seen.called(last)} has the name of {seen.called(issuer)} as its issuer,"
+                " but not its signature"
+            )
+    return ""
+
+
 def _unknown_issuer(seen: Seen) -> Iterator[Said]:
-    broken = tuple(checks.tampered(seen))
+    broken = _broken_signature(seen)
     if broken:
-        yield from (Said(each.message, "SEC_ERROR_BAD_SIGNATURE") for each in broken)
+        yield Said(broken, "SEC_ERROR_BAD_SIGNATURE")
         return
     alone = seen.leaf.is_self_issued
     for each in checks.untrusted()(seen):
