@@ -278,7 +278,7 @@ def _der(data: bytes, passphrase: Secret | None) -> Iterator[Part]:
         whole, inside = 0, []
     if data[:1] != b"\x30":
         yield _unknown("there is no certificate, request or key in it: it is neither PEM nor DER")
-    elif data[1] != 0x80 and not whole:
+    elif data[1:2] != b"\x80" and not whole:
         yield _unknown("it is damaged or cut short: its first bytes promise more than there is")
     elif _PKCS7 in data[:32]:
         yield from _pkcs7(data)

@@ -75,28 +75,38 @@ def _trouble_of_path(
     """Why no path of certificates that are good at that time leads from `leaf` to a root."""
     present, seen = leaf, {leaf}
     while True:
-        if at < present.not_valid_before_utc:
-            return f"{_said(present)} is not valid before {_day(present.not_valid_before_utc)}"
-        if at > present.not_valid_after_utc:
-            return f"{_said(present)} has ended on {_day(present.not_valid_after_utc)}"
-        if present in roots:
-            return None
+        trouble = _trouble_of_time(present, at)
+        if trouble is not None or present in roots:
+            return trouble
         named = [each for each in (*roots, *others) if each.subject == present.issuer]
         issuer = next((each for each in named if _signed(present, each)), None)
-        if issuer is None and named:
-            return (
-                f"{_said(present)} is not signed by the certificate of that name"
-                f" that is here, {_said(named[0])}"
-            )
-        if issuer is None:
-            return (
-                f"the certificate that signed {_said(present)} is missing: neither in the chain"
-                f" nor among the roots is {printable(present.issuer.rfc4514_string())}"
-            )
-        if issuer in seen:
-            return f"{_said(present)} is signed by itself, and is not the root"
+        if issuer is None or issuer in seen:
+            return _trouble_of_issuer(present, named)
         seen.add(issuer)
         present = issuer
+
+
+def _trouble_of_time(certificate: x509.Certificate, at: datetime) -> str | None:
+    if at < certificate.not_valid_before_utc:
+        return f"{_said(certificate)} is not valid before {_day(certificate.not_valid_before_utc)}"
+    if at > certificate.not_valid_after_utc:
+        return f"{_said(certificate)} has ended on {_day(certificate.not_valid_after_utc)}"
+    return None
+
+
+def _trouble_of_issuer(certificate: x509.Certificate, named: Sequence[x509.Certificate]) -> str:
+    """Why nothing that is here, not even `named` as its issuer, leads on from `certificate`."""
+    if certificate.issuer == certificate.subject:
+        return f"{_said(certificate)} is signed by itself, and is not among the roots"
+    if named:
+        return (
+            f"{_said(certificate)} is not signed by the certificate of that name"
+            f" that is here, {_said(named[0])}"
+        )
+    return (
+        f"the certificate that signed {_said(certificate)} is missing: neither in the chain"
+        f" nor among the roots is {printable(certificate.issuer.rfc4514_string())}"
+    )
 
 
 def _trouble_of_name(
