@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from housekey.errors import HousekeyError, PemLocked, PemUnreadable
-from housekey.pki.any_key import AnyPrivateKey
+from housekey.pki.any_key import AnyPrivateKey, refuse_hard_work
 from housekey.pki.containers import to_pkcs7, to_pkcs12
 from housekey.pki.csr import make_request, request_to_pem, wishes_of
 from housekey.pki.description import describe
@@ -224,12 +224,12 @@ def test_a_block_of_each_kind_is_read_beside_one_that_is_not() -> None:
 def test_a_large_rsa_key_is_read_at_once_and_a_wrong_one_not_at_all() -> None:
     """The parser's own test of the primes takes seconds from 8192 bits on."""
     made = subprocess.run(
-        ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:5120"],
+        ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4608"],
         check=True,
         capture_output=True,
     ).stdout
     key = read(made).the_key()
-    assert key.label == "RSA 5120"
+    assert key.label == "RSA 4608"
     assert isinstance(key.raw, rsa.RSAPrivateKey)
     numbers = key.raw.private_numbers()
     wrong = rsa.RSAPrivateNumbers(
@@ -238,6 +238,51 @@ def test_a_large_rsa_key_is_read_at_once_and_a_wrong_one_not_at_all() -> None:
     ).private_key(unsafe_skip_rsa_key_validation=True)  # fmt: skip
     with pytest.raises(PemUnreadable):
         read(AnyPrivateKey(wrong).to_pem().reveal())
+
+
+def der(tag: int, *values: bytes) -> bytes:
+    """A DER element of up to 127 bytes."""
+    inside = b"".join(values)
+    return bytes([tag, len(inside)]) + inside
+
+
+SALT = der(0x04, b"saltsalt")
+PBKDF2 = bytes.fromhex("06092a864886f70d01050c")
+SCRYPT = bytes.fromhex("06092b06010401da47040b")
+OLD_PBE = bytes.fromhex("060a2a864886f70d010c0103")
+
+
+def number(value: int) -> bytes:
+    return der(0x02, value.to_bytes(5))
+
+
+@pytest.mark.parametrize(
+    ("file", "hard", "easy"),
+    [
+        (lambda n: der(0x30, PBKDF2, der(0x30, SALT, number(n))), 5_000_001, 600_000),
+        (lambda n: der(0x30, OLD_PBE, der(0x30, SALT, number(n))), 2**31 - 1, 50_000),
+        # N, r and p: 2^20 takes a gigabyte, 2^14 is what OpenSSL takes.
+        (
+            lambda n: der(0x30, SCRYPT, der(0x30, SALT, number(n), number(8), number(1))),
+            2**20,
+            2**14,
+        ),
+        (
+            lambda n: der(0x30, number(3), der(0x30), der(0x30, der(0x30), SALT, number(n))),
+            2**31 - 1,
+            100_000,
+        ),
+        # Each of them would do; all of them together are too much.
+        (lambda n: der(0x30, *[PBKDF2 + der(0x30, SALT, number(2_000_000))] * n), 3, 2),
+    ],
+    ids=["PBKDF2", "PKCS#12", "scrypt", "MAC of PKCS#12", "sum"],
+)
+def test_a_passphrase_is_not_stretched_without_measure(
+    file: Callable[[int], bytes], hard: int, easy: int
+) -> None:
+    refuse_hard_work(file(easy))
+    with pytest.raises(PemUnreadable, match="minutes"):
+        refuse_hard_work(file(hard))
 
 
 def test_a_key_does_not_show_itself() -> None:

@@ -63,7 +63,7 @@ class Wanted:
     " passphrase wrong.",
 )
 @passphrase_option
-@new_passphrase_option
+@new_passphrase_option(default="not locked; asked for with pkcs12")
 @common_options
 def command(**options: Any) -> None:
     """Put certificates, requests and keys into another form.

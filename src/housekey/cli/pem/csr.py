@@ -39,7 +39,7 @@ from housekey.pki.subject import Subject
 @out_option
 @subject_options("The request's", common_name="the first name; it can only be one of them")
 @passphrase_option
-@new_passphrase_option
+@new_passphrase_option(default="the new key is not locked")
 @common_options
 def command(**options: Any) -> None:
     """Make a certificate request (CSR) for all of these names, for anybody to sign.

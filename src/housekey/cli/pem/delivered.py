@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 out_option = click.option(
-    "--out", metavar="FILE", help="Write it there; - is standard output.  [default: -]"
+    "--out",
+    metavar="FILE",
+    help="Write it there; - is standard output.  [default: -, but for a private key]",
 )
 
 

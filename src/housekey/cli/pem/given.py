@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -34,11 +34,15 @@ passphrase_option = click.option(
     metavar="FILE",
     help="The passphrase of what is locked, in the first line.  [default: asked for]",
 )
-new_passphrase_option = click.option(
-    "--new-passphrase-file",
-    metavar="FILE",
-    help="The passphrase to lock with, in the first line.  [default: asked for]",
-)
+
+
+def new_passphrase_option(*, default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option for the passphrase to lock with; `default` is what happens without it."""
+    return click.option(
+        "--new-passphrase-file",
+        metavar="FILE",
+        help=f"The passphrase to lock with, in the first line.  [default: {default}]",
+    )
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from housekey.pki.secret import Secret
 @click.option("--public", is_flag=True, help="Print the half that anybody may see.")
 @out_option
 @passphrase_option
-@new_passphrase_option
+@new_passphrase_option(default="asked for")
 @common_options
 def command(**options: Any) -> None:
     """Lock or unlock a private key, or print its public half.
