@@ -8,6 +8,8 @@
     ├── NameRefused               no platform would take this name in a certificate
     ├── NotPermitted              the house's name constraints do not cover this name
     ├── PemUnreadable             bytes that should have been a certificate or a key
+    │   └── PemLocked             they are locked, and no passphrase was given
+    ├── RequestRefused            a certificate request (CSR) that is not signed here
     ├── FileTrouble               a file could not be written, replaced or read
     ├── HouseTrouble              the house on disk
     │   ├── HouseMissing          there is none here
@@ -113,6 +115,14 @@ class NotPermitted(HousekeyError):
 
 class PemUnreadable(HousekeyError):
     """Bytes that should have been a certificate or a key."""
+
+
+class PemLocked(PemUnreadable):
+    """Bytes that are locked with a passphrase, and none was given."""
+
+
+class RequestRefused(HousekeyError):
+    """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
 
 
 class FileTrouble(HousekeyError):

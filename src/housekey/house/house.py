@@ -45,7 +45,7 @@ from housekey.pki.issuing import (
     issue_self_signed,
     must_be_within,
 )
-from housekey.pki.keys import KeyType, PrivateKey
+from housekey.pki.keys import KeyType, PrivateKey, PublicKey
 from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
@@ -263,6 +263,38 @@ class House:
         )
         chain = (certificate, self.issuing)
         return self._keep(label, chain=chain, key=key, present=present, role="leaf")
+
+    def sign(
+        self,
+        public_key: PublicKey,
+        names: Sequence[Name],
+        *,
+        days: int = DAYS_OF_LEAF,
+        subject: Subject | None = None,
+    ) -> tuple[Certificate, Certificate]:
+        """Issue a leaf for a key that somebody else keeps, and return it with the issuing CA.
+
+        It is recorded as every leaf is, under no label: there is no key to keep beside it.
+        Raises as `issue_leaf`.
+        """
+        at = self._clock()
+        certificate = issue_leaf(
+            public_key=public_key,
+            names=names,
+            issuer=self._issuer(),
+            now=at,
+            days=days,
+            subject=subject,
+        )
+        self.ledger.record_certificate(certificate, role="leaf", label=None, at=at)
+        self.ledger.record_event(
+            "signed",
+            at=at,
+            by=_who(),
+            sha256=fingerprint(certificate),
+            data={"names": [str(name) for name in dict.fromkeys(names)]},
+        )
+        return certificate, self.issuing
 
     def must_be_able_to_issue(self) -> None:
         """Raise what `issue` would raise of the house itself: its time, its key."""
