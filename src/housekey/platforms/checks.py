@@ -32,6 +32,25 @@ _EXTENSIONS = {
 }
 
 
+# --- the next steps that several rules end with ---
+
+SEND_THE_PATH = (
+    "let the server send the leaf and every issuing CA, and trust the root that signed them"
+)
+NEW_KEY = "make a new key: ECDSA P-256, or RSA of 2048 bits or more"
+SERVER_AUTH = "have it made with extendedKeyUsage serverAuth"
+DIGITAL_SIGNATURE = "have it made with keyUsage digitalSignature"
+NAME_IN_SAN = "have the leaf made with that name in its SAN"
+RENEW = "renew it, and look at the clocks of server and client"
+SIGN_AGAIN = "have it signed again with SHA-256"
+CA_AS_ROOT = "trust a root with basicConstraints CA:TRUE and keyUsage keyCertSign"
+SHORTER_PATH = "let the issuing CA sign the leaf directly, or make a root without pathLen"
+NOT_CRITICAL = "have it made without that extension, or with it not critical"
+MADE_ANEW = "ask for a new certificate from whoever made this one"
+PERMITTED_NAMES = "ask only for names that the root permits"
+A_SUBJECT = "give it a subject, such as a CN"
+
+
 def extension_name(oid: str) -> str:
     """An extension for people: its name, or its number."""
     return _EXTENSIONS.get(oid, oid)

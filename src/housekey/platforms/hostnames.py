@@ -38,6 +38,7 @@ class Matching:
     common_name: CommonName = CommonName.NEVER
     address_in_common_name: bool = False  # where the CN counts, also as an address written out
     every_common_name: bool = True  # else the last one only
+    single_common_name: bool = False  # none of them, if there are several
     wildcard_dots: int = 2  # that a wildcard needs at least: `*.lan` has one, `*.home.lan` two
     wildcard_over: Callable[[str], bool] | None = None  # False: nothing directly under this parent
     wildcard_of_ldh: bool = False  # the label it stands for has letters, digits, hyphens only
@@ -46,6 +47,8 @@ class Matching:
     overlooks: Callable[[str], bool] | None = None  # entries that it passes over
     addresses: bool = True  # False: iPAddress entries are not compared at all
     ipv6: bool = True  # False: an IPv6 address never matches
+    address_as_text: bool = False  # an address is also compared with DNS names, written out
+    compares: Callable[[str, str], bool] | None = None  # entry and host, instead of all the above
 
 
 def matches(facts: Facts, name: Name, how: Matching) -> bool:
@@ -93,6 +96,8 @@ def _matches_address(facts: Facts, address: IPv4Address | IPv6Address, how: Matc
         return False
     if how.addresses and address.packed in facts.addresses:
         return True
+    if how.address_as_text and any(_same(each, str(address), how) for each in facts.dns_names):
+        return True
     return (
         how.address_in_common_name
         and _asks_common_name(facts, how)
@@ -113,7 +118,10 @@ def _asks_common_name(facts: Facts, how: Matching) -> bool:
 
 
 def _common_names(facts: Facts, how: Matching) -> tuple[str, ...]:
-    return facts.common_names if how.every_common_name else facts.common_names[-1:]
+    found = facts.common_names
+    if how.single_common_name and len(found) > 1:
+        return ()
+    return found if how.every_common_name else found[-1:]
 
 
 def _same(entry: str, host: str, how: Matching) -> bool:
@@ -122,14 +130,20 @@ def _same(entry: str, host: str, how: Matching) -> bool:
         return False
     if how.entry_without_dot:
         entry = entry.removesuffix(".")
-    if entry == host:
-        return bool(entry)
-    star, dot, parent = entry.partition(".")
-    if star != "*" or not dot or entry.count(".") < how.wildcard_dots:
-        return False
-    if how.wildcard_over is not None and not how.wildcard_over(parent):
-        return False
+    if how.compares is not None:
+        return how.compares(entry, host)
+    return bool(entry) and (entry == host or _stands_for(entry, host, how))
+
+
+def _stands_for(entry: str, host: str, how: Matching) -> bool:
+    """Whether a wildcard means the host."""
+    star, _, parent = entry.partition(".")
     label, _, rest = host.partition(".")
-    if how.wildcard_of_ldh and not _LDH.fullmatch(label):
-        return False
-    return bool(label) and rest == parent
+    return (
+        star == "*"
+        and bool(label)
+        and rest == parent
+        and entry.count(".") >= how.wildcard_dots
+        and (how.wildcard_over is None or how.wildcard_over(parent))
+        and (not how.wildcard_of_ldh or _LDH.fullmatch(label) is not None)
+    )

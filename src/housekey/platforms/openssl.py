@@ -158,7 +158,7 @@ EXTENDED_USAGE = Rule(
         enough=(Oid.SERVER_AUTH, Oid.NETSCAPE_SGC, Oid.MICROSOFT_SGC),
     ),
     error="unsuitable certificate purpose",
-    fix="have it made with extendedKeyUsage serverAuth",
+    fix=checks.SERVER_AUTH,
     source="OpenSSL crypto/x509/v3_purp.c check_purpose_ssl_server; " + _MEASURED,
     evidence=(_S, _E),
 )
@@ -168,7 +168,7 @@ KEY_USAGE = Rule(
     (Tier.LEAF, Tier.SELF_SIGNED),
     checks.leaf_usage(Usage.DIGITAL_SIGNATURE, Usage.KEY_ENCIPHERMENT, Usage.KEY_AGREEMENT),
     error="unsuitable certificate purpose",
-    fix="have it made with keyUsage digitalSignature",
+    fix=checks.DIGITAL_SIGNATURE,
     source="OpenSSL crypto/x509/v3_purp.c check_purpose_ssl_server; " + _MEASURED,
     evidence=(_E,),
 )
@@ -178,7 +178,7 @@ WEAK_LEAF_KEY = Rule(
     (Tier.LEAF, Tier.SELF_SIGNED),
     checks.keys(is_weak, (Tier.LEAF, Tier.SELF_SIGNED)),
     error="EE certificate key too weak",
-    fix="make a new key: ECDSA P-256, or RSA of 2048 bits or more",
+    fix=checks.NEW_KEY,
     source=f"{_VERIFY} check_key_level; {_MEASURED}",
     evidence=(_E,),
 )
@@ -198,7 +198,7 @@ WEAK_HASH = Rule(
     (Tier.LEAF, Tier.ISSUING),
     checks.hashes(("sha1", "md5", "md2", "unknown")),
     error="CA signature digest algorithm too weak",
-    fix="have it signed again with SHA-256",
+    fix=checks.SIGN_AGAIN,
     source=f"{_VERIFY} check_auth_level; {_MEASURED}",
     evidence=(_E,),
 )
@@ -208,7 +208,7 @@ NO_CA = Rule(
     ABOVE,
     _no_ca,
     error="invalid CA certificate",
-    fix="trust a root with basicConstraints CA:TRUE and keyUsage keyCertSign",
+    fix=checks.CA_AS_ROOT,
     source="OpenSSL crypto/x509/v3_purp.c check_ca",
     evidence=(_S,),
 )
@@ -218,7 +218,7 @@ PATH_LENGTH = Rule(
     ABOVE,
     checks.path_length(),
     error="path length constraint exceeded",
-    fix="let the issuing CA sign the leaf directly, or make a root without pathLen",
+    fix=checks.SHORTER_PATH,
     source=f"{_VERIFY} check_extensions",
     evidence=(_S,),
 )
@@ -233,7 +233,7 @@ TIMES = Rule(
         to_the_last_second=False,  # X509_cmp_time never says equal
     ),
     error="certificate has expired",
-    fix="renew it, and look at the clocks of server and client",
+    fix=checks.RENEW,
     source=f"{_VERIFY} internal_verify, ossl_x509_check_cert_time",
     evidence=(_S,),
 )
@@ -243,7 +243,7 @@ UNKNOWN_CRITICAL = Rule(
     (*ALL, Tier.SELF_SIGNED),
     checks.unknown_critical(KNOWN),
     error="unhandled critical extension",
-    fix="have it made without that extension, or with it not critical",
+    fix=checks.NOT_CRITICAL,
     source="OpenSSL crypto/x509/v3_purp.c X509_supported_extension",
     evidence=(_S,),
 )
@@ -258,7 +258,7 @@ KEY_IN_TLS = Rule(
         )
     ),
     error="sslv3 alert handshake failure",
-    fix="make a new key: ECDSA P-256, or RSA of 2048 bits or more",
+    fix=checks.NEW_KEY,
     source="OpenSSL ssl/t1_lib.c supported_groups_default, tls12_sigalgs",
     evidence=(_S,),
 )
@@ -293,7 +293,7 @@ _NAME = Rule(
         )
     ),
     error="SSL: no alternative certificate subject name matches target host name '{name}'",
-    fix="have the leaf made with {name} in its SAN".replace("{name}", "that name"),
+    fix=checks.NAME_IN_SAN,
     source="curl lib/vtls/openssl.c verifyhost, lib/vtls/hostcheck.c; " + _MEASURED,
     evidence=(_S, _E),
 )

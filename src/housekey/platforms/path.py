@@ -51,7 +51,8 @@ class Linking:
     names: Names = Names.BYTES
     key_id: bool = False  # an AKI's key id must be the issuer's SKI, where both are there
     issuer_and_serial: bool = False  # an AKI's issuer and serial must be the issuer's
-    # The same two, of the certificate directly under the root only.
+    serial: bool = False  # its serial alone
+    # The same, of the certificate directly under the root only.
     only_under_root: bool = False
     leaf_as_root: LeafAsRoot = LeafAsRoot.ANY
     root_must_be_self_issued: bool = False  # no path ends at a root that another one signed
@@ -128,12 +129,11 @@ def recognized(child: Facts, issuer: Facts, linking: Linking, *, at_root: bool) 
         and issuer.subject_key_id is not None
         and said.key_id != issuer.subject_key_id
     ):
-        return "its key identifier is another one"
-    if linking.issuer_and_serial and (
-        (said.serial is not None and said.serial != issuer.serial)
-        or (said.issuer is not None and said.issuer != issuer.issuer.der)
-    ):
-        return "its issuer and serial number are others"
+        return "its AKI has another key identifier"
+    if (linking.issuer_and_serial or linking.serial) and said.serial not in (None, issuer.serial):
+        return "its AKI has another serial number"
+    if linking.issuer_and_serial and said.issuer not in (None, issuer.issuer.der):
+        return "its AKI has another issuer"
     return ""
 
 

@@ -1,0 +1,17 @@
+"""A key too weak for a library to make; nothing but the corpus ever trusts it."""
+
+RSA_768 = b"""
+-----BEGIN PRIVATE KEY-----
+MIIB5QIBADANBgkqhkiG9w0BAQEFAASCAc8wggHLAgEAAmEAp3kq7uAFj55VgH49
+Sqdt2e8aUrnWYiQvHBCwj+qR9yVqGzfHdDYDwkHwx4tdeWoftnGBpOISW6QLU0bd
+vcqLn2F7OMc/+ZfqcShJWFSFD9X6zqjzJ4NOrAE0hGnzWfCBAgMBAAECYC22rFpx
++fKe9JXTX6WeGCUx2AyWv4cge198ysUt8VP1+YWebyowiEwhNbkyOHyo07ggoCOa
+P60sfLFKXKtNqyeByhf4zFxSiI0cUdYEpJts7KYGTfG3qQBetTo90Rn5hQIxANV/
+mkPiWODztYAWbFy4Zr/OH1xoSNfVf86+D0PQrDLqJjoYVnB07UnHpGgBMRL7zwIx
+AMjQA0fzNpNJQkQGySLCHQOuhpwPrjuMZXWKBodr1upv3z4LYdPBG56l13pfAjDS
+rwIxANRu5VaKkBk1JfHPXf9cVJChTj8qXOC1xTg3kQTPS6hVp7fCo6++CKWTCpma
+JfRXrQIxAJG17kuM/TLOW5kE23mvJGKBhwdCkYiADTbGmoo1A9NErdZVZ/zBCIuL
+htkyi2Jl3QIwdXcvPw26+1tu/TWocp0giyLiyjeaI4bF9Dpuv6Y0mIxyVA3HcazD
+sowlpwd6vNgG
+-----END PRIVATE KEY-----
+"""
