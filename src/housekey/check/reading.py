@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from housekey.errors import FileTrouble, PemUnreadable
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from housekey.house.files import Files
 
+_AGAIN = "take the file again from where it came from"
+_WHOLE = re.compile(
+    rb"^-----BEGIN CERTIFICATE-----\s*$[^-]+^-----END CERTIFICATE-----\s*?$", re.MULTILINE
+)
 MOST_BYTES = 2 * 1024 * 1024  # all roots of a browser take 0.3 MiB
 
 
@@ -53,6 +58,23 @@ def _certificates(path: Path, files: Files) -> tuple[x509.Certificate, ...]:
         )
     data = files.read(path)
     try:
-        return certificates_from_pem(data) if b"-----" in data else (certificate_from_der(data),)
+        return _parsed(data)
     except PemUnreadable as error:
         raise PemUnreadable(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def _parsed(data: bytes) -> tuple[x509.Certificate, ...]:
+    if not data.strip():
+        raise PemUnreadable("it is empty", hint=_AGAIN)
+    if b"-----BEGIN" not in data:
+        return (certificate_from_der(data),)
+    found = certificates_from_pem(data)
+    # What is cut short, or runs into the next one, a server cannot read: a boundary of OpenSSL's
+    # is a line of its own.
+    begun = data.count(b"-----BEGIN CERTIFICATE-----")
+    if len(found) != begun or len(_WHOLE.findall(data)) != begun:
+        raise PemUnreadable(
+            "one of its certificates is damaged: cut short, or two without a line break between",
+            hint=_AGAIN,
+        )
+    return found

@@ -14,7 +14,6 @@ from cryptography import x509
 from housekey.check.reading import chain_in, root_in
 from housekey.check.target import FileTarget, HomeTarget, ServerTarget
 from housekey.errors import LookFailed, NameRefused, PemUnreadable
-from housekey.homeassistant.configured import configured
 from housekey.homeassistant.examine import (
     emergency_finding,
     examine,
@@ -120,6 +119,8 @@ async def _server(
 
 
 async def _home(request: Request, target: HomeTarget, files: Files, resolver: Resolver) -> Checked:
+    from housekey.homeassistant.configured import configured  # noqa: PLC0415 - only of a folder
+
     home = configured(target.folder, read=files.read)
     if home.certificate is None or home.key is None:
         raise _not_configured(home)

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 from housekey.errors import FileTrouble, NotFound, YamlRefused
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.find import endpoints_of, stored_http
-from housekey.homeassistant.look import FIRST_WITH_TRIALS, version_of
-from housekey.homeassistant.paths import called_in_container, map_paths, runs_as, version_in
+from housekey.homeassistant.paths import (
+    FIRST_WITH_TRIALS,
+    called_in_container,
+    map_paths,
+    runs_as,
+    version_in,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

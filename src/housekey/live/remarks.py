@@ -77,16 +77,17 @@ def _incomplete(chain: tuple[bytes, ...], root: bytes | None) -> Iterator[Findin
     """Follow the issuers from the leaf, by their names, as far as they were sent."""
     try:
         sent = [x509.load_der_x509_certificate(each) for each in chain]
-        known = [*sent, *([x509.load_der_x509_certificate(root)] if root else [])]
+        trusted = x509.load_der_x509_certificate(root) if root is not None else None
+        known = sent if trusted is None else [*sent, trusted]
         issuers = {each.subject.public_bytes(): each for each in known}
-        last, seen = sent[0], 0
-        while last.issuer != last.subject and seen <= len(known):
+        last = sent[0]
+        for _ in known:
+            if last == trusted or last.issuer == last.subject:
+                return
             above = issuers.get(last.issuer.public_bytes())
             if above is None:
                 break
-            last, seen = above, seen + 1
-        else:
-            return
+            last = above
         issuer, subject = (_short(each) for each in (last.issuer, last.subject))
     except (ValueError, x509.InvalidVersion):  # the platforms tell that it cannot be read
         return
