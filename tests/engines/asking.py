@@ -1,20 +1,20 @@
 """What the adapters share: the trusted root as every engine is given it, and programs in a batch.
 
-A program gets one JSON object a line, `{"id", "name", "root", "port"}`, and prints one for each,
-`{"id", "accepts", "text"}`. It reaches the case's server through the proxy of `servers.py`.
+A program in `programs/` gets one case a line, tabs between: id, URL, root in base64; it prints
+one line for each, in their order: id, `yes`, `no` or `unasked`, its own words. It reaches the
+case's server through the proxy of `servers.py`, whose port is its only argument.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import ssl
 import subprocess
+from base64 import b64encode
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from tests.engines import der
 from tests.engines.forge import ROOT, forge
@@ -27,29 +27,28 @@ if TYPE_CHECKING:
     from tests.engines.model import Case
 
 SECONDS_FOR_A_CASE = 2  # on two busy cores; a case takes a hundredth of it
-_HERE = Path(__file__).parent
-BUILT = _HERE.parents[1] / ".cache" / "engines"  # what is compiled here
+_MOST_CRASHES = 20
+PROGRAMS = Path(__file__).parent / "programs"
+BUILT = Path(__file__).parents[2] / ".cache" / "engines"  # what is compiled here
 
 
-def root_pem(case: Case) -> str:
-    """The root that the client trusts, as PEM; a stranger's where the case trusts nothing.
+def root_der(case: Case) -> bytes:
+    """The root that the client trusts; a stranger's where the case trusts nothing.
 
     Engines refuse to start without any root, and real ones always have some that do not matter.
     """
-    return ssl.DER_cert_to_PEM_cert(case.question.root or _stranger())
+    return case.question.root or _stranger()
+
+
+def root_pem(case: Case) -> str:
+    """The same as PEM."""
+    return ssl.DER_cert_to_PEM_cert(root_der(case))
 
 
 @cache
 def _stranger() -> bytes:
     stranger = ROOT.but(subject=der.dn("CN=a root of somebody else"), nth_key=9, serial=0x99)
     return forge(stranger, by=None, at=datetime.now(UTC)).der
-
-
-def port_of(case: Case, doors: Doors) -> int:
-    """The port by which the proxy knows the case."""
-    port = urlsplit(doors.url(case)).port
-    assert port is not None
-    return port
 
 
 def unpresentable(cases: Sequence[Case], doors: Doors) -> dict[str, Answer]:
@@ -60,36 +59,44 @@ def unpresentable(cases: Sequence[Case], doors: Doors) -> dict[str, Answer]:
 
 
 def ask_program(command: Sequence[str], cases: Sequence[Case]) -> Mapping[str, Answer]:
-    """Run `command PROXY_PORT` once for all the cases. It never outlives its bound in time."""
+    """Run `command PROXY_PORT` for all the cases, once if it does not crash.
+
+    A program answers in order, so the first case without an answer is the one that it died of.
+    """
     with Doors(cases) as doors:
         answers = unpresentable(cases, doors)
-        lines = [
-            json.dumps(
-                {
-                    "id": case.id,
-                    "name": str(case.question.name),
-                    "root": root_pem(case),
-                    "port": port_of(case, doors),
-                }
-            )
-            for case in cases
-            if case.id not in answers
-        ]
-        done = subprocess.run(
-            [*command, doors.proxy.rpartition(":")[2]],
-            input="\n".join(lines),
-            capture_output=True,
-            text=True,
-            timeout=30 + SECONDS_FOR_A_CASE * len(cases),
-            env=quiet_environment(),
-            check=False,
-        )
-    for line in done.stdout.splitlines():
-        said = json.loads(line)
-        answers[said["id"]] = Answer(said["accepts"], said["text"])
-    silent = [case.id for case in cases if case.id not in answers]
-    assert not silent, f"no answer to {silent[:3]}: {done.stderr[-2000:]}"
+        left = [case for case in cases if case.id not in answers]
+        for _ in range(_MOST_CRASHES):
+            if not left:
+                break
+            errors = _run(command, left, doors, answers)
+            left = [case for case in left if case.id not in answers]
+            if left:
+                answers[left.pop(0).id] = Answer(None, f"the engine crashed: {errors[-300:]}")
+    assert not left, f"{command[0]} crashed {_MOST_CRASHES} times"
     return answers
+
+
+def _run(
+    command: Sequence[str], cases: Sequence[Case], doors: Doors, answers: dict[str, Answer]
+) -> str:
+    """Put down what the program answers, and return what it complains of."""
+    done = subprocess.run(
+        [*command, doors.proxy.rpartition(":")[2]],
+        input="".join(
+            f"{case.id}\t{doors.url(case)}\t{b64encode(root_der(case)).decode()}\n"
+            for case in cases
+        ),
+        capture_output=True,
+        text=True,
+        timeout=30 + SECONDS_FOR_A_CASE * len(cases),
+        env=quiet_environment(),
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        id_, word, text = line.split("\t", 2)
+        answers[id_] = Answer({"yes": True, "no": False}.get(word), text)
+    return " ".join(done.stderr.split()) or f"exit code {done.returncode}"
 
 
 def quiet_environment() -> dict[str, str]:

@@ -119,7 +119,7 @@ class _Visit(socketserver.BaseRequestHandler):
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         first = _request(client).split(b" ", 2)
         port = first[1].rpartition(b":")[2] if first[0] == b"CONNECT" else b""
-        case, context = self.server.served.get(int(port or 0), (None, None))
+        case, context = self.server.served.get(int(port) if port.isdigit() else 0, (None, None))
         if case is None or context is None:
             self.server.elsewhere.append(b" ".join(first[:2]).decode(errors="replace"))
             # Nothing of a browser's own may go out, so everything else ends here.

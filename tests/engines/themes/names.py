@@ -150,20 +150,8 @@ def cases(make: Maker) -> Iterator[Case]:
     yield make("san-critical", "BR-09", "PCA-01", leaf=LEAF.but(san_critical=True))
     yield make("san-empty", "PY-08", leaf=LEAF.but(san=()))
     yield make(
-        "san-garbage", "APL-19", leaf=LEAF.but(san=None, more=(Ext(SAN, b"\x30\x05\x82\x06ha"),))
-    )
-    yield make("san-twice", "PY-11", "APL-19", leaf=LEAF.but(more=(_second_san("ha.lan"),)))
-    yield make(
-        "san-twice-second-matches", "PY-11", "APL-19",
-        leaf=LEAF.but(san=("nas.lan",), more=(_second_san("ha.lan"),)),
-    )  # fmt: skip
-    yield make(
         "san-trailing-bytes", "APL-19",
         leaf=LEAF.but(
             san=None, more=(Ext(SAN, der.sequence(der.general_name("ha.lan")) + b"\x05\x00"),)
         ),
     )  # fmt: skip
-
-
-def _second_san(name: str) -> Ext:
-    return Ext(SAN, der.sequence(der.general_name(name)))

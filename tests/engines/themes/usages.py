@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _LEAF_USAGES: dict[str, tuple[str, ...] | None] = {
     "none": None,
-    "empty": (),
     "ds": ("digitalSignature",),
     "ke": ("keyEncipherment",),
     "ka": ("keyAgreement",),
@@ -85,8 +84,10 @@ def cases(make: Maker) -> Iterator[Case]:
     for where, changed in _changed("eku_critical", value=True):
         tiers = {where: changed.but(eku=("serverAuth",))}
         yield make(f"eku-{where}-critical", "PCA-01", **tiers)
+    # On a leaf OpenSSL's server would not present it.
     twice = Ext(EXTENDED_KEY_USAGE, der.sequence(der.oid("1.3.6.1.5.5.7.3.1")))
-    yield make("eku-twice", "PY-11", "APL-19", leaf=LEAF.but(eku=("clientAuth",), more=(twice,)))
+    twice_on = ISSUING.but(eku=("clientAuth",), more=(twice,))
+    yield make("eku-issuing-twice", "PY-11", "APL-19", issuing=twice_on)
     yield from _basic_constraints(make)
     yield from _path_lengths(make)
 
