@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMANDS = [
     ["secure"],
     ["undo"],
+    ["check"],
     ["status"],
     ["explain"],
     ["cert", "new"],

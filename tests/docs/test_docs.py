@@ -51,8 +51,6 @@ _NOT_OURS = {
 _QUOTES_OTHERS = ("## In Home Assistant", "## On the devices")
 
 
-# Commands that docs/errors.md names before they are there; each is taken out when it comes.
-COMING = ("check", "pem")
 # Sections and pages whose code quotes others than housekey, in their own words.
 _QUOTES_IN_CODE = ("errors.md",)
 
@@ -82,10 +80,6 @@ def test_pages_use_the_words_of_this_project(page: Path) -> None:
     if page.name in _QUOTES_IN_CODE:
         text = _SPAN.sub("", text)
     assert list(other_words(text)) == []
-
-
-def test_what_is_there_is_no_longer_coming() -> None:
-    assert [path for path, _ in _commands() if path in COMING] == []
 
 
 def test_the_page_of_errors_is_what_the_records_say() -> None:
@@ -169,8 +163,6 @@ def _wrong_in(arguments: list[str]) -> Iterator[str]:
         elif isinstance(command, click.Group):
             context = click.Context(command)
             found = command.get_command(context, word)
-            if found is None and command is main and word in COMING:
-                return
             if found is None:
                 yield f"{path} has no command {word}"
                 return

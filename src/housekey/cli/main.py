@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "secure": ("housekey.cli.secure", "Take a Home Assistant to https."),
     "undo": ("housekey.cli.undo", "Put it back as it was."),
+    "check": ("housekey.cli.check", "Which devices accept a certificate, and if not, why."),
     "status": ("housekey.cli.status", "The house at a glance."),
     "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
@@ -44,6 +45,7 @@ Examples:
   housekey secure                              find Home Assistant and take it to https
   housekey secure --dry-run                    say what that would do, and change nothing
   housekey undo                                put Home Assistant back as it was
+  housekey check ha.lan:8123                   which devices accept it, and if not, why
   housekey status                              what there is, and how long it is good for
   housekey explain ERR_CERT_DATE_INVALID       what an error means
   housekey cert new printer.lan 192.168.1.9    a certificate for something else

@@ -198,7 +198,7 @@ def note_code(output: Output, code: RecoveryCode) -> bool:
 
 def house_folder(options: Mapping[str, Any]) -> Path:
     """Return the folder of the house: `--house`, HOUSEKEY_HOUSE, or the usual one."""
-    from housekey.house.house import default_house_folder  # noqa: PLC0415 - after --help
+    from housekey.house.place import default_house_folder  # noqa: PLC0415 - after --help
 
     given = options["house_folder"]
     return (Path(given) if given else default_house_folder(os.environ)).absolute()

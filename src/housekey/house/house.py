@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import pwd
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from cryptography.exceptions import InvalidSignature
@@ -50,8 +49,9 @@ from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
 
     from cryptography.x509 import Certificate
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.pki.names import Name
 
-__all__ = ["House", "Leaf", "NewHouse", "default_house_folder", "prepare_house"]
+__all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
 ROOT = "root.pem"
 SEALED_ROOT_KEY = "root.key.sealed"
@@ -69,15 +69,6 @@ LEDGER = "ledger.sqlite"
 LEAVES = "leaves"
 
 _FROM_BACKUP = "put it back from a backup of the house"
-
-
-def default_house_folder(environ: Mapping[str, str]) -> Path:
-    """Return HOUSEKEY_HOUSE, or `housekey` in the platform's folder for a user's data."""
-    if named := environ.get("HOUSEKEY_HOUSE"):
-        return Path(named).expanduser().absolute()
-    from platformdirs import user_data_path  # noqa: PLC0415 - HOUSEKEY_HOUSE needs it not
-
-    return user_data_path("housekey", appauthor=False)
 
 
 def prepare_house(
