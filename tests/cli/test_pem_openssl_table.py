@@ -22,9 +22,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from housekey.pki.any_key import AnyPrivateKey
+from housekey.pki.contents import Contents
 from housekey.pki.description import key_fingerprint
 from housekey.pki.names import names_of
-from housekey.pki.reading import Contents, read
+from housekey.pki.reading import read
 from housekey.pki.secret import Secret
 from tests.command import Done, environment, housekey
 from tests.needs import require

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from housekey.errors import HousekeyError, PemLocked, PemUnreadable
 from housekey.pki.any_key import AnyPrivateKey, refuse_hard_work
 from housekey.pki.containers import to_pkcs7, to_pkcs12
+from housekey.pki.contents import Unread
 from housekey.pki.csr import make_request, request_to_pem, wishes_of
 from housekey.pki.description import describe
 from housekey.pki.encoding import certificate_to_pem, to_der
 from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.names import parse_name
-from housekey.pki.reading import MOST_BYTES, Unread, read
+from housekey.pki.reading import MOST_BYTES, read
 from housekey.pki.secret import Secret
 from housekey.pki.subject import Subject
 from tests.pki.houses import NOW, a_house, names

@@ -15,12 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from housekey.pki.any_key import PARSER_ERRORS, AnyPrivateKey, attempt, label_of
-from housekey.pki.reading import OddVersion, Unread, quiet
+from housekey.pki.contents import OddVersion, Unread
+from housekey.pki.reading import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from housekey.pki.reading import Item, PublicKeyOfAnyKind
+    from housekey.pki.contents import Item, PublicKeyOfAnyKind
 
 
 @dataclass(frozen=True, slots=True)

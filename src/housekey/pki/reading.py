@@ -12,15 +12,13 @@ import re
 import warnings
 from base64 import b64decode
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import types
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 
-from housekey.errors import PemLocked, PemUnreadable
+from housekey.errors import PemUnreadable
 from housekey.pki.any_key import (
     PARSER_ERRORS,
     AnyPrivateKey,
@@ -30,125 +28,15 @@ from housekey.pki.any_key import (
     refuse_hard_work,
     tlv,
 )
+from housekey.pki.contents import AGAIN, Contents, OddVersion, Part, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from housekey.pki.contents import Item
     from housekey.pki.secret import Secret
 
 MOST_BYTES = 2 * 1024 * 1024  # of a file; all roots that a browser brings take 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class OddVersion:
-    """A certificate of a version that X.509 does not have; no program will use it."""
-
-    version: int
-    der: bytes = field(repr=False)
-    stand_in: x509.Certificate = field(repr=False)  # the same but for the version, to look at
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Something that is there and cannot be read."""
-
-    what: str  # "certificate", "private key", …
-    reason: str
-    hint: str
-    locked: bool = False  # a passphrase would open it
-
-    def error(self) -> PemUnreadable:
-        kind = PemLocked if self.locked else PemUnreadable
-        return kind(self.reason, hint=self.hint)
-
-
-PublicKeyOfAnyKind: TypeAlias = types.PublicKeyTypes
-Item: TypeAlias = (
-    x509.Certificate
-    | x509.CertificateSigningRequest
-    | AnyPrivateKey
-    | PublicKeyOfAnyKind
-    | OddVersion
-    | Unread
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    item: Item
-    form: str  # "PEM", "DER", "PKCS#7" or "PKCS#12"
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """All parts of a file, in its order."""
-
-    parts: tuple[Part, ...]
-
-    @property
-    def certificates(self) -> tuple[x509.Certificate, ...]:
-        return tuple(p.item for p in self.parts if isinstance(p.item, x509.Certificate))
-
-    @property
-    def requests(self) -> tuple[x509.CertificateSigningRequest, ...]:
-        return tuple(
-            p.item for p in self.parts if isinstance(p.item, x509.CertificateSigningRequest)
-        )
-
-    @property
-    def keys(self) -> tuple[AnyPrivateKey, ...]:
-        return tuple(p.item for p in self.parts if isinstance(p.item, AnyPrivateKey))
-
-    @property
-    def unread(self) -> tuple[Unread, ...]:
-        return tuple(p.item for p in self.parts if isinstance(p.item, Unread))
-
-    def whole(self) -> Contents:
-        """These contents, if every part of them can be read. Raises PemUnreadable."""
-        for item in (part.item for part in self.parts):
-            if isinstance(item, Unread):
-                raise item.error()
-            if isinstance(item, OddVersion):
-                raise _odd_version(item.version)
-        return self
-
-    def the_certificates(self) -> tuple[x509.Certificate, ...]:
-        """The certificates, at least one. Raises PemUnreadable."""
-        if not self.certificates:
-            raise self._wrong("a certificate", "often named certificate.pem or fullchain.pem")
-        return self.certificates
-
-    def the_request(self) -> x509.CertificateSigningRequest:
-        """The first request. Raises PemUnreadable."""
-        if not self.requests:
-            raise self._wrong("a certificate request (CSR)", "often ending in .csr or .req")
-        return self.requests[0]
-
-    def the_key(self) -> AnyPrivateKey:
-        """The first private key. Raises PemUnreadable."""
-        if not self.keys:
-            raise self._wrong("a private key", "often named privkey.pem or ending in .key")
-        return self.keys[0]
-
-    def _wrong(self, meant: str, where: str) -> PemUnreadable:
-        found = what_is(self.parts[0].item)
-        return PemUnreadable(
-            f"this is {found}, where {meant} is meant",
-            hint=f"{meant.removeprefix('a ')} is in another file, {where}".replace(
-                "certificate request (CSR) is", "the request is"
-            ),
-        )
-
-
-def what_is(item: Item) -> str:
-    """An item in a few words: "a certificate", "a private key"."""
-    if isinstance(item, x509.Certificate | OddVersion):
-        return "a certificate"
-    if isinstance(item, x509.CertificateSigningRequest):
-        return "a certificate request (CSR)"
-    if isinstance(item, AnyPrivateKey):
-        return "a private key"
-    return f"a {item.what}" if isinstance(item, Unread) else "a public key"
 
 
 def read(data: bytes, passphrase: Secret | None = None) -> Contents:
@@ -162,7 +50,7 @@ def read(data: bytes, passphrase: Secret | None = None) -> Contents:
             hint="name the certificate's own file",
         )
     if not data.strip():
-        raise PemUnreadable("it is empty", hint=_AGAIN)
+        raise PemUnreadable("it is empty", hint=AGAIN)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise PemUnreadable(
             "it is text in UTF-16, as PowerShell writes it with >",
@@ -172,7 +60,7 @@ def read(data: bytes, passphrase: Secret | None = None) -> Contents:
         is_pem = b"-----BEGIN" in data or b"-----END" in data
         parts = tuple(_pem(data, passphrase) if is_pem else _der(data, passphrase))
     if not parts:
-        raise PemUnreadable("there is no certificate, request or key in it", hint=_AGAIN)
+        raise PemUnreadable("there is no certificate, request or key in it", hint=AGAIN)
     unread = [part.item for part in parts if isinstance(part.item, Unread)]
     if len(unread) == len(parts):
         raise unread[0].error()
@@ -187,7 +75,6 @@ def quiet() -> Iterator[None]:
         yield
 
 
-_AGAIN = "take the file again from where it came from"
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 #]+)-----[ \t]*")
 _PASSED_OVER = ("EC PARAMETERS", "DSA PARAMETERS", "DH PARAMETERS")
 _CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
@@ -261,7 +148,7 @@ def _block(label: str, lines: list[bytes], passphrase: Secret | None) -> Iterato
         yield _bad(label, f"it is a {label}, which is neither certificate, request nor key")
 
 
-def _bad(label: str, reason: str, *, hint: str = _AGAIN) -> Part:
+def _bad(label: str, reason: str, *, hint: str = AGAIN) -> Part:
     what = "certificate" if label in _CERTIFICATES else label.lower()
     what = what.removeprefix("new ").replace("openssh ", "").replace("pkcs", "PKCS#")
     return Part(Unread(what, f"the {what} cannot be read: {reason}", hint), "PEM")
@@ -316,12 +203,12 @@ def _any_der(data: bytes) -> Item:
     return Unread(
         "file",
         "it is damaged, or neither certificate, request nor key: its bytes fit none of them",
-        _AGAIN,
+        AGAIN,
     )
 
 
 def _unknown(reason: str) -> Part:
-    return Part(Unread("file", reason, _AGAIN), "DER")
+    return Part(Unread("file", reason, AGAIN), "DER")
 
 
 # --- the things themselves ---
@@ -338,7 +225,7 @@ def _certificate(der: bytes) -> Item:
             return OddVersion(error.parsed_version + 1, der, stand_in)
     except PARSER_ERRORS:
         pass
-    return Unread("certificate", "the certificate is damaged or cut short", _AGAIN)
+    return Unread("certificate", "the certificate is damaged or cut short", AGAIN)
 
 
 def _with_version_3(der: bytes) -> x509.Certificate | None:
@@ -354,12 +241,6 @@ def _with_version_3(der: bytes) -> x509.Certificate | None:
     return found
 
 
-def _odd_version(version: int) -> PemUnreadable:
-    return PemUnreadable(
-        f"the certificate is of version {version}, and X.509 has 1 and 3", hint=_AGAIN
-    )
-
-
 def _key(data: bytes, passphrase: Secret | None, *, locked: bool, der: bool, form: str) -> Part:
     try:
         return Part(open_key(data, passphrase, locked=locked, der=der), form)
@@ -372,7 +253,7 @@ def _parsed(what: str, parse: Callable[[bytes], Item], der: bytes) -> Item:
     try:
         found: Item = attempt(parse, der)
     except (*PARSER_ERRORS, x509.InvalidVersion, PemUnreadable):
-        return Unread(what, f"the {what} is damaged or of an unknown kind", _AGAIN)
+        return Unread(what, f"the {what} is damaged or of an unknown kind", AGAIN)
     return found
 
 
@@ -383,7 +264,7 @@ def _pkcs7(der: bytes) -> Iterator[Part]:
         found = []
     if not found:
         reason = "the PKCS#7 file is damaged, or there is no certificate in it"
-        yield Part(Unread("PKCS#7 file", reason, _AGAIN), "PKCS#7")
+        yield Part(Unread("PKCS#7 file", reason, AGAIN), "PKCS#7")
     for certificate in found:
         yield Part(certificate, "PKCS#7")
 
@@ -409,7 +290,7 @@ def _pkcs12(data: bytes, passphrase: Secret | None) -> Iterator[Part]:
                 "the PKCS#12 file is locked with a passphrase"
                 if passphrase is None
                 else "the PKCS#12 file does not open: the passphrase is wrong, or it is damaged",
-                "give the passphrase with it" if passphrase is None else _AGAIN,
+                "give the passphrase with it" if passphrase is None else AGAIN,
                 locked=passphrase is None,
             ),
             "PKCS#12",

@@ -16,14 +16,14 @@ from housekey.errors import UsageError
 from housekey.house.files import Files
 from housekey.pki.any_key import AnyPrivateKey
 from housekey.pki.containers import belongs, to_pkcs7, to_pkcs12
+from housekey.pki.contents import what_is
 from housekey.pki.names import names_of
-from housekey.pki.reading import what_is
 from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from housekey.pki.reading import Item
+    from housekey.pki.contents import Item
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from housekey.cli.output import Output
     from housekey.house.files import Files
-    from housekey.pki.reading import Contents
+    from housekey.pki.contents import Contents
 
 T = TypeVar("T")
 STDIN = "-"

@@ -12,7 +12,7 @@ from housekey.cli.pem.delivered import Delivery, out_option
 from housekey.cli.pem.given import Given, new_passphrase_option, passphrase_option
 from housekey.errors import UsageError
 from housekey.house.files import Files
-from housekey.pki.reading import Contents
+from housekey.pki.contents import Contents
 from housekey.pki.secret import Secret
 
 

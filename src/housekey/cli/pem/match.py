@@ -14,7 +14,7 @@ from housekey.house.files import Files
 from housekey.pki.description import CertificateFacts, RequestFacts, UnreadFacts, describe
 
 if TYPE_CHECKING:
-    from housekey.pki.reading import Contents
+    from housekey.pki.contents import Contents
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import click
 from housekey.cli.output import Output, common_options, house_folder, now, open_house
 from housekey.cli.pem.given import Given, moment, shown
 from housekey.house.files import Files
+from housekey.pki.contents import Contents
 from housekey.pki.encoding import fingerprint
 from housekey.pki.names import parse_name
-from housekey.pki.reading import Contents
 from housekey.pki.verifying import verify
 
 
