@@ -11,10 +11,11 @@ from cryptography.x509.oid import NameOID
 from housekey.pki.encoding import to_der
 from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
+from housekey.platforms import der
 from housekey.platforms.judge import judge
 from housekey.platforms.model import Platform, Question, Severity
 from tests.pki.houses import A_DAY, NOW, a_house, names
-from tests.platforms.making import a_key
+from tests.platforms.making import a_chain, a_key, rewritten, tlv
 
 SIX = (
     Platform.APPLE,
@@ -96,3 +97,15 @@ def test_the_old_guides_certificate_is_rejected_by_all_six(
     said = {each.platform: each for each in judge(question, SIX)}
     assert {platform: each.accepts for platform, each in said.items()} == dict.fromkeys(SIX, False)
     assert {platform: each.error for platform, each in said.items()} == errors
+
+
+def test_a_version_that_is_not_known_is_read_by_firefox_alone() -> None:
+    """Measured with Firefox ESR 153.7 and Chromium 156; the others from source, Windows unsure."""
+
+    def edit(fields: list[bytes]) -> None:
+        fields[0] = tlv(0xA0, tlv(der.INTEGER, b"\x03"))  # counted from 0
+
+    chain = a_chain(edit=lambda leaf: rewritten(leaf.der, a_key("p256", "issuing"), edit))
+    said = {platform: chain.by(platform).accepts for platform in SIX}
+    assert said == dict.fromkeys(SIX, False) | {Platform.FIREFOX: True, Platform.WINDOWS: None}
+    assert chain.by(Platform.CHROME).error == "ERR_SSL_SERVER_CERT_BAD_FORMAT"

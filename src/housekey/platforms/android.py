@@ -209,6 +209,16 @@ _RULES = (
         evidence=(_S,),
     ),
     Rule(
+        "AND-05.version",
+        "A certificate of a version above 3",
+        (*PRESENTED, Tier.ROOT, Tier.SELF_SIGNED),
+        checks.unknown_version,
+        error="CertificateException: the certificate cannot be read",
+        fix=checks.MADE_ANEW,
+        source="BoringSSL crypto/x509/x_x509.cc x509_parse, as Conscrypt uses it",
+        evidence=(_S,),
+    ),
+    Rule(
         "AND-05.critical",
         "A critical extension that is not known, below the root",
         PRESENTED,

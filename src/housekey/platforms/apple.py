@@ -279,6 +279,16 @@ _TRUST = Rule(
 
 _RULES = (
     Rule(
+        "APL-19.version",
+        "A certificate of a version above 3",
+        _EVERY,
+        checks.unknown_version,
+        error="the certificate cannot be read",
+        fix=checks.MADE_ANEW,
+        source="Apple SecCertificate.c SecCertificateParse",
+        evidence=(_S,),
+    ),
+    Rule(
         "APL-22",
         "A serial number of more than 37 bytes; more than 20 is tolerated",
         _EVERY,

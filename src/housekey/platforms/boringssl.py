@@ -23,10 +23,12 @@ def is_nameless(each: Facts) -> bool:
 
 
 def _extensions(each: Facts) -> str:
-    if each.malformed:
-        return f"has an extension that cannot be read: {checks.extension_name(each.malformed[0])}"
+    for oid in (*each.malformed, *each.trailing):
+        return f"has an extension that cannot be read: {checks.extension_name(oid)}"
     if each.duplicated:
         return f"has an extension twice: {checks.extension_name(each.duplicated[0])}"
+    if each.version > 3:
+        return f"is of version {each.version}, which is not known"
     if each.version < 3 and each.extensions:
         return f"is of version {each.version} and has extensions"
     return ""

@@ -394,6 +394,13 @@ def malformed(
     return check
 
 
+def unknown_version(seen: Seen) -> Iterator[Said]:
+    """A version above 3, which RFC 5280 4.1.2.1 does not know."""
+    for each in seen.path:
+        if each.version > 3:
+            yield Said(f"{seen.called(each)} is of version {each.version}, which is not known")
+
+
 def duplicated(
     tiers: Collection[Tier] = (*ALL, Tier.SELF_SIGNED), *, only: Collection[str] | None = None
 ) -> Check:

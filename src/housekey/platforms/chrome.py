@@ -69,7 +69,7 @@ def _unreadable_leaf(seen: Seen) -> Iterator[Said]:
     why = boringssl.unparsable(seen.leaf)
     if why:
         # Such a one is not even read as far as a certificate of any use.
-        early = "ERR_SSL_SERVER_CERT_BAD_FORMAT" if seen.leaf.version < 3 else ""
+        early = "ERR_SSL_SERVER_CERT_BAD_FORMAT" if seen.leaf.version != 3 else ""
         yield Said(f"the leaf {why}", early)
 
 

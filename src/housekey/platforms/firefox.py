@@ -213,6 +213,16 @@ def _features_of_issuers(seen: Seen) -> Iterator[Said]:
             )
 
 
+_MATCHING = Matching(overlooks=lambda entry: not mozpkix.is_dns_id(entry), host_without_dot=True)
+
+
+def _name_asked(seen: Seen) -> Iterator[Said]:
+    if Oid.SUBJECT_ALT_NAME in seen.leaf.trailing:
+        yield Said("the leaf's SAN has more bytes after its end, and is not read")
+        return
+    yield from checks.name_asked(_MATCHING)(seen)
+
+
 _RULES = (
     Rule(
         "FFX-19.tls",
@@ -487,9 +497,7 @@ _RULES = (
         "The name is not in the SAN; the CN never counts, nor does *.lan or an entry with a dot at"
         " the end",
         _LEAVES,
-        checks.name_asked(
-            Matching(overlooks=lambda entry: not mozpkix.is_dns_id(entry), host_without_dot=True)
-        ),
+        _name_asked,
         error="SSL_ERROR_BAD_CERT_DOMAIN",
         fix=checks.NAME_IN_SAN,
         source=f"{_NAMES} CheckCertHostname; {_MEASURED}",

@@ -82,7 +82,7 @@ def _kinds(holder: Facts) -> frozenset[NameKind]:
 
 
 def _bad_constraints(holder: Facts, leaf: Facts) -> str:
-    if Oid.NAME_CONSTRAINTS in holder.malformed:
+    if Oid.NAME_CONSTRAINTS in (*holder.malformed, *holder.trailing):
         return "that cannot be read"
     if holder.name_constraints is None:
         return ""

@@ -284,6 +284,16 @@ _RULES = (
         evidence=(_F,),
     ),
     Rule(
+        "WIN-06.version",
+        "A certificate of a version above 3",
+        _EVERY,
+        checks.unknown_version,
+        error="CERT_TRUST_INVALID_EXTENSION",
+        fix=checks.MADE_ANEW,
+        source="no document says what becomes of it; not verified",
+        evidence=(_F,),
+    ),
+    Rule(
         "WIN-04",
         "No CRL distribution point and no OCSP: curl with Schannel fails, other programs do not",
         (Tier.LEAF, Tier.ISSUING),
