@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from housekey.pki.names import DnsName
-from housekey.platforms import hostnames, subtrees
+from housekey.platforms import der, hostnames, subtrees
 from housekey.platforms.facts import KeyKind, NameKind, Oid, Usage
 from housekey.platforms.path import recognized, same_name
 from housekey.platforms.rule import Said, Seen, Tier
@@ -34,6 +34,9 @@ _EXTENSIONS = {
 
 # --- the next steps that several rules end with ---
 
+SEND_THE_SIGNER = (
+    "send only the issuing CA that signed the leaf, and trust the root that signed that one"
+)
 SEND_THE_PATH = (
     "let the server send the leaf and every issuing CA, and trust the root that signed them"
 )
@@ -78,6 +81,66 @@ def those(seen: Seen, tiers: Collection[Tier]) -> Iterator[Facts]:
 
 
 # --- the path ---
+
+
+def everything(seen: Seen) -> Iterator[Facts]:
+    """All that was sent, and the root: what is read before anything is judged."""
+    yield from dict.fromkeys((*seen.chain, *(() if seen.root is None else (seen.root,))))
+
+
+def unreadable(
+    finds: Callable[[Facts], Iterator[str]],
+) -> Check:
+    """What a parser stumbles over, in any certificate that was sent or is trusted.
+
+    `finds` yields what comes after "the leaf".
+    """
+
+    def check(seen: Seen) -> Iterator[Said]:
+        for each in everything(seen):
+            for wrong in finds(each):
+                yield Said(f"{seen.called(each)} {wrong}")
+
+    return check
+
+
+def doubled(each: Facts, *, only: Collection[str] | None = None) -> Iterator[str]:
+    """For `unreadable`: extensions that are there twice."""
+    for oid in each.duplicated:
+        if only is None or oid in only:
+            yield f"has an extension twice: {extension_name(oid)}"
+
+
+def broken(
+    each: Facts, *, only: Collection[str] | None = None, trailing: bool = True
+) -> Iterator[str]:
+    """For `unreadable`: extensions that do not hold what they should."""
+    for oid in (*each.malformed, *(each.trailing if trailing else ())):
+        if only is None or oid in only:
+            yield f"has an extension that cannot be read: {extension_name(oid)}"
+
+
+def two_algorithms(each: Facts) -> Iterator[str]:
+    """For `unreadable`: an inner signature algorithm that is not the outer one."""
+    if not each.signatures_agree:
+        yield "names two different signature algorithms"
+
+
+def odd_networks(each: Facts) -> Iterator[str]:
+    """For `unreadable`: constraints on addresses that are no network."""
+    constraints = each.name_constraints
+    for subtree in subtrees.subtrees(constraints) if constraints is not None else ():
+        base = subtree.base
+        if base.kind is NameKind.IP and not (
+            len(base.value) in (8, 32) and subtrees.has_plain_mask(base.value)
+        ):
+            yield "constrains addresses by something that is no network"
+
+
+def extensions_before_version_3(each: Facts, *, versions: Collection[int] = (1,)) -> Iterator[str]:
+    """For `unreadable`: extensions where there is no place for them."""
+    if each.version in versions and each.extensions:
+        yield f"is of version {each.version} and has extensions"
 
 
 def untrusted(*, self_signed: str = "", missing: str = "") -> Check:
@@ -413,6 +476,18 @@ def duplicated(
                     yield Said(f"{seen.called(each)} has an extension twice: {extension_name(oid)}")
 
     return check
+
+
+_SSL_SERVER = 1  # bit of nsCertType
+
+
+def netscape_type(seen: Seen) -> Iterator[Said]:
+    """A leaf not for servers by an extension of Netscape's that some tools still write."""
+    for extension in seen.leaf.extensions:
+        if extension.oid == Oid.NETSCAPE_CERT_TYPE and _SSL_SERVER not in der.bits(
+            der.only(extension.value, der.BIT_STRING).body
+        ):
+            yield Said("the leaf is not for servers (Netscape's certificate type)")
 
 
 def must_staple(seen: Seen) -> Iterator[Said]:

@@ -160,6 +160,7 @@ class Subtree:
 
     base: GeneralName
     bounded: bool  # has a minimum above 0 or a maximum, which RFC 5280 forbids
+    minimum_written: bool = False  # has either, were it a minimum of 0, which DER leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,9 @@ class NameConstraints:
 
     permitted: tuple[Subtree, ...] = ()
     excluded: tuple[Subtree, ...] = ()
+
+
+_USUAL_STRINGS = (0x0C, 0x13)  # UTF8String, PrintableString
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,12 @@ class Attribute:
         """Its characters, as well as they can be told."""
         encoding = {0x1E: "utf-16-be", 0x1C: "utf-32-be", 0x14: "latin-1"}.get(self.tag, "utf-8")
         return self.value.decode(encoding, "replace")
+
+    def folded(self, *, blanks: bool) -> str:
+        """In small letters, if it is a usual kind of string; `blanks` tells them apart, too."""
+        if self.tag not in _USUAL_STRINGS:
+            return f"{self.tag} {self.value.hex()}"
+        return self.text.lower() if blanks else " ".join(self.text.split()).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +216,17 @@ class DirectoryName:
         return tuple(
             frozenset((each.oid, " ".join(each.text.split()).lower()) for each in rdn)
             for rdn in self.attributes
+        )
+
+    @property
+    def characters(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """What compares equal whatever kinds of strings, with capitals and blanks as they are."""
+        return tuple(tuple((each.oid, each.text) for each in rdn) for rdn in self.attributes)
+
+    def folded(self, *, blanks: bool) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """What compares equal whatever capitals, in UTF8String and PrintableString only."""
+        return tuple(
+            tuple((each.oid, each.folded(blanks=blanks)) for each in rdn) for rdn in self.attributes
         )
 
     @property
@@ -538,6 +559,7 @@ def _subtree(part: der.Part) -> Subtree:
     return Subtree(
         GeneralName(NameKind(base.tag & 0x1F), base.body),
         bounded=any(each.tag & 0x1F == 1 or any(each.body) for each in bounds),
+        minimum_written=bool(bounds),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from housekey.platforms import checks, subtrees
+from housekey.platforms import checks, reading, subtrees
 from housekey.platforms.checks import ABOVE, ALL
 from housekey.platforms.facts import KeyKind, NameKind, Oid
 from housekey.platforms.hostnames import Matching
@@ -20,6 +20,8 @@ from housekey.platforms.subtrees import Enforcing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from housekey.platforms.facts import Facts
 
 _S, _E = Evidence.SOURCE, Evidence.EXECUTED
 _VERIFY = "Go crypto/x509/verify.go"
@@ -63,8 +65,12 @@ def _compares(entry: str, host: str) -> bool:
 
 
 def is_no_dns_name(entry: str) -> bool:
-    """domainToReverseLabels: an empty label, or a character beyond printable ASCII."""
-    return "" in entry.split(".") or not all("!" <= each <= "~" for each in entry)
+    """domainToReverseLabels: an empty label, or a character beyond printable ASCII.
+
+    Go 1.19 overlooks an empty label in the first place, and no name at all.
+    """
+    labels = entry.removeprefix(".").split(".")
+    return "" in labels[1:] or not all("!" <= each <= "~" for each in entry)
 
 
 def _no_curve(seen: Seen) -> Iterator[Said]:
@@ -85,14 +91,32 @@ def _unhandled_constraints(seen: Seen) -> Iterator[Said]:
             yield Said(f"{who} has critical constraints on names of a kind that is unknown here")
 
 
-def _odd_masks(seen: Seen) -> Iterator[Said]:
-    for each in checks.those(seen, _EVERYWHERE):
-        for subtree in subtrees.subtrees(each.name_constraints) if each.name_constraints else ():
-            base = subtree.base
-            if base.kind is NameKind.IP and not (
-                len(base.value) in (8, 32) and subtrees.has_plain_mask(base.value)
-            ):
-                yield Said(f"{seen.called(each)} constrains addresses by a mask with holes")
+def _unparsable(each: Facts) -> Iterator[str]:
+    """What parser.go refuses. Bytes after a SAN are not among it."""
+    yield from checks.doubled(each)
+    yield from checks.broken(each, trailing=False)
+    yield from checks.two_algorithms(each)
+    yield from checks.odd_networks(each)
+    for name in each.san or ():
+        if name.kind is NameKind.IP and len(name.value) not in (4, 16):
+            yield f"has an address of {len(name.value)} bytes in its SAN"
+        if name.kind in (NameKind.DNS, NameKind.EMAIL, NameKind.URI) and not name.value.isascii():
+            yield f"has letters outside ASCII in its SAN: {name.text!r}"
+    constraints = each.name_constraints
+    if constraints is not None and not subtrees.subtrees(constraints):
+        yield "has name constraints that constrain nothing"
+
+
+def _reads(facts: Facts) -> Facts:
+    """Go takes what is empty for what is absent."""
+    for read in (
+        reading.without_extensions_before_version_3,
+        reading.empty_extended_usage_is_none,
+        reading.empty_key_usage_is_none,
+        reading.negative_path_length_is_none,
+    ):
+        facts = read(facts)
+    return facts
 
 
 _RULES = (
@@ -108,23 +132,14 @@ _RULES = (
     ),
     Rule(
         "GO-05.unreadable",
-        "An extension that is there twice, or does not hold what it should",
+        "An extension that is there twice, or does not hold what it should; two different"
+        " signature algorithms; constraints by a mask with holes, or of nothing",
         _EVERYWHERE,
-        lambda seen: (*checks.duplicated()(seen), *checks.malformed()(seen)),
+        checks.unreadable(_unparsable),
         error="tls: failed to parse certificate from server",
         fix=checks.MADE_ANEW,
-        source=_PARSE,
-        evidence=(_S,),
-    ),
-    Rule(
-        "GO-05.mask",
-        "Name constraints on addresses by a mask that is not a prefix",
-        ABOVE,
-        _odd_masks,
-        error="x509: IP constraint contained invalid mask",
-        fix="make a new root with whole networks in its constraints",
-        source=f"{_PARSE} parseNameConstraintsExtension, isValidIPMask",
-        evidence=(_S,),
+        source=f"{_PARSE}; measured with Go 1.19",
+        evidence=(_S, _E),
     ),
     Rule(
         "GO-06",
@@ -180,7 +195,7 @@ _RULES = (
         "The name is not in the SAN; the CN never counts",
         (Tier.LEAF, Tier.SELF_SIGNED),
         checks.name_asked(
-            Matching(compares=_compares),
+            Matching(compares=_compares, mapped=True),
             none="x509: certificate relies on legacy Common Name field, use SANs instead",
             address="x509: cannot validate certificate for {name} because it doesn't contain any"
             " IP SANs",
@@ -205,7 +220,10 @@ _RULES = (
         "An issuer that is no CA: version 3 without basicConstraints CA:TRUE, or keyUsage without"
         " keyCertSign",
         ABOVE,
-        checks.no_ca(ABOVE, v1=True),
+        lambda seen: (
+            *checks.no_ca((Tier.ISSUING,))(seen),
+            *checks.no_ca((Tier.ROOT,), v1=True)(seen),
+        ),
         error="x509: certificate signed by unknown authority (x509: invalid signature: parent"
         " certificate cannot sign this kind of certificate)",
         fix=checks.CA_AS_ROOT,
@@ -214,14 +232,31 @@ _RULES = (
     ),
     Rule(
         "GO-03.hash",
-        "A signature over SHA-1 or MD5, below the root",
+        "A signature over SHA-1, SHA-224 or MD5, below the root",
         (Tier.LEAF, Tier.ISSUING),
-        checks.hashes(("sha1", "md5", "md2", "unknown")),
+        checks.hashes(("sha1", "sha224", "md5", "md2", "unknown")),
         error="x509: cannot verify signature: insecure algorithm",
         fix=checks.SIGN_AGAIN,
         source="Go crypto/x509/x509.go checkSignature; measured",
         evidence=(_S, _E),
         since="Go 1.18",
+    ),
+    Rule(
+        "GO-03.kind",
+        "A root or issuing CA with a key that Go checks no signatures of: Ed448, DSA",
+        ABOVE,
+        checks.keys(
+            checks.kinds_other_than(
+                curves=_CURVES, kinds=(KeyKind.RSA, KeyKind.EC, KeyKind.ED25519)
+            ),
+            ABOVE,
+            what="is of a kind that is not known here",
+        ),
+        error="x509: certificate signed by unknown authority (x509: cannot verify signature:"
+        " algorithm unimplemented)",
+        fix=checks.NEW_KEY,
+        source="Go crypto/x509/x509.go checkSignature; measured with Go 1.19",
+        evidence=(_S, _E),
     ),
     Rule(
         "GO-05.path-length",
@@ -247,7 +282,7 @@ _RULES = (
         "GO-02",
         "A name outside the name constraints of the root or an issuing CA",
         (Tier.LEAF, Tier.ISSUING),
-        checks.constraints(Enforcing(directory=False)),
+        checks.constraints(Enforcing(ignores=frozenset(NameKind).difference(_CONSTRAINED))),
         error="x509: a root or intermediate certificate is not authorized to sign for this name",
         fix=checks.PERMITTED_NAMES,
         source=f"{_VERIFY} checkNameConstraints; measured",
@@ -265,4 +300,4 @@ _RULES = (
     ),
 )
 
-CLIENT = Client(Platform.GO, linking=Linking(), rules=_RULES, known_from="Go 1.19")
+CLIENT = Client(Platform.GO, linking=Linking(), rules=_RULES, known_from="Go 1.19", reads=_reads)

@@ -9,12 +9,14 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from housekey.pki.names import DnsName, IpName, Name
+from housekey.platforms.facts import NameKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from housekey.platforms.facts import Facts
 
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
 _LDH = re.compile(r"[A-Za-z0-9-]*")
 
 
@@ -24,6 +26,7 @@ class CommonName(Enum):
     NEVER = auto()
     WITHOUT_SAN = auto()  # no SAN extension
     WITHOUT_NAMES = auto()  # a SAN without DNS name or address, or none at all
+    WITHOUT_NAMES_AND_URIS = auto()  # the same, and no URI
     WITHOUT_DNS_NAMES = auto()  # no DNS name in the SAN, whatever else is there
 
 
@@ -47,6 +50,7 @@ class Matching:
     overlooks: Callable[[str], bool] | None = None  # entries that it passes over
     addresses: bool = True  # False: iPAddress entries are not compared at all
     ipv6: bool = True  # False: an IPv6 address never matches
+    mapped: bool = False  # an IPv4-mapped IPv6 address is the IPv4 address
     address_as_text: bool = False  # an address is also compared with DNS names, written out
     compares: Callable[[str, str], bool] | None = None  # entry and host, instead of all the above
 
@@ -94,7 +98,9 @@ def readable_address(value: bytes) -> str:
 def _matches_address(facts: Facts, address: IPv4Address | IPv6Address, how: Matching) -> bool:
     if address.version == 6 and not how.ipv6:
         return False
-    if how.addresses and address.packed in facts.addresses:
+    if how.addresses and _packed(address.packed, how) in (
+        _packed(each, how) for each in facts.addresses
+    ):
         return True
     if how.address_as_text and any(_same(each, str(address), how) for each in facts.dns_names):
         return True
@@ -105,6 +111,10 @@ def _matches_address(facts: Facts, address: IPv4Address | IPv6Address, how: Matc
     )
 
 
+def _packed(address: bytes, how: Matching) -> bytes:
+    return address.removeprefix(_MAPPED) if how.mapped and len(address) == 16 else address
+
+
 def _asks_common_name(facts: Facts, how: Matching) -> bool:
     match how.common_name:
         case CommonName.NEVER:
@@ -113,6 +123,9 @@ def _asks_common_name(facts: Facts, how: Matching) -> bool:
             return facts.san is None
         case CommonName.WITHOUT_NAMES:
             return not facts.dns_names and not facts.addresses
+        case CommonName.WITHOUT_NAMES_AND_URIS:
+            kinds = (NameKind.DNS, NameKind.IP, NameKind.URI)
+            return not any(each.kind in kinds for each in facts.san or ())
         case CommonName.WITHOUT_DNS_NAMES:
             return not facts.dns_names
 

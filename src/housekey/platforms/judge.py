@@ -6,7 +6,7 @@ and so is a rule that crashes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from housekey.platforms import path as paths
@@ -17,11 +17,11 @@ from housekey.platforms.path import Signatures
 from housekey.platforms.rule import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from housekey.platforms.facts import Facts
     from housekey.platforms.model import Question
-    from housekey.platforms.path import Path
+    from housekey.platforms.path import Linking, Path
     from housekey.platforms.rule import Client, Rule
 
 _UNREADABLE = "ALL-01"
@@ -60,9 +60,7 @@ def judge(
 ) -> tuple[Verdict, ...]:
     """What each of `platforms` will do, in their order. Never raises."""
     chain = tuple(map(facts_of, question.chain))
-    root = None if question.root is None else facts_of(question.root)
-    # The leaf that is its own root is one certificate, not two.
-    root = next((each for each in chain if root is not None and each.der == root.der), root)
+    root = _same_object(None if question.root is None else facts_of(question.root), chain)
     unreadable = tuple(_unreadable(chain, root))
     if unreadable:
         error = "the certificate cannot be read"
@@ -106,28 +104,42 @@ def _verdict(platform: Platform, case: _Case) -> Verdict:
     if client is None:
         nothing = Finding(_NO_RULES, Severity.INFO, "no rules are known here", "", "")
         return Verdict(platform, name, accepts=None, error="", findings=(nothing,))
-    outcome = _best(client, case)
+    outcome = _best(client, case if client.reads is None else _read_by(client.reads, case))
     error = "" if outcome.accepts else outcome.error
     return Verdict(platform, name, outcome.accepts, error, outcome.findings)
 
 
+def _read_by(reads: Callable[[Facts], Facts], case: _Case) -> _Case:
+    chain = tuple(map(reads, case.chain))
+    root = None if case.root is None else reads(case.root)
+    return replace(case, chain=chain, root=_same_object(root, chain))
+
+
+def _same_object(root: Facts | None, chain: Path) -> Facts | None:
+    """The leaf that is its own root is one certificate, not two."""
+    return next((each for each in chain if root is not None and each.der == root.der), root)
+
+
 def _best(client: Client, case: _Case) -> _Outcome:
     """The outcome of the first path that passes, or else of the first one of all."""
-    linking, signatures = client.linking, case.signatures
+    signatures = case.signatures
+    linking = client.links(case.chain, case.root) if client.links else client.linking
     first: _Outcome | None = None
     at = case.question.at
     for path in paths.paths(case.chain, case.root, at=at, linking=linking, signatures=signatures):
-        outcome = _outcome(client, case, path, anchored=True)
+        outcome = _outcome(client, case, linking, path, anchored=True)
         if outcome.accepts is not False:
             return outcome
         first = first or outcome
     if first is None:
         path = paths.longest(case.chain, linking=linking, signatures=signatures)
-        first = _outcome(client, case, path, anchored=False)
+        first = _outcome(client, case, linking, path, anchored=False)
     return first
 
 
-def _outcome(client: Client, case: _Case, path: Path, *, anchored: bool) -> _Outcome:
+def _outcome(
+    client: Client, case: _Case, linking: Linking, path: Path, *, anchored: bool
+) -> _Outcome:
     seen = Seen(
         platform=client.platform,
         name=case.question.name,
@@ -136,7 +148,7 @@ def _outcome(client: Client, case: _Case, path: Path, *, anchored: bool) -> _Out
         root=case.root,
         path=path,
         anchored=anchored,
-        linking=client.linking,
+        linking=linking,
         signatures=case.signatures,
     )
     findings: list[Finding] = []

@@ -7,11 +7,12 @@ in library/x509_crt.c.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from housekey.platforms import checks
+from housekey.platforms import checks, der
 from housekey.platforms.checks import ABOVE, ALL
-from housekey.platforms.facts import KeyKind, Oid, Usage
+from housekey.platforms.facts import BasicConstraints, KeyKind, Oid, Usage
 from housekey.platforms.hostnames import CommonName, Matching
 from housekey.platforms.model import Platform
 from housekey.platforms.path import LeafAsRoot, Linking, Names
@@ -20,13 +21,14 @@ from housekey.platforms.rule import Client, Evidence, Rule, Said, Seen, Tier
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from housekey.platforms.facts import Key
+    from housekey.platforms.facts import Facts, Key
 
 _S, _E = Evidence.SOURCE, Evidence.EXECUTED
 _CRT = "Mbed TLS library/x509_crt.c"
 _MEASURED = "measured with Mbed TLS 2.28.8"
 _EVERYWHERE = (*ALL, Tier.SELF_SIGNED)
 
+_ANY_POLICY = "2.5.29.32.0"
 _KNOWN = frozenset(
     {
         Oid.BASIC_CONSTRAINTS,
@@ -34,7 +36,7 @@ _KNOWN = frozenset(
         Oid.EXTENDED_KEY_USAGE,
         Oid.SUBJECT_ALT_NAME,
         Oid.NETSCAPE_CERT_TYPE,
-        Oid.CERTIFICATE_POLICIES,
+        Oid.CERTIFICATE_POLICIES,  # if none but "any policy" is in it
     }
 )
 
@@ -43,16 +45,50 @@ def _unreadable_key(key: Key) -> bool:
     return key.kind not in (KeyKind.RSA, KeyKind.EC) or (key.kind is KeyKind.EC and not key.bits)
 
 
-def _everything_read(seen: Seen) -> Iterator[Said]:
-    """The root and all that was sent are read before anything is judged."""
-    for each in dict.fromkeys((*seen.chain, *([] if seen.root is None else [seen.root]))):
-        who = seen.called(each)
-        for extension in each.extensions:
-            if extension.critical and extension.oid not in _KNOWN:
-                yield Said(
-                    f"{who} has a critical extension that is not known here:"
-                    f" {checks.extension_name(extension.oid)}"
-                )
+def _unknown_critical(each: Facts) -> Iterator[str]:
+    for extension in each.extensions:
+        if extension.critical and (
+            extension.oid not in _KNOWN
+            or (extension.oid == Oid.CERTIFICATE_POLICIES and _names_a_policy(extension.value))
+        ):
+            what = checks.extension_name(extension.oid)
+            yield f"has a critical extension that is not known here: {what}"
+
+
+def _names_a_policy(value: bytes) -> bool:
+    policies = der.only(value, der.SEQUENCE).parts()
+    return any(der.dotted(each.parts()[0].body) != _ANY_POLICY for each in policies)
+
+
+def _unparsable(each: Facts) -> Iterator[str]:
+    yield from checks.doubled(each, only=_KNOWN)
+    yield from checks.broken(each, only=_KNOWN)
+    yield from checks.two_algorithms(each)
+    yield from checks.extensions_before_version_3(each)
+    if each.issuer.is_empty:
+        yield "has an empty issuer"
+    if each.extended_key_usage == ():
+        yield "has an empty extendedKeyUsage"
+
+
+def _reads(facts: Facts) -> Facts:
+    """x509_get_basic_constraints takes a pathLen without CA:TRUE for an old way to say CA."""
+    found = facts.basic_constraints
+    if found is None or found.ca or not found.path_length:
+        return facts
+    return replace(facts, basic_constraints=BasicConstraints(ca=True, path_length=None))
+
+
+def _path_length(seen: Seen) -> Iterator[Said]:
+    """Of CAs that signed themselves all but the last before this one are not counted."""
+    for at, each in enumerate(seen.issuers):
+        limit = each.basic_constraints.path_length if each.basic_constraints else None
+        below = at - sum(each.is_self_issued for each in seen.issuers[: max(at - 1, 0)])
+        if limit is not None and limit < below:
+            yield Said(
+                f"{seen.called(each)} allows {limit} issuing CAs below it (pathLen),"
+                f" and there are {below}"
+            )
 
 
 _RULES = (
@@ -60,7 +96,7 @@ _RULES = (
         "MBD-01",
         "A critical extension that Mbed TLS does not know: name constraints, AKI and SKI included",
         _EVERYWHERE,
-        _everything_read,
+        checks.unreadable(_unknown_critical),
         error="-0x2562: X509 - The extension tag or value is invalid : ASN1 - ASN1 tag was of an"
         " unexpected value",
         fix="make the constraints of root and issuing CA not critical; all others enforce them"
@@ -70,13 +106,14 @@ _RULES = (
     ),
     Rule(
         "MBD-03.unreadable",
-        "An extension that is there twice, or does not hold what it should",
+        "An extension that is there twice or before version 3, or does not hold what it should; two"
+        " different signature algorithms; an empty issuer",
         _EVERYWHERE,
-        lambda seen: (*checks.duplicated()(seen), *checks.malformed(only=_KNOWN)(seen)),
+        checks.unreadable(_unparsable),
         error="-0x2500: X509 - The extension tag or value is invalid",
         fix=checks.MADE_ANEW,
-        source=f"{_CRT} x509_get_crt_ext",
-        evidence=(_S,),
+        source=f"{_CRT} x509_crt_parse_der_core; {_MEASURED}",
+        evidence=(_S, _E),
     ),
     Rule(
         "MBD-02.kind",
@@ -122,10 +159,24 @@ _RULES = (
         evidence=(_S,),
     ),
     Rule(
+        "MBD-03.signature",
+        "A signature that does not hold; of what was sent the first issuer by name is taken, and"
+        " no other one is tried",
+        (Tier.LEAF, Tier.ISSUING),
+        checks.signed_otherwise,
+        error="The certificate is not correctly signed by the trusted CA",
+        fix=checks.SEND_THE_SIGNER,
+        source=f"{_CRT} x509_crt_find_parent_in; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
         "MBD-02.ca",
         "An issuer of version 3 that is no CA, or whose keyUsage is without keyCertSign",
         ABOVE,
-        checks.no_ca(ABOVE, v1=True),
+        lambda seen: (
+            *checks.no_ca((Tier.ISSUING,))(seen),
+            *checks.no_ca((Tier.ROOT,), v1=True)(seen),
+        ),
         error="The certificate is not correctly signed by the trusted CA",
         fix=checks.CA_AS_ROOT,
         source=f"{_CRT} x509_crt_check_parent; {_MEASURED}",
@@ -135,7 +186,7 @@ _RULES = (
         "MBD-02.path-length",
         "More issuing CAs than a pathLen allows, the root's included",
         ABOVE,
-        checks.path_length(),
+        _path_length,
         error="The certificate is not correctly signed by the trusted CA",
         fix=checks.SHORTER_PATH,
         source=f"{_CRT} x509_crt_find_parent_in; {_MEASURED}",
@@ -197,7 +248,14 @@ _RULES = (
 
 CLIENT = Client(
     Platform.MBEDTLS,
-    linking=Linking(names=Names.NORMALISED, leaf_as_root=LeafAsRoot.SELF_SIGNED),
+    linking=Linking(
+        names=Names.FOLDED,
+        leaf_as_root=LeafAsRoot.SELF_SIGNED,
+        takes_the_first=True,
+        root_by_signature=True,
+        later_only=True,
+    ),
     rules=_RULES,
+    reads=_reads,
     known_from="Mbed TLS 2.28.8",
 )

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.platforms import checks, der
+from housekey.platforms import checks
 from housekey.platforms.checks import ABOVE, ALL
-from housekey.platforms.facts import Facts, Key, KeyKind, Oid, Usage
+from housekey.platforms.facts import Key, KeyKind, Oid, Usage
 from housekey.platforms.hostnames import CommonName, Matching
 from housekey.platforms.model import Platform
-from housekey.platforms.path import Linking, Names
+from housekey.platforms.path import Linking, Names, looks_self_signed
 from housekey.platforms.rule import Client, Evidence, Rule, Said, Seen, Tier
 from housekey.platforms.subtrees import LIKE_A_HOST, CommonNameUnder, Enforcing
 
@@ -46,7 +46,6 @@ KNOWN = frozenset(
         "1.3.6.1.5.5.7.1.14",  # proxyCertInfo
     }
 )
-_SSL_SERVER = 1  # bit of nsCertType
 # What x509v3_cache_extensions in v3_purp.c reads, once each; else the certificate is invalid.
 _CACHED = frozenset(
     {
@@ -86,41 +85,15 @@ def is_weak(key: Key) -> bool:
     return _bits(key) < 112
 
 
-def is_self_signed(facts: Facts) -> bool:
-    """EXFLAG_SS: the same names, and no AKI that speaks against it."""
-    said = facts.authority_key
-    return facts.subject.normalised == facts.issuer.normalised and not (
-        said is not None
-        and (
-            (
-                said.key_id is not None
-                and facts.subject_key_id is not None
-                and said.key_id != facts.subject_key_id
-            )
-            or (said.serial is not None and said.serial != facts.serial)
-            or (said.issuer is not None and said.issuer != facts.issuer.der)
-        )
-    )
-
-
-def looks_self_signed(seen: Seen) -> Iterator[Said]:
+def taken_for_root(seen: Seen) -> Iterator[Said]:
     """What OpenSSL takes for a root, because nothing in it says that another one signed it."""
     for each in () if seen.is_trusted_leaf else seen.presented:
-        if is_self_signed(each):
+        if looks_self_signed(each):
             yield Said(
                 f"{seen.called(each)} has the same subject as its issuer, and no AKI that tells"
                 " them apart",
                 "" if each is seen.leaf else "self-signed certificate in certificate chain",
             )
-
-
-def _not_for_servers(seen: Seen) -> Iterator[Said]:
-    """ns_reject in v3_purp.c: an extension of Netscape's that some tools still write."""
-    for extension in seen.leaf.extensions:
-        if extension.oid == Oid.NETSCAPE_CERT_TYPE and _SSL_SERVER not in der.bits(
-            der.only(extension.value, der.BIT_STRING).body
-        ):
-            yield Said("the leaf is not for servers (Netscape's certificate type)")
 
 
 def _issued_by_nobody(seen: Seen) -> Iterator[Said]:
@@ -139,7 +112,7 @@ def _no_ca(seen: Seen) -> Iterator[Said]:
             if not each.basic_constraints.ca:
                 yield Said(f"{who} says that it is no CA (basicConstraints)")
         elif not is_root or not (
-            (each.version == 1 and is_self_signed(each)) or each.key_usage is not None
+            (each.version == 1 and looks_self_signed(each)) or each.key_usage is not None
         ):
             yield Said(f"{who} does not say that it is a CA (basicConstraints)")
 
@@ -161,7 +134,7 @@ SAME_SUBJECT = Rule(
     "OSL-02",
     "The subject of the leaf or an issuing CA is its issuer's, and no AKI tells them apart",
     (Tier.LEAF, Tier.ISSUING),
-    looks_self_signed,
+    taken_for_root,
     error="self-signed certificate",
     fix="give the leaf a subject of its own",
     source=_MEASURED,
@@ -327,7 +300,7 @@ SIGNATURE = Rule(
     (Tier.LEAF, Tier.ISSUING),
     checks.signed_otherwise,
     error="certificate signature failure",
-    fix="send only the issuing CA that signed the leaf, and trust the root that signed that one",
+    fix=checks.SEND_THE_SIGNER,
     source=f"{_VERIFY} find_issuer, internal_verify; {_MEASURED}",
     evidence=(_S, _E),
 )
@@ -335,7 +308,7 @@ NETSCAPE_TYPE = Rule(
     "OSL-18",
     "A leaf whose Netscape certificate type is without SSL server",
     (Tier.LEAF, Tier.SELF_SIGNED),
-    _not_for_servers,
+    checks.netscape_type,
     error="unsuitable certificate purpose",
     fix="have it made without that extension",
     source="OpenSSL crypto/x509/v3_purp.c check_purpose_ssl_server; " + _MEASURED,

@@ -14,13 +14,13 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-    from housekey.platforms.facts import Facts
+    from housekey.platforms.facts import DirectoryName, Facts
 
 Path: TypeAlias = tuple["Facts", ...]  # leaf first
 
@@ -36,6 +36,9 @@ class Names(Enum):
     BYTES = auto()  # the same bytes: RFC-02
     NORMALISED = auto()  # whatever kinds of strings, capitals and blanks
     NORMALISED_NO_T61 = auto()  # the same, but a TeletexString is like nothing but itself
+    CHARACTERS = auto()  # whatever kinds of strings
+    FOLDED = auto()  # UTF8String and PrintableString only: whatever capitals
+    FOLDED_WITHOUT_BLANKS = auto()  # the same, and whatever blanks
 
 
 class LeafAsRoot(Enum):
@@ -62,6 +65,8 @@ class Linking:
     # It takes the first issuer that it recognizes, one within its dates before others, and does
     # not come back when a signature turns out wrong; else it tries every one whose signature holds.
     takes_the_first: bool = False
+    root_by_signature: bool = False  # with that: but the root only if its signature holds
+    later_only: bool = False  # with that: only from what was sent after the certificate
 
 
 @dataclass(slots=True)
@@ -92,11 +97,11 @@ def paths(
         if _may_stand_alone(chain[0], linking):
             yield chain[:1]
         return
-    may_be_root = not linking.root_must_be_self_issued or root.is_self_issued
+    may_be_root = not linking.root_must_be_self_issued or looks_self_signed(root)
     pool = [each for each in chain[1:_MOST_CERTIFICATES] if each.der != root.der]
     if linking.takes_the_first:
         if may_be_root:
-            yield from _first(chain[0], pool, root, at=at, linking=linking)
+            yield from _first(chain, root, at=at, linking=linking, signatures=signatures)
         return
     begun: list[Path] = [chain[:1]]
     for _ in range(_MOST_STEPS):
@@ -115,23 +120,31 @@ def paths(
 
 
 def _first(
-    leaf: Facts, pool: Sequence[Facts], root: Facts, *, at: datetime, linking: Linking
+    chain: Path, root: Facts, *, at: datetime, linking: Linking, signatures: Signatures
 ) -> Iterator[Path]:
-    path: Path = (leaf,)
+    path = chain[:1]
+    pool = chain[1:_MOST_CERTIFICATES]
     while len(path) < _MOST_TIERS:
         last = path[-1]
-        if not recognized(last, root, linking, at_root=True):
+        if not recognized(last, root, linking, at_root=True) and not (
+            linking.root_by_signature and signatures.holds(last, root) is False
+        ):
             yield (*path, root)
             return
         found = [
             each
             for each in pool
-            if each not in path and not recognized(last, each, linking, at_root=False)
+            if each.der != root.der
+            and each not in path
+            and not recognized(last, each, linking, at_root=False)
         ]
         if not found:
             return
         in_time = (each for each in found if each.not_before <= at <= each.not_after)
-        path = (*path, next(in_time, max(found, key=lambda each: each.not_after)))
+        issuer = next(in_time, max(found, key=lambda each: each.not_after))
+        path = (*path, issuer)
+        if linking.later_only:
+            pool = pool[pool.index(issuer) + 1 :]
 
 
 def longest(chain: Path, *, linking: Linking, signatures: Signatures) -> Path:
@@ -171,11 +184,44 @@ def recognized(child: Facts, issuer: Facts, linking: Linking, *, at_root: bool) 
 
 def same_name(child: Facts, issuer: Facts, names: Names) -> bool:
     """Whether `child` names `issuer` as its issuer."""
-    if child.issuer.der == issuer.subject.der:
+    said, own = child.issuer, issuer.subject
+    if said.der == own.der:
         return True
-    if names is Names.NORMALISED_NO_T61 and child.issuer.t61 != issuer.subject.t61:
+    return names is not Names.BYTES and _compared(said, names) == _compared(own, names)
+
+
+def _compared(name: DirectoryName, names: Names) -> object:
+    """What of a name is compared."""
+    match names:
+        case Names.BYTES:
+            return name.der
+        case Names.NORMALISED:
+            return name.normalised
+        case Names.NORMALISED_NO_T61:
+            return name.t61, name.normalised
+        case Names.CHARACTERS:
+            return name.characters
+        case Names.FOLDED | Names.FOLDED_WITHOUT_BLANKS:
+            return name.folded(blanks=names is Names.FOLDED)
+
+
+def looks_self_signed(facts: Facts) -> bool:
+    """The same names, and no AKI that speaks against it; nothing is said of the signature.
+
+    OpenSSL calls it EXFLAG_SS (crypto/x509/v3_purp.c).
+    """
+    said = facts.authority_key
+    if facts.subject.normalised != facts.issuer.normalised:
         return False
-    return names is not Names.BYTES and child.issuer.normalised == issuer.subject.normalised
+    return said is None or not (
+        (
+            said.key_id is not None
+            and facts.subject_key_id is not None
+            and said.key_id != facts.subject_key_id
+        )
+        or said.serial not in (None, facts.serial)
+        or said.issuer not in (None, facts.issuer.der)
+    )
 
 
 def _may_stand_alone(leaf: Facts, linking: Linking) -> bool:
@@ -185,7 +231,7 @@ def _may_stand_alone(leaf: Facts, linking: Linking) -> bool:
         case LeafAsRoot.SELF_SIGNED:
             return leaf.is_self_issued
         case LeafAsRoot.ANY:
-            return not linking.root_must_be_self_issued or leaf.is_self_issued
+            return not linking.root_must_be_self_issued or looks_self_signed(leaf)
 
 
 def _issued(
@@ -231,13 +277,15 @@ def _verified(
     data = (child.signature, child.signed)
     match key:
         case rsa.RSAPublicKey():
-            if algorithm is None or not isinstance(parameters, padding.PKCS1v15 | padding.PSS):
+            if algorithm is None:
                 return False
-            key.verify(*data, parameters, algorithm)
+            # cryptography tells no parameters of an algorithm that it would not sign with: SHA-1.
+            plain = parameters if isinstance(parameters, padding.PSS) else padding.PKCS1v15()
+            key.verify(*data, plain, algorithm)
         case ec.EllipticCurvePublicKey():
-            if not isinstance(parameters, ec.ECDSA):
+            if algorithm is None:
                 return False
-            key.verify(*data, parameters)
+            key.verify(*data, ec.ECDSA(algorithm))
         case dsa.DSAPublicKey():
             if algorithm is None:
                 return False

@@ -13,6 +13,7 @@ from housekey.platforms.checks import ABOVE, ALL
 from housekey.platforms.facts import Facts, Oid, Usage
 from housekey.platforms.hostnames import CommonName, Matching
 from housekey.platforms.model import Platform
+from housekey.platforms.path import looks_self_signed
 from housekey.platforms.rule import Client, Evidence, Rule, Said, Seen, Tier
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _no_ca(seen: Seen) -> Iterator[Said]:
     """check_ca may say "perhaps" (v1, or keyUsage alone); strict mode takes yes or no only."""
     leaf = seen.leaf
     if leaf.basic_constraints is None and leaf.may(Usage.KEY_CERT_SIGN):
-        if leaf.version == 1 and openssl.is_self_signed(leaf):
+        if leaf.version == 1 and looks_self_signed(leaf):
             yield Said(f"the leaf is of version {leaf.version} and looks like a root")
         elif leaf.key_usage is not None:
             yield Said("the leaf may sign certificates, and does not say whether it is a CA")

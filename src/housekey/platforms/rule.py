@@ -153,3 +153,7 @@ class Client:
     linking: Linking
     rules: tuple[Rule, ...]
     known_from: str  # the sources or versions that the whole was read in or measured with
+    # How it reads a certificate, where that is otherwise than facts.py does.
+    reads: Callable[[Facts], Facts] | None = None
+    # How it links this chain to this root, where that depends on them; else `linking`.
+    links: Callable[[Path, Facts | None], Linking] | None = None

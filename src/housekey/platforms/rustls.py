@@ -6,6 +6,7 @@ Of the root only subject, key and name constraints are used. Order: webpki src/v
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from housekey.platforms import checks, subtrees
@@ -60,8 +61,38 @@ def _old_version(seen: Seen) -> Iterator[Said]:
             yield Said(f"{seen.called(each)} is of version {each.version}")
 
 
+def _unusable_root(seen: Seen) -> Iterator[Said]:
+    """A root that cannot be read is passed over when the program loads its roots."""
+    root = seen.root
+    if root is None:
+        return
+    for wrong in (*checks.two_algorithms(root), *checks.extensions_before_version_3(root)):
+        yield Said(f"{seen.called(root)} {wrong}")
+    if root.version == 2:
+        yield Said(f"{seen.called(root)} is of version 2")
+
+
+def _broken_constraints(seen: Seen) -> Iterator[Said]:
+    for each in seen.issuers:
+        who = seen.called(each)
+        if Oid.NAME_CONSTRAINTS in each.malformed:
+            yield Said(f"{who} has name constraints that cannot be read")
+        elif each.name_constraints is not None and any(
+            subtree.minimum_written for subtree in subtrees.subtrees(each.name_constraints)
+        ):
+            yield Said(f"{who} has constraints with a minimum or maximum")
+
+
+def _constraints(seen: Seen) -> Iterator[Said]:
+    """A trusted leaf is to webpki a root and a leaf that it signed."""
+    path = (seen.leaf, seen.leaf) if seen.is_trusted_leaf else seen.path
+    yield from checks.constraints(_ENFORCING)(replace(seen, path=path))
+
+
 def _signature(seen: Seen) -> Iterator[Said]:
     """What signs a certificate must be of a kind that webpki checks, the root's key included."""
+    if seen.is_trusted_leaf and seen.signatures.holds(seen.leaf, seen.leaf) is False:
+        yield Said("the leaf has its own name as its issuer, but not its signature")
     for child, issuer in zip(seen.path, (*seen.issuers, *seen.path[-1:]), strict=True):
         if child is issuer and not seen.is_trusted_leaf:
             continue
@@ -107,6 +138,8 @@ def _odd_masks(seen: Seen) -> Iterator[Said]:
                 yield Said(f"{seen.called(holder)} constrains addresses by a mask with holes")
 
 
+_ENFORCING = Enforcing(directory=False, wildcard_reaches_excluded=True)
+
 _RULES = (
     Rule(
         "RUS-01.tls",
@@ -132,7 +165,10 @@ _RULES = (
         "RUS-02.unreadable",
         "An extension that is there twice, or does not hold what it should",
         _BOTH,
-        lambda seen: (*checks.duplicated(_BOTH)(seen), *checks.malformed(_BOTH, only=_KNOWN)(seen)),
+        lambda seen: (
+            *checks.duplicated(_BOTH, only=_KNOWN)(seen),
+            *checks.malformed(_BOTH, only=_KNOWN)(seen),
+        ),
         error="invalid peer certificate: BadEncoding",
         fix=checks.MADE_ANEW,
         source="webpki src/cert.rs",
@@ -179,6 +215,17 @@ _RULES = (
         evidence=(_S, _E),
     ),
     Rule(
+        "RUS-02.root",
+        "A root of version 2, or of version 1 with extensions, or with two different signature"
+        " algorithms",
+        (Tier.ROOT, Tier.SELF_SIGNED),
+        _unusable_root,
+        error="invalid peer certificate: UnknownIssuer",
+        fix="make a new root",
+        source="webpki src/trust_anchor.rs; measured with uv 0.13.9",
+        evidence=(_S, _E),
+    ),
+    Rule(
         "RUS-01.path",
         "No path to the root: it or an issuing CA is missing, or its name has other bytes; a leaf"
         " can be trusted by itself only if it signed itself",
@@ -220,6 +267,16 @@ _RULES = (
         evidence=(_S,),
     ),
     Rule(
+        "RUS-02.constraints",
+        "Name constraints that cannot be read, or with a minimum, were it 0, or a maximum",
+        checks.ABOVE,
+        _broken_constraints,
+        error="invalid peer certificate: BadEncoding",
+        fix="make a new root with constraints that have neither",
+        source="webpki src/subject_name/verify.rs; measured with uv 0.13.9",
+        evidence=(_S, _E),
+    ),
+    Rule(
         "RUS-01.malformed",
         "A DNS entry that is no DNS name (`*.lan`, a dot at the end, an address), under"
         " constraints on DNS names",
@@ -254,7 +311,7 @@ _RULES = (
         "RUS-01.constraints",
         "A name outside the name constraints of the root or an issuing CA",
         _PRESENTED,
-        checks.constraints(Enforcing(directory=False)),
+        _constraints,
         error="invalid peer certificate: Other(OtherError(NameConstraintViolation))",
         fix=checks.PERMITTED_NAMES,
         source="webpki src/subject_name/verify.rs; measured",

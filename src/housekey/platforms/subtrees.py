@@ -49,12 +49,13 @@ class Enforcing:
     leading_dot: LeadingDot = LeadingDot.BELOW
     families_apart: bool = False  # permitting IPv4 leaves IPv6 free, and the other way (NC-04)
     directory: bool = True  # subjects are held against directoryName subtrees
-    wildcard_as_parent: bool = True  # `*.x.lan` is inside whatever holds it as plain text
     wildcard_reaches_excluded: bool = False  # `*.x.lan` is excluded where any `a.x.lan` is
     dots_at_end: bool = False  # one at the end of a name or a base is overlooked
     # Those that are compared, all if None; of the others a critical constraint permits nothing.
     kinds: frozenset[NameKind] | None = None
     self_issued: bool = False  # held against issuing CAs that name themselves as issuer, too
+    ignores: frozenset[NameKind] = frozenset()  # kinds that nothing is made of, critical or not
+    others_by_bytes: bool = False  # kinds without a rule of their own are compared as bytes
     empty_permits_all: bool = True  # a DNS base of no characters
     overlooks_entry: Callable[[str], bool] | None = None  # DNS entries that are not compared
 
@@ -153,6 +154,7 @@ def _of_kind(
         each
         for each in subtrees
         if each.base.kind is name.kind
+        and name.kind not in how.ignores
         and not (
             how.families_apart
             and name.kind is NameKind.IP
@@ -167,7 +169,8 @@ def within(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
         case NameKind.DNS:
             return dns_within(name.text, base.text, how)
         case NameKind.IP:
-            return address_within(name.value, base.value)
+            same = how.others_by_bytes and name.value == base.value
+            return same or address_within(name.value, base.value)
         case NameKind.DIRECTORY:
             return _directory_within(name.value, base.value)
         case NameKind.EMAIL:
@@ -175,7 +178,7 @@ def within(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
         case NameKind.URI:
             return _uri_within(name.text.lower(), base.text.lower())
         case _:
-            return False
+            return how.others_by_bytes and name.value == base.value
 
 
 def _reaches(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
