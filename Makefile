@@ -5,7 +5,7 @@ READY := .venv/complete
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types floors homes bench clean
+.PHONY: help demo test engines lint types floors homes bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(READY)  ## a real Home Assistant, taken to https, until Ctrl-C (ONCE=1: 
 
 test: $(READY)  ## the tests; what this machine cannot run is skipped with the reason (ARGS='-k name')
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+engines: $(READY)  ## every chain of the corpus to every engine, some minutes (ARGS='-k java')
+	@$(PY) -m pytest -q -s tests/engines/full_run.py $(ARGS)
 
 lint: $(READY)  ## ruff: style and format
 	@$(PY) -m ruff check

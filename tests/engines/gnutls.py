@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from ctypes.util import find_library
+from shutil import which
 from typing import TYPE_CHECKING
 
 from housekey.platforms.model import Platform
@@ -24,6 +25,10 @@ class GnuTls:
 
     def __init__(self) -> None:
         self.version = first_line(*_COMMAND)
+        # Debian's security fixes change verdicts, and the library does not tell them.
+        if which("dpkg-query"):
+            package = first_line("dpkg-query", "-W", "-f", "${Version}", "libgnutls30")
+            self.version += f" ({package})"
 
     @staticmethod
     def missing() -> str | None:

@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 
 class Node:
-    """Node.
-
-    Node's own builds carry an OpenSSL whose security level is 1 and Debian's uses the system's at
-    level 2, so the version names both.
-    """
+    """Node, at the security level of Node 24, whatever this machine's is (OSL-06)."""
 
     platform = Platform.NODE
 

@@ -82,4 +82,4 @@ def _ask(case: Case, doors: Doors, folder: Path) -> Answer:
     words = " ".join(done.stderr.split())
     if _FETCHED in words:
         return Answer(True, "")
-    return Answer(False if _NOT_FETCHED in words else None, words)
+    return Answer(False if _NOT_FETCHED in words else None, words.rpartition("cause: ")[2])

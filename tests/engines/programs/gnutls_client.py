@@ -2,7 +2,9 @@
 
 The library's own functions, called as a C program would call them (GnuTLS manual, "Simple client
 example with X.509 certificate support"): the default priorities, and the session verifies the
-peer against the name by itself. A program of its own, because it must bear a crash.
+peer by itself, against the name and as a TLS server, as gnutls-cli and GLib do; without a purpose
+(wget) no extended key usage would be looked at. A program of its own, because it must bear a
+crash.
 """
 
 from __future__ import annotations
@@ -15,12 +17,18 @@ import ssl
 import sys
 from urllib.parse import urlsplit
 
-_CLIENT, _CREDENTIALS, _DNS, _X509, _PEM, _DEFAULT_TIMEOUT = 2, 1, 1, 1, 1, 0xFFFFFFFF
+# Constants of gnutls.h.
+_CLIENT, _CREDENTIALS, _DNS, _X509, _PEM = 2, 1, 1, 1, 1
+_HOSTNAME, _PURPOSE, _SERVER = 1, 2, b"1.3.6.1.5.5.7.3.1"
 _SECONDS = 15
 
 
 class _Datum(c.Structure):
     _fields_ = (("data", c.c_char_p), ("size", c.c_uint))
+
+
+class _TypedData(c.Structure):
+    _fields_ = (("type", c.c_int), ("data", c.c_char_p), ("size", c.c_uint))
 
 
 def _library() -> c.CDLL:
@@ -34,7 +42,9 @@ def _library() -> c.CDLL:
     library.gnutls_certificate_free_credentials.argtypes = [c.c_void_p]
     library.gnutls_set_default_priority.argtypes = [c.c_void_p]
     library.gnutls_credentials_set.argtypes = [c.c_void_p, c.c_int, c.c_void_p]
-    library.gnutls_session_set_verify_cert.argtypes = [c.c_void_p, c.c_char_p, c.c_uint]
+    library.gnutls_session_set_verify_cert2.argtypes = [
+        c.c_void_p, c.POINTER(_TypedData), c.c_uint, c.c_uint,
+    ]  # fmt: skip
     library.gnutls_server_name_set.argtypes = [c.c_void_p, c.c_int, c.c_char_p, c.c_size_t]
     library.gnutls_transport_set_int2.argtypes = [c.c_void_p, c.c_int, c.c_int]
     library.gnutls_handshake_set_timeout.argtypes = [c.c_void_p, c.c_uint]
@@ -83,7 +93,9 @@ def _handshake(
     host = urlsplit(url).netloc.rpartition(":")[0].strip("[]").encode()
     gnutls.gnutls_set_default_priority(session)
     gnutls.gnutls_credentials_set(session, _CREDENTIALS, credentials)
-    gnutls.gnutls_session_set_verify_cert(session, host, 0)
+    # GnuTLS keeps the pointer, so this must live as long as the handshake.
+    expected = (_TypedData * 2)(_TypedData(_HOSTNAME, host, 0), _TypedData(_PURPOSE, _SERVER, 0))
+    gnutls.gnutls_session_set_verify_cert2(session, expected, 2, 0)
     if not _is_address(host.decode()):
         gnutls.gnutls_server_name_set(session, _DNS, host, len(host))
     with socket.create_connection(("127.0.0.1", proxy), timeout=_SECONDS) as connection:
