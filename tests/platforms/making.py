@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from housekey.pki.names import DnsName, IpName, Name
 from housekey.platforms import der
 from housekey.platforms.judge import judge
 from housekey.platforms.model import Platform, Question, Verdict
+from tests.engines.weak_keys import RSA_768
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +65,10 @@ def a_key(kind: str = "p256", who: str = "") -> SigningKey:
         return ed25519.Ed25519PrivateKey.generate()
     if kind == "ed448":
         return ed448.Ed448PrivateKey.generate()
+    if kind == "rsa768":  # nobody makes these any more
+        weak = load_pem_private_key(RSA_768, None)
+        assert isinstance(weak, rsa.RSAPrivateKey)
+        return weak
     return rsa.generate_private_key(65537, int(kind.removeprefix("rsa")))
 
 

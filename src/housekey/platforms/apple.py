@@ -66,6 +66,8 @@ _KNOWN = frozenset(
         "1.3.6.1.5.5.7.1.3",  # qcStatements
     }
 )
+# ccec_cp_for_oid in SecECKey.m.
+_CURVES = ("secp192r1", "secp224r1", "secp256r1", "secp384r1", "secp521r1")
 _ENOUGH = (Oid.SERVER_AUTH, Oid.ANY_USAGE, Oid.NETSCAPE_SGC, Oid.MICROSOFT_SGC)
 
 
@@ -223,7 +225,14 @@ def _key_is_broken(key: Key) -> bool:
 
 
 def _key_is_unknown(key: Key) -> bool:
-    return key.kind not in {KeyKind.RSA, KeyKind.EC}
+    return key.kind in {KeyKind.ED25519, KeyKind.ED448}
+
+
+def _key_is_none(key: Key) -> bool:
+    """SecCertificateCopyKey makes nothing of it, and no key is a weak key."""
+    if key.kind is KeyKind.EC:
+        return key.curve not in _CURVES
+    return key.kind not in {KeyKind.RSA, KeyKind.ED25519, KeyKind.ED448}
 
 
 def _app_transport(seen: Seen) -> Iterator[Said]:
@@ -270,6 +279,16 @@ _TRUST = Rule(
 
 _RULES = (
     Rule(
+        "APL-19.version",
+        "A certificate of a version above 3",
+        _EVERY,
+        checks.unknown_version,
+        error="the certificate cannot be read",
+        fix=checks.MADE_ANEW,
+        source="Apple SecCertificate.c SecCertificateParse",
+        evidence=(_S,),
+    ),
+    Rule(
         "APL-22",
         "A serial number of more than 37 bytes; more than 20 is tolerated",
         _EVERY,
@@ -280,17 +299,6 @@ _RULES = (
         evidence=(_S,),
     ),
     _TRUST,
-    Rule(
-        "APL-23",
-        "A self-signed leaf with CA:FALSE: trustd takes it, but iOS does not list it, so that"
-        " nobody can turn it on",
-        (Tier.SELF_SIGNED,),
-        _no_root_of_its_own,
-        error="Root is not trusted (errSecNotTrusted, -67843)",
-        fix="make a root, let it sign the leaf, and install the root on the device",
-        source="Apple SecTrustStore.c validateConstraint; mkcert #47 and #233; not verified on iOS",
-        evidence=(_F,),
-    ),
     Rule(
         "APL-24",
         "A root without CN, which iOS does not list in Certificate Trust Settings",
@@ -330,6 +338,16 @@ _RULES = (
         error="Key size is not permitted for this use (errSecUnsupportedKeySize, -67735)",
         fix=checks.NEW_KEY,
         source="Apple SecCertificate.c SecCertificateIsAtLeastMinKeySize; test testEdDSA",
+        evidence=(_S,),
+    ),
+    Rule(
+        "APL-12.curve",
+        "A key that Apple cannot read on any certificate: secp256k1, brainpool, DSA",
+        _EVERY,
+        checks.keys(_key_is_none, _EVERY, what="is of a kind that is not known here"),
+        error="Certificate is using a broken key size (errSecUnsupportedKeySize, -67735)",
+        fix=checks.NEW_KEY,
+        source="Apple SecECKey.m ccec_cp_for_oid; SecCertificate.c SecCertificateIsWeakKey",
         evidence=(_S,),
     ),
     Rule(
@@ -505,16 +523,6 @@ _RULES = (
         evidence=(_S,),
     ),
     Rule(
-        "APL-07.home-arpa",
-        "Only the wildcard *.home.arpa is for the name: a public registry, and so probably refused",
-        _LEAVES,
-        _home_arpa,
-        error="SSL hostname does not match name(s) in certificate (errSecHostNameMismatch, -67602)",
-        fix="name each host, or put a label between: *.house.home.arpa",
-        source=f"{_CALLBACKS} SecDNSIsTLD asks CFNetwork, whose list is not public",
-        evidence=(_F,),
-    ),
-    Rule(
         "APL-20",
         "Before the beginning or after the end of any certificate, the root included",
         _EVERY,
@@ -525,12 +533,33 @@ _RULES = (
         evidence=(_S,),
     ),
     Rule(
+        "APL-23",
+        "A self-signed leaf with CA:FALSE: trustd takes it, but iOS does not list it, so that"
+        " nobody can turn it on",
+        (Tier.SELF_SIGNED,),
+        _no_root_of_its_own,
+        error="Root is not trusted (errSecNotTrusted, -67843)",
+        fix="make a root, let it sign the leaf, and install the root on the device",
+        source="Apple SecTrustStore.c validateConstraint; mkcert #47 and #233; not verified on iOS",
+        evidence=(_F,),
+    ),
+    Rule(
+        "APL-07.home-arpa",
+        "Only the wildcard *.home.arpa is for the name: a public registry, and so probably refused",
+        _LEAVES,
+        _home_arpa,
+        error="SSL hostname does not match name(s) in certificate (errSecHostNameMismatch, -67602)",
+        fix="name each host, or put a label between: *.house.home.arpa",
+        source=f"{_CALLBACKS} SecDNSIsTLD asks CFNetwork, whose list is not public",
+        evidence=(_F,),
+    ),
+    Rule(
         "APL-06",
         "A DNS entry that is no DNS name (a dot or a hyphen at the end, other characters) is"
         " passed over",
         _LEAVES,
         _passed_over,
-        error="",
+        error=checks.NOTHING_SHOWN,
         fix="have the leaf made with names only that are in order",
         source="Apple SecCertificate.c SecFrameworkIsDNSName",
         evidence=(_S,),
@@ -553,7 +582,7 @@ _RULES = (
         " Apple's page demands serverAuth of all",
         (Tier.LEAF,),
         _no_usage,
-        error="",
+        error=checks.NOTHING_SHOWN,
         fix=checks.SERVER_AUTH,
         source=f"{_SERVER} SecPolicyCheckServerAuthEKU; test"
         " testUserTrustRoot_MissingEKU_AfterJul2019; Apple support 103769 (HT210176)",
@@ -566,7 +595,7 @@ _RULES = (
         " Safari and the Home Assistant app do not ask it",
         (Tier.SELF_SIGNED,),
         _app_transport,
-        error="",
+        error=checks.NOTHING_SHOWN,
         fix=checks.NEW_KEY,
         source="Apple protocol/SecProtocolConfiguration.m",
         evidence=(_S,),

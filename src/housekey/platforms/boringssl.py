@@ -13,14 +13,22 @@ from housekey.platforms.subtrees import has_plain_mask, subtrees
 
 def unparsable(each: Facts) -> str:
     """Why it cannot be read, after the name of who it is; "" if it can."""
-    return next((why for why in (read(each) for read in _READERS) if why), "")
+    return next((why for read in _READERS if (why := read(each))), "")
+
+
+def is_nameless(each: Facts) -> bool:
+    """An empty subject whose SAN is not critical: kSubjectAltNameNotCritical."""
+    is_critical = each.critical(Oid.SUBJECT_ALT_NAME)
+    return each.subject.is_empty and each.san is not None and not is_critical
 
 
 def _extensions(each: Facts) -> str:
-    if each.malformed:
-        return f"has an extension that cannot be read: {checks.extension_name(each.malformed[0])}"
+    for oid in (*each.malformed, *each.trailing):
+        return f"has an extension that cannot be read: {checks.extension_name(oid)}"
     if each.duplicated:
         return f"has an extension twice: {checks.extension_name(each.duplicated[0])}"
+    if each.version > 3:
+        return f"is of version {each.version}, which is not known"
     if each.version < 3 and each.extensions:
         return f"is of version {each.version} and has extensions"
     return ""

@@ -50,6 +50,9 @@ MADE_ANEW = "ask for a new certificate from whoever made this one"
 PERMITTED_NAMES = "ask only for names that the root permits"
 A_SUBJECT = "give it a subject, such as a CN"
 
+# The error of a rule that only warns of what nobody sees.
+NOTHING_SHOWN = "nothing is shown"
+
 
 def extension_name(oid: str) -> str:
     """An extension for people: its name, or its number."""
@@ -86,7 +89,8 @@ def untrusted(*, self_signed: str = "", missing: str = "") -> Check:
         last = seen.path[-1]
         who = seen.called(last)
         if seen.root is None:
-            yield Said("the device was told to trust nothing that could have signed this", missing)
+            error = self_signed if last.is_self_issued else missing
+            yield Said("the device was told to trust nothing that could have signed this", error)
         elif last.is_self_issued and last is seen.leaf:
             if last.der == seen.root.der:
                 yield Said("the leaf is its own root, and here only a CA can be one", self_signed)
@@ -123,22 +127,14 @@ def _why_no_issuer(seen: Seen, last: Facts, who: str) -> str:
     return f"nobody sent the certificate “{last.issuer}” that signed {who[4:]}"
 
 
-def tampered(seen: Seen) -> Iterator[Said]:
-    """A signature of the root over itself is nobody's concern; this tells broken ones below."""
-    if seen.anchored or seen.root is None:
-        return
-    last = seen.path[-1]
-    for issuer in (seen.root, *seen.chain[1:]):
-        if (
-            issuer is not last
-            and not recognized(last, issuer, seen.linking, at_root=issuer is seen.root)
-            and seen.signatures.holds(last, issuer) is False
-        ):
+def signed_otherwise(seen: Seen) -> Iterator[Said]:
+    """A signature in the path that does not hold; for platforms that take the first issuer."""
+    for child, issuer in zip(seen.path, seen.issuers, strict=False):
+        if seen.signatures.holds(child, issuer) is False:
             yield Said(
-                f"{seen.called(last)} has the name of {seen.called(issuer)} as its issuer,"
+                f"{seen.called(child)} has the name of {seen.called(issuer)} as its issuer,"
                 " but not its signature"
             )
-            return
 
 
 # --- time ---
@@ -235,6 +231,19 @@ def entries_under_constraints(
                     f" constraints of {seen.called(holders[-1])}",
                     error,
                 )
+
+    return check
+
+
+def bounded_constraints(*, of_root: bool = True) -> Check:
+    """Constraints with a minimum or maximum, held against a name of their kind (NC-14)."""
+
+    def check(seen: Seen) -> Iterator[Said]:
+        named = {NameKind.DIRECTORY, *(name.kind for name in seen.leaf.san or ())}
+        for holder in subtrees.holders(seen.path, anchored=seen.anchored, of_root=of_root):
+            found = subtrees.subtrees(holder.name_constraints) if holder.name_constraints else ()
+            if any(each.bounded and each.base.kind in named for each in found):
+                yield Said(f"{seen.called(holder)} has constraints with a minimum or maximum")
 
     return check
 
@@ -363,13 +372,19 @@ def unknown_critical(
 
 
 def malformed(
-    tiers: Collection[Tier] = (*ALL, Tier.SELF_SIGNED), *, only: Collection[str] | None = None
+    tiers: Collection[Tier] = (*ALL, Tier.SELF_SIGNED),
+    *,
+    only: Collection[str] | None = None,
+    trailing: bool = True,
 ) -> Check:
-    """An extension that does not hold what it should; only of certain kinds, if given."""
+    """An extension that does not hold what it should; only of certain kinds, if given.
+
+    `trailing`: bytes after it are wrong, too.
+    """
 
     def check(seen: Seen) -> Iterator[Said]:
         for each in those(seen, tiers):
-            for oid in each.malformed:
+            for oid in (*each.malformed, *(each.trailing if trailing else ())):
                 if only is None or oid in only:
                     yield Said(
                         f"{seen.called(each)} has an extension that cannot be read:"
@@ -379,13 +394,23 @@ def malformed(
     return check
 
 
-def duplicated(tiers: Collection[Tier] = (*ALL, Tier.SELF_SIGNED)) -> Check:
-    """An extension that is there twice: RFC 5280 4.2."""
+def unknown_version(seen: Seen) -> Iterator[Said]:
+    """A version above 3, which RFC 5280 4.1.2.1 does not know."""
+    for each in seen.path:
+        if each.version > 3:
+            yield Said(f"{seen.called(each)} is of version {each.version}, which is not known")
+
+
+def duplicated(
+    tiers: Collection[Tier] = (*ALL, Tier.SELF_SIGNED), *, only: Collection[str] | None = None
+) -> Check:
+    """An extension that is there twice: RFC 5280 4.2; only of certain kinds, if given."""
 
     def check(seen: Seen) -> Iterator[Said]:
         for each in those(seen, tiers):
             for oid in each.duplicated:
-                yield Said(f"{seen.called(each)} has an extension twice: {extension_name(oid)}")
+                if only is None or oid in only:
+                    yield Said(f"{seen.called(each)} has an extension twice: {extension_name(oid)}")
 
     return check
 

@@ -26,13 +26,17 @@ from housekey.platforms.subtrees import Enforcing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from housekey.platforms.rule import Check
+
 _S, _E = Evidence.SOURCE, Evidence.EXECUTED
 _LEAVES = (Tier.LEAF, Tier.SELF_SIGNED)
+_EVERY = (*ALL, Tier.SELF_SIGNED)
 _BORINGSSL = "BoringSSL pki/verify_certificate_chain.cc"
 MEASURED = "measured with Chromium 156"
 
 AUTHORITY = "ERR_CERT_AUTHORITY_INVALID"
 INVALID = "ERR_CERT_INVALID"
+_DATE = "ERR_CERT_DATE_INVALID"
 
 # NSS finds the root by the bytes of its name; BoringSSL compares the rest normalised (CHR-24).
 LINKING = Linking(
@@ -64,12 +68,16 @@ ENOUGH = (Oid.SERVER_AUTH, Oid.ANY_USAGE)
 def _unreadable_leaf(seen: Seen) -> Iterator[Said]:
     why = boringssl.unparsable(seen.leaf)
     if why:
-        yield Said(f"the leaf {why}")
+        # Such a one is not even read as far as a certificate of any use.
+        early = "ERR_SSL_SERVER_CERT_BAD_FORMAT" if seen.leaf.version != 3 else ""
+        yield Said(f"the leaf {why}", early)
 
 
 def _unreadable_issuer(seen: Seen) -> Iterator[Said]:
     for each in seen.issuers:
         why = boringssl.unparsable(each)
+        if not why and boringssl.is_nameless(each):
+            why = "has an empty subject and a SAN that is not critical"
         if why:
             yield Said(f"{seen.called(each)} {why}")
 
@@ -101,10 +109,8 @@ def _untrusted(seen: Seen) -> Iterator[Said]:
 
 
 def _nameless_leaf(seen: Seen) -> Iterator[Said]:
-    for each in seen.path:
-        has_san = each.san is not None and not each.critical(Oid.SUBJECT_ALT_NAME)
-        if each.subject.is_empty and has_san:
-            yield Said(f"{seen.called(each)} has an empty subject and a SAN that is not critical")
+    if boringssl.is_nameless(seen.leaf):
+        yield Said("the leaf has an empty subject and a SAN that is not critical")
 
 
 def _self_signed_as_root(seen: Seen) -> Iterator[Said]:
@@ -146,6 +152,17 @@ def _long_life(seen: Seen) -> Iterator[Said]:
     days = (seen.leaf.not_after - seen.leaf.not_before).days
     if days > 398:
         yield Said(f"the leaf is valid for {days} days, which is fine under a root of your own")
+
+
+def _or_date(check: Check) -> Check:
+    """ERR_CERT_INVALID is shown only where nothing else is, and a wrong date is something."""
+
+    def checked(seen: Seen) -> Iterator[Said]:
+        dated = any(checks.times(_EVERY)(seen))
+        for each in check(seen):
+            yield Said(each.message, _DATE if dated else "")
+
+    return checked
 
 
 KEY_IN_TLS = Rule(
@@ -201,8 +218,8 @@ UNREADABLE_LEAF = Rule(
 )
 NAMELESS = Rule(
     "CHR-21",
-    "An empty subject with a SAN that is not critical",
-    (*ALL, Tier.SELF_SIGNED),
+    "A leaf with an empty subject and a SAN that is not critical",
+    _LEAVES,
     _nameless_leaf,
     error=INVALID,
     fix=checks.A_SUBJECT,
@@ -258,9 +275,14 @@ def constraints(*, of_root: bool) -> Rule:
         "A name outside the name constraints of "
         + ("the root or an issuing CA, critical or not" if of_root else "an issuing CA"),
         (Tier.LEAF, Tier.ISSUING),
-        checks.constraints(
-            Enforcing(
-                of_root=of_root, kinds=_COMPARED, wildcard_reaches_excluded=True, dots_at_end=True
+        _or_date(
+            checks.constraints(
+                Enforcing(
+                    of_root=of_root,
+                    kinds=_COMPARED,
+                    wildcard_reaches_excluded=True,
+                    dots_at_end=True,
+                )
             )
         ),
         error=INVALID,
@@ -278,7 +300,7 @@ def extended_usage(*, of_root: bool) -> Rule:
         "extendedKeyUsage without serverAuth or any usage"
         + (", on any certificate of the path" if of_root else ", below the root"),
         tiers,
-        checks.extended_usage(tiers, enough=ENOUGH),
+        _or_date(checks.extended_usage(tiers, enough=ENOUGH)),
         error=INVALID,
         fix=checks.SERVER_AUTH,
         source=f"{_BORINGSSL} VerifyExtendedKeyUsage; {MEASURED}",
@@ -293,7 +315,7 @@ def unknown_critical(*, of_root: bool) -> Rule:
         "CHR-22" if of_root else "CHR-22.android",
         "A critical extension that is not known, a critical AKI or SKI included",
         tiers,
-        checks.unknown_critical(KNOWN, tiers),
+        _or_date(checks.unknown_critical(KNOWN, tiers)),
         error=INVALID,
         fix=checks.NOT_CRITICAL,
         source=f"{_BORINGSSL} VerifyNoUnconsumedCriticalExtensions; {MEASURED}",
@@ -310,7 +332,7 @@ def times(*, of_root: bool) -> Rule:
         + ("any certificate of the path" if of_root else "the leaf or an issuing CA"),
         tiers,
         checks.times(tiers),
-        error="ERR_CERT_DATE_INVALID",
+        error=_DATE,
         fix=checks.RENEW,
         source=f"{_BORINGSSL} VerifyTimeValidity; {MEASURED}",
         evidence=(_S, _E) if of_root else (_S,),
@@ -323,7 +345,7 @@ def path_length(*, of_root: bool) -> Rule:
         "CHR-13.path-length" if of_root else "CHR-13.android",
         "More issuing CAs than a pathLen allows" + (", the root's included" if of_root else ""),
         ABOVE if of_root else (Tier.ISSUING,),
-        checks.path_length(of_root=of_root),
+        _or_date(checks.path_length(of_root=of_root)),
         error=INVALID,
         fix=checks.SHORTER_PATH,
         source=f"{_BORINGSSL} PrepareForNextCertificate; {MEASURED}",
@@ -335,7 +357,7 @@ ISSUING_IS_CA = Rule(
     "CHR-13.issuing",
     "An issuing CA that is none: no basicConstraints CA:TRUE, or keyUsage without keyCertSign",
     (Tier.ISSUING,),
-    checks.no_ca((Tier.ISSUING,)),
+    _or_date(checks.no_ca((Tier.ISSUING,))),
     error=INVALID,
     fix="make a new issuing CA with basicConstraints CA:TRUE and keyUsage keyCertSign",
     source=f"{_BORINGSSL} PrepareForNextCertificate; {MEASURED}",
@@ -345,7 +367,7 @@ _ROOT_IS_CA = Rule(
     "CHR-13",
     "A root that says it is no CA: basicConstraints CA:FALSE, or keyUsage without keyCertSign",
     (Tier.ROOT,),
-    checks.no_ca((Tier.ROOT,), v1=True, without_extension=True),
+    _or_date(checks.no_ca((Tier.ROOT,), v1=True, without_extension=True)),
     error=INVALID,
     fix="make a new root with basicConstraints CA:TRUE and keyUsage keyCertSign",
     source=f"{_BORINGSSL} ApplyTrustAnchorConstraints; {MEASURED}",
@@ -355,7 +377,7 @@ POLICY = Rule(
     "CHR-22.policy",
     "policyConstraints that demand a policy which the path does not have",
     ALL,
-    _no_policy,
+    _or_date(_no_policy),
     error=INVALID,
     fix="have it made without policyConstraints",
     source=f"{_BORINGSSL} VerifyPolicies; {MEASURED}",
@@ -446,7 +468,7 @@ _SELF_SIGNED = Rule(
     "CHR-14",
     "A self-signed leaf, trusted as a root, that says it is no CA (on Linux)",
     (Tier.SELF_SIGNED,),
-    _self_signed_as_root,
+    _or_date(_self_signed_as_root),
     error=INVALID,
     fix="on Linux import it as a peer (certutil -t P,,); better, make a root that signs leaves",
     source="Chromium net/cert/internal/trust_store_nss.cc; " + MEASURED,
@@ -470,13 +492,13 @@ CLIENT = Client(
         KEY_IN_TLS,
         KEY_USAGE,
         ALGORITHMS,
+        UNREADABLE_LEAF,
+        NAMELESS,
         _SPELLING,
         UNTRUSTED,
         WEAK_HASH,
         _SELF_SIGNATURE,
         UNREADABLE_ISSUER,
-        UNREADABLE_LEAF,
-        NAMELESS,
         PATH_KEY,
         _SELF_SIGNED,
         constraints(of_root=True),

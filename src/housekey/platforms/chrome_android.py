@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.platforms import chrome
+from housekey.platforms import checks, chrome
 from housekey.platforms.checks import those
 from housekey.platforms.model import Platform, Severity
 from housekey.platforms.path import LeafAsRoot, Linking, Names
@@ -53,7 +53,7 @@ UNENFORCED = Rule(
     "Name constraints on the root only, which are not enforced",
     (Tier.ROOT,),
     _constraints_unheard,
-    error="",
+    error=checks.NOTHING_SHOWN,
     fix="sign leaves with an issuing CA that carries the same constraints",
     source=_SOURCE,
     evidence=(_S,),
@@ -66,11 +66,11 @@ CLIENT = Client(
     rules=(
         chrome.KEY_IN_TLS,
         chrome.KEY_USAGE,
+        chrome.UNREADABLE_LEAF,
+        chrome.NAMELESS,
         LEAF_AS_ROOT,
         chrome.UNTRUSTED,
         chrome.UNREADABLE_ISSUER,
-        chrome.UNREADABLE_LEAF,
-        chrome.NAMELESS,
         chrome.ALGORITHMS,
         chrome.WEAK_HASH,
         chrome.PATH_KEY,

@@ -47,6 +47,11 @@ def parts(data: bytes) -> tuple[Part, ...]:
     return tuple(found)
 
 
+def first(data: bytes) -> Part:
+    """The first element of `data`, whatever follows it. Raises Malformed."""
+    return _part_at(data, 0)
+
+
 def only(data: bytes, tag: int) -> Part:
     """The single element with `tag` that `data` is. Raises Malformed."""
     part = _part_at(data, 0)

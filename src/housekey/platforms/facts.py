@@ -246,6 +246,7 @@ class Facts:
     signatures_agree: bool = True  # inner and outer algorithm are the same bytes
     extensions: tuple[Extension, ...] = ()
     malformed: tuple[str, ...] = ()  # OIDs of extensions that do not hold what they should
+    trailing: tuple[str, ...] = ()  # OIDs of those with more bytes after what they should hold
     basic_constraints: BasicConstraints | None = None
     key_usage: frozenset[Usage] | None = None
     extended_key_usage: tuple[str, ...] | None = None
@@ -254,8 +255,10 @@ class Facts:
     san: tuple[GeneralName, ...] | None = None
     name_constraints: NameConstraints | None = None
     must_staple: bool = False
+    # For signatures only. Of a version that cryptography does not know, it is as if of version 3.
+    certificate: x509.Certificate | None = field(default=None, repr=False)
     signed: bytes = field(default=b"", repr=False)  # what the signature is over
-    certificate: x509.Certificate | None = field(default=None, repr=False)  # for signatures only
+    signature: bytes = field(default=b"", repr=False)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Facts) and self.der == other.der
@@ -345,8 +348,11 @@ _KINDS = {
 
 
 def _read(data: bytes) -> Facts:
-    certificate = _loaded(data)
     outer = der.only(data, der.SEQUENCE).parts()
+    try:
+        certificate = x509.load_der_x509_certificate(data)
+    except x509.InvalidVersion:  # engines shrug at it, or have their own word for it
+        certificate = x509.load_der_x509_certificate(_as_version_3(data))
     fields = list(outer[0].parts())
     version = der.integer(fields.pop(0).parts()[0].body) + 1 if fields[0].tag == 0xA0 else 1
     serial, inner_algorithm, issuer, _, subject, key = fields[:6]
@@ -380,20 +386,18 @@ def _read(data: bytes) -> Facts:
         name_constraints=found.read(Oid.NAME_CONSTRAINTS, _name_constraints),
         must_staple=bool(found.read(Oid.TLS_FEATURE, _must_staple)),
         malformed=(*found.malformed, *(("extensions",) if malformed else ())),
-        signed=outer[0].whole,
+        trailing=tuple(found.trailing),
         certificate=certificate,
+        signed=outer[0].whole,
+        signature=outer[2].body[1:],
     )
 
 
-def _loaded(data: bytes) -> x509.Certificate:
-    """cryptography does not know version 2, which engines read; nothing but the number differs."""
-    try:
-        return x509.load_der_x509_certificate(data)
-    except x509.InvalidVersion as error:
-        if error.parsed_version != 1:  # they count from 0
-            raise
-        second, third = (b"\xa0\x03\x02\x01" + bytes((number,)) for number in (1, 2))
-        return x509.load_der_x509_certificate(data.replace(second, third, 1))
+def _as_version_3(data: bytes) -> bytes:
+    version = der.only(data, der.SEQUENCE).parts()[0].parts()[0]
+    if version.tag != 0xA0 or len(version.whole) != 5:
+        raise der.Malformed("a version that is no small number")
+    return data.replace(version.whole, version.whole[:4] + b"\2", 1)
 
 
 class _Extensions:
@@ -402,12 +406,16 @@ class _Extensions:
     def __init__(self, extensions: tuple[Extension, ...]) -> None:
         self._extensions = extensions
         self.malformed: list[str] = []
+        self.trailing: list[str] = []
 
     def read(self, oid: str, reader: Callable[[bytes], _T]) -> _T | None:
         for each in self._extensions:
             if each.oid == oid:
                 try:
-                    return reader(each.value)
+                    value = der.first(each.value).whole
+                    if len(value) != len(each.value):
+                        self.trailing.append(oid)
+                    return reader(value)
                 except (ValueError, IndexError):
                     self.malformed.append(oid)
                     return None

@@ -2,7 +2,8 @@
 
 The verifier is mozilla::pkix (NSS lib/mozpkix), which asks the same of a root as of an issuing
 CA. Firefox on iOS is Apple's; on Android it knows only its own roots until it is told otherwise
-(FFX-21). "measured" is Firefox ESR 153.7 on Linux.
+(FFX-21). What is wrong with the leaf itself is told last: BuildForward in pkixbuild.cpp puts it off
+until the path is known. "measured" is Firefox ESR 153.7 on Linux.
 """
 
 from __future__ import annotations
@@ -52,10 +53,25 @@ _DIGESTS = frozenset({"sha256", "sha384", "sha512", ""})  # empty: it has none o
 # --- checks of its own ---
 
 
+def _broken_signature(seen: Seen) -> str:
+    """Where the path ends for want of a signature only, and not of an issuer of that name."""
+    if seen.anchored or seen.root is None:
+        return ""
+    last = seen.path[-1]
+    for issuer in (seen.root, *seen.chain[1:]):
+        named = last.issuer.der == issuer.subject.der
+        if issuer is not last and named and seen.signatures.holds(last, issuer) is False:
+            return (
+                f"{seen.called(last)} has the name of {seen.called(issuer)} as its issuer,"
+                " but not its signature"
+            )
+    return ""
+
+
 def _unknown_issuer(seen: Seen) -> Iterator[Said]:
-    broken = tuple(checks.tampered(seen))
+    broken = _broken_signature(seen)
     if broken:
-        yield from (Said(each.message, "SEC_ERROR_BAD_SIGNATURE") for each in broken)
+        yield Said(broken, "SEC_ERROR_BAD_SIGNATURE")
         return
     alone = seen.leaf.is_self_issued
     for each in checks.untrusted()(seen):
@@ -75,7 +91,7 @@ def _reused(seen: Seen) -> Iterator[Said]:
 
 
 def _for_no_server(seen: Seen) -> Iterator[Said]:
-    yield from checks.extended_usage(_EVERY)(seen)
+    yield from checks.extended_usage(_LEAVES)(seen)
     usages = seen.leaf.extended_key_usage
     if usages is not None and Oid.SERVER_AUTH in usages and Oid.OCSP_SIGNING in usages:
         yield Said("the leaf is for signing OCSP answers, too (extendedKeyUsage)")
@@ -197,6 +213,16 @@ def _features_of_issuers(seen: Seen) -> Iterator[Said]:
             )
 
 
+_MATCHING = Matching(overlooks=lambda entry: not mozpkix.is_dns_id(entry), host_without_dot=True)
+
+
+def _name_asked(seen: Seen) -> Iterator[Said]:
+    if Oid.SUBJECT_ALT_NAME in seen.leaf.trailing:
+        yield Said("the leaf's SAN has more bytes after its end, and is not read")
+        return
+    yield from checks.name_asked(_MATCHING)(seen)
+
+
 _RULES = (
     Rule(
         "FFX-19.tls",
@@ -240,6 +266,26 @@ _RULES = (
         evidence=(_S, _E),
     ),
     Rule(
+        "FFX-11",
+        "An empty issuer",
+        _EVERY,
+        _empty_issuer,
+        error="MOZILLA_PKIX_ERROR_EMPTY_ISSUER_NAME",
+        fix="make a new root with a subject, such as a CN",
+        source=_MEASURED,
+        evidence=(_E,),
+    ),
+    Rule(
+        "FFX-14.backwards",
+        "A certificate that ends before it begins",
+        _EVERY,
+        _backwards,
+        error="SEC_ERROR_INVALID_TIME",
+        fix=checks.MADE_ANEW,
+        source=f"{_CHECK} ParseValidity; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
         "FFX-17.algorithm",
         "A certificate below the root that names two different signature algorithms",
         checks.PRESENTED,
@@ -250,13 +296,65 @@ _RULES = (
         evidence=(_S, _E),
     ),
     Rule(
-        "FFX-17",
-        "A signature over SHA-1, MD5 or SHA-224, below the root",
+        "FFX-04",
+        "No path to the root: it is not trusted, an issuing CA was not sent, or a name is written"
+        " with other bytes than its issuer's",
+        _EVERY,
+        _unknown_issuer,
+        error="SEC_ERROR_UNKNOWN_ISSUER",
+        fix=checks.SEND_THE_PATH,
+        source=f"NSS lib/mozpkix/lib/pkixbuild.cpp PathBuildingStep::Check; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-09.constraints",
+        "Name constraints that cannot be read: a minimum, a base that is no DNS name, no mask",
+        ABOVE,
+        mozpkix.bad_constraints,
+        error="SEC_ERROR_BAD_DER",
+        fix="make a root whose name constraints are in order",
+        source=f"{_NAMES} MatchPresentedDNSIDWithReferenceDNSID; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-08",
+        "A name outside the name constraints of the root or an issuing CA, critical or not; without"
+        " names in the SAN a CN that is a DNS name counts, too",
         checks.PRESENTED,
-        _hashes,
-        error="SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED",
-        fix=checks.SIGN_AGAIN,
-        source=f"{_CHECK} CheckSignatureAlgorithm; {_MEASURED}",
+        checks.constraints(
+            Enforcing(
+                self_issued=True,
+                common_name=CommonNameUnder.WITHOUT_NAMES,
+                common_name_counts=mozpkix.is_dns_id,
+                overlooks_entry=lambda entry: not mozpkix.is_dns_id(entry),
+                wildcard_reaches_excluded=True,
+                kinds=mozpkix.COMPARED,
+            )
+        ),
+        error="SEC_ERROR_CERT_NOT_IN_NAME_SPACE",
+        fix=checks.PERMITTED_NAMES,
+        source=f"NSS lib/mozpkix/lib/pkixbuild.cpp; {_NAMES}; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-08.kinds",
+        "Name constraints of a kind that is not compared: URIs, excluded directory names",
+        ALL,
+        mozpkix.incomparable,
+        error="SEC_ERROR_CERT_NOT_IN_NAME_SPACE",
+        fix="make a root that constrains DNS names and addresses only",
+        source=f"{_NAMES} CheckPresentedIDConformsToNameConstraintsSubtrees; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-09",
+        "Name constraints beside a DNS entry that is no DNS name: *.lan, a dot at the end, an"
+        " address",
+        ALL,
+        mozpkix.bad_names,
+        error="SEC_ERROR_BAD_DER",
+        fix="have the leaf made with names only that are in order; name each host instead of *.lan",
+        source=f"{_NAMES} MatchPresentedDNSIDWithReferenceDNSID; {_MEASURED}",
         evidence=(_S, _E),
     ),
     Rule(
@@ -267,6 +365,80 @@ _RULES = (
         error="SEC_ERROR_UNSUPPORTED_KEYALG",
         fix=checks.NEW_KEY,
         source=f"{_CHECK} CheckSubjectPublicKeyInfo; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-07.issuer",
+        "A root or issuing CA whose keyUsage is without keyCertSign",
+        ABOVE,
+        _issuer_usage,
+        error="SEC_ERROR_INADEQUATE_KEY_USAGE",
+        fix=checks.CA_AS_ROOT,
+        source=f"{_CHECK} CheckKeyUsage; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-10",
+        "An issuer that does not say it is a CA; only a root of version 1 need not",
+        ABOVE,
+        _no_ca,
+        error="SEC_ERROR_CA_CERT_INVALID",
+        fix=checks.CA_AS_ROOT,
+        source=f"{_CHECK} CheckBasicConstraints; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-12",
+        "More issuing CAs than a pathLen allows, the root's included",
+        ABOVE,
+        checks.path_length(count_self_issued=True),
+        error="SEC_ERROR_PATH_LEN_CONSTRAINT_INVALID",
+        fix=checks.SHORTER_PATH,
+        source=f"{_CHECK} CheckBasicConstraints; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-06.issuer",
+        "A root's or issuing CA's extendedKeyUsage without serverAuth; any usage is not enough",
+        ABOVE,
+        checks.extended_usage(ABOVE),
+        error="SEC_ERROR_INADEQUATE_CERT_TYPE",
+        fix=checks.SERVER_AUTH,
+        source=f"{_CHECK} CheckExtendedKeyUsage; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-16.issuer",
+        "A root or issuing CA with must-staple, which the certificate below it does not have",
+        ABOVE,
+        _features_of_issuers,
+        error="MOZILLA_PKIX_ERROR_REQUIRED_TLS_FEATURE_MISSING",
+        fix="make a new root without the TLS feature extension",
+        source=f"{_CHECK} CheckTLSFeatures; {_MEASURED}",
+        evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-14.issuer",
+        "Before the beginning or after the end of the root or an issuing CA",
+        ABOVE,
+        checks.times(
+            ABOVE,
+            expired="SEC_ERROR_EXPIRED_ISSUER_CERTIFICATE",
+            early="MOZILLA_PKIX_ERROR_NOT_YET_VALID_ISSUER_CERTIFICATE",
+        ),
+        error="SEC_ERROR_EXPIRED_ISSUER_CERTIFICATE",
+        fix="make a new root, and let it sign a new leaf",
+        source=f"{_CHECK} CheckValidity; {_MEASURED}",
+        evidence=(_E,),
+    ),
+    Rule(
+        "FFX-17",
+        "A signature over SHA-1, MD5 or SHA-224, below the root",
+        checks.PRESENTED,
+        _hashes,
+        error="SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED",
+        fix=checks.SIGN_AGAIN,
+        source=f"{_CHECK} CheckSignatureAlgorithm; {_MEASURED}",
         evidence=(_S, _E),
     ),
     Rule(
@@ -301,152 +473,13 @@ _RULES = (
     ),
     Rule(
         "FFX-06",
-        "extendedKeyUsage without serverAuth on any certificate of the path (any usage is not"
-        " enough), or a leaf's with OCSPSigning",
-        _EVERY,
+        "A leaf's extendedKeyUsage without serverAuth (any usage is not enough), or with"
+        " OCSPSigning",
+        _LEAVES,
         _for_no_server,
         error="SEC_ERROR_INADEQUATE_CERT_TYPE",
         fix=checks.SERVER_AUTH,
         source=f"{_CHECK} CheckExtendedKeyUsage; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-07.issuer",
-        "A root or issuing CA whose keyUsage is without keyCertSign",
-        ABOVE,
-        _issuer_usage,
-        error="SEC_ERROR_INADEQUATE_KEY_USAGE",
-        fix=checks.CA_AS_ROOT,
-        source=f"{_CHECK} CheckKeyUsage; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-10",
-        "An issuer that does not say it is a CA; only a root of version 1 need not",
-        ABOVE,
-        _no_ca,
-        error="SEC_ERROR_CA_CERT_INVALID",
-        fix=checks.CA_AS_ROOT,
-        source=f"{_CHECK} CheckBasicConstraints; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-12",
-        "More issuing CAs than a pathLen allows, the root's included",
-        ABOVE,
-        checks.path_length(count_self_issued=True),
-        error="SEC_ERROR_PATH_LEN_CONSTRAINT_INVALID",
-        fix=checks.SHORTER_PATH,
-        source=f"{_CHECK} CheckBasicConstraints; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-11",
-        "An empty issuer",
-        _EVERY,
-        _empty_issuer,
-        error="MOZILLA_PKIX_ERROR_EMPTY_ISSUER_NAME",
-        fix="make a new root with a subject, such as a CN",
-        source=_MEASURED,
-        evidence=(_E,),
-    ),
-    Rule(
-        "FFX-04",
-        "No path to the root: it is not trusted, an issuing CA was not sent, or a name is written"
-        " with other bytes than its issuer's",
-        _EVERY,
-        _unknown_issuer,
-        error="SEC_ERROR_UNKNOWN_ISSUER",
-        fix=checks.SEND_THE_PATH,
-        source=f"NSS lib/mozpkix/lib/pkixbuild.cpp PathBuildingStep::Check; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-09",
-        "Name constraints beside a DNS entry that is no DNS name: *.lan, a dot at the end, an"
-        " address",
-        ALL,
-        mozpkix.unreadable,
-        error="SEC_ERROR_BAD_DER",
-        fix="have the leaf made with names only that are in order; name each host instead of *.lan",
-        source=f"{_NAMES} MatchPresentedDNSIDWithReferenceDNSID; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-08.kinds",
-        "Name constraints of a kind that is not compared: URIs, excluded directory names",
-        ALL,
-        mozpkix.incomparable,
-        error="SEC_ERROR_CERT_NOT_IN_NAME_SPACE",
-        fix="make a root that constrains DNS names and addresses only",
-        source=f"{_NAMES} CheckPresentedIDConformsToNameConstraintsSubtrees; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-08",
-        "A name outside the name constraints of the root or an issuing CA, critical or not; without"
-        " names in the SAN a CN that is a DNS name counts, too",
-        checks.PRESENTED,
-        checks.constraints(
-            Enforcing(
-                self_issued=True,
-                common_name=CommonNameUnder.WITHOUT_NAMES,
-                common_name_counts=mozpkix.is_dns_id,
-                wildcard_reaches_excluded=True,
-                kinds=mozpkix.COMPARED,
-            )
-        ),
-        error="SEC_ERROR_CERT_NOT_IN_NAME_SPACE",
-        fix=checks.PERMITTED_NAMES,
-        source=f"NSS lib/mozpkix/lib/pkixbuild.cpp; {_NAMES}; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-14.backwards",
-        "A certificate that ends before it begins",
-        _EVERY,
-        _backwards,
-        error="SEC_ERROR_INVALID_TIME",
-        fix=checks.MADE_ANEW,
-        source=f"{_CHECK} ParseValidity; {_MEASURED}",
-        evidence=(_S, _E),
-    ),
-    Rule(
-        "FFX-14",
-        "Before the beginning or after the end of the leaf",
-        _LEAVES,
-        checks.times(
-            _LEAVES,
-            expired="SEC_ERROR_EXPIRED_CERTIFICATE",
-            early="MOZILLA_PKIX_ERROR_NOT_YET_VALID_CERTIFICATE",
-        ),
-        error="SEC_ERROR_EXPIRED_CERTIFICATE",
-        fix=checks.RENEW,
-        source=f"{_CHECK} CheckValidity; {_MEASURED}",
-        evidence=(_E,),
-    ),
-    Rule(
-        "FFX-14.issuer",
-        "Before the beginning or after the end of the root or an issuing CA",
-        ABOVE,
-        checks.times(
-            ABOVE,
-            expired="SEC_ERROR_EXPIRED_ISSUER_CERTIFICATE",
-            early="MOZILLA_PKIX_ERROR_NOT_YET_VALID_ISSUER_CERTIFICATE",
-        ),
-        error="SEC_ERROR_EXPIRED_ISSUER_CERTIFICATE",
-        fix="make a new root, and let it sign a new leaf",
-        source=f"{_CHECK} CheckValidity; {_MEASURED}",
-        evidence=(_E,),
-    ),
-    Rule(
-        "FFX-16.issuer",
-        "A root or issuing CA with must-staple, which the certificate below it does not have",
-        ABOVE,
-        _features_of_issuers,
-        error="MOZILLA_PKIX_ERROR_REQUIRED_TLS_FEATURE_MISSING",
-        fix="make a new root without the TLS feature extension",
-        source=f"{_CHECK} CheckTLSFeatures; {_MEASURED}",
         evidence=(_S, _E),
     ),
     Rule(
@@ -464,13 +497,25 @@ _RULES = (
         "The name is not in the SAN; the CN never counts, nor does *.lan or an entry with a dot at"
         " the end",
         _LEAVES,
-        checks.name_asked(
-            Matching(overlooks=lambda entry: not mozpkix.is_dns_id(entry), host_without_dot=True)
-        ),
+        _name_asked,
         error="SSL_ERROR_BAD_CERT_DOMAIN",
         fix=checks.NAME_IN_SAN,
         source=f"{_NAMES} CheckCertHostname; {_MEASURED}",
         evidence=(_S, _E),
+    ),
+    Rule(
+        "FFX-14",
+        "Before the beginning or after the end of the leaf",
+        _LEAVES,
+        checks.times(
+            _LEAVES,
+            expired="SEC_ERROR_EXPIRED_CERTIFICATE",
+            early="MOZILLA_PKIX_ERROR_NOT_YET_VALID_CERTIFICATE",
+        ),
+        error="SEC_ERROR_EXPIRED_CERTIFICATE",
+        fix=checks.RENEW,
+        source=f"{_CHECK} CheckValidity; {_MEASURED}",
+        evidence=(_E,),
     ),
 )
 

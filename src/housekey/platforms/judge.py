@@ -115,7 +115,8 @@ def _best(client: Client, case: _Case) -> _Outcome:
     """The outcome of the first path that passes, or else of the first one of all."""
     linking, signatures = client.linking, case.signatures
     first: _Outcome | None = None
-    for path in paths.paths(case.chain, case.root, linking=linking, signatures=signatures):
+    at = case.question.at
+    for path in paths.paths(case.chain, case.root, at=at, linking=linking, signatures=signatures):
         outcome = _outcome(client, case, path, anchored=True)
         if outcome.accepts is not False:
             return outcome

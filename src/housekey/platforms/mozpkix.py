@@ -53,12 +53,16 @@ def _holders(seen: Seen) -> tuple[Facts, ...]:
     return subtrees.holders(seen.path, anchored=seen.anchored)
 
 
-def unreadable(seen: Seen) -> Iterator[Said]:
-    """FFX-09, and constraints that cannot be read or compared themselves."""
+def bad_constraints(seen: Seen) -> Iterator[Said]:
+    """Constraints that cannot be read or compared themselves."""
     for holder in seen.issuers:
         wrong = _bad_constraints(holder, seen.leaf)
         if wrong:
             yield Said(f"{seen.called(holder)} has name constraints {wrong}")
+
+
+def bad_names(seen: Seen) -> Iterator[Said]:
+    """Names of the leaf that cannot be compared with constraints of their kind."""
     yield from checks.entries_under_constraints(lambda entry: not is_dns_id(entry), dns_only=True)(
         seen
     )
@@ -78,7 +82,7 @@ def _kinds(holder: Facts) -> frozenset[NameKind]:
 
 
 def _bad_constraints(holder: Facts, leaf: Facts) -> str:
-    if Oid.NAME_CONSTRAINTS in holder.malformed:
+    if Oid.NAME_CONSTRAINTS in (*holder.malformed, *holder.trailing):
         return "that cannot be read"
     if holder.name_constraints is None:
         return ""

@@ -64,7 +64,11 @@ _NAME = Rule(
 CLIENT = Client(
     Platform.NODE,
     linking=Linking(
-        names=Names.NORMALISED, key_id=True, issuer_and_serial=True, root_must_be_self_issued=True
+        names=Names.NORMALISED,
+        key_id=True,
+        issuer_and_serial=True,
+        takes_the_first=True,
+        root_must_be_self_issued=True,
     ),
     rules=(
         *(

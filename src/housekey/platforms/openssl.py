@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.platforms import checks
+from housekey.platforms import checks, der
 from housekey.platforms.checks import ABOVE, ALL
 from housekey.platforms.facts import Facts, Key, KeyKind, Oid, Usage
 from housekey.platforms.hostnames import CommonName, Matching
@@ -25,7 +25,7 @@ _S, _E = Evidence.SOURCE, Evidence.EXECUTED
 _VERIFY = "OpenSSL crypto/x509/x509_vfy.c"
 _MEASURED = "measured with OpenSSL 3.0.19"
 
-LINKING = Linking(names=Names.NORMALISED, key_id=True, issuer_and_serial=True)
+LINKING = Linking(names=Names.NORMALISED, key_id=True, issuer_and_serial=True, takes_the_first=True)
 
 # standard_exts in crypto/x509/v3_purp.c, X509_supported_extension, 3.0. AKI and SKI are not there.
 KNOWN = frozenset(
@@ -44,6 +44,21 @@ KNOWN = frozenset(
         "1.3.6.1.5.5.7.1.7",  # sbgp-ipAddrBlock: RFC 3779
         "1.3.6.1.5.5.7.1.8",  # sbgp-autonomousSysNum
         "1.3.6.1.5.5.7.1.14",  # proxyCertInfo
+    }
+)
+_SSL_SERVER = 1  # bit of nsCertType
+# What x509v3_cache_extensions in v3_purp.c reads, once each; else the certificate is invalid.
+_CACHED = frozenset(
+    {
+        Oid.BASIC_CONSTRAINTS,
+        Oid.KEY_USAGE,
+        Oid.EXTENDED_KEY_USAGE,
+        Oid.NETSCAPE_CERT_TYPE,
+        Oid.SUBJECT_KEY_IDENTIFIER,
+        Oid.AUTHORITY_KEY_IDENTIFIER,
+        Oid.SUBJECT_ALT_NAME,
+        Oid.NAME_CONSTRAINTS,
+        Oid.CRL_DISTRIBUTION_POINTS,
     }
 )
 # The groups that OpenSSL 3.0 offers by default, as curves of certificates (ssl/t1_lib.c).
@@ -71,7 +86,7 @@ def is_weak(key: Key) -> bool:
     return _bits(key) < 112
 
 
-def _is_self_signed(facts: Facts) -> bool:
+def is_self_signed(facts: Facts) -> bool:
     """EXFLAG_SS: the same names, and no AKI that speaks against it."""
     said = facts.authority_key
     return facts.subject.normalised == facts.issuer.normalised and not (
@@ -88,9 +103,29 @@ def _is_self_signed(facts: Facts) -> bool:
     )
 
 
-def _looks_self_signed(seen: Seen) -> Iterator[Said]:
-    if not seen.is_trusted_leaf and _is_self_signed(seen.leaf):
-        yield Said("the leaf has the same subject as its issuer, and no AKI that tells them apart")
+def looks_self_signed(seen: Seen) -> Iterator[Said]:
+    """What OpenSSL takes for a root, because nothing in it says that another one signed it."""
+    for each in () if seen.is_trusted_leaf else seen.presented:
+        if is_self_signed(each):
+            yield Said(
+                f"{seen.called(each)} has the same subject as its issuer, and no AKI that tells"
+                " them apart",
+                "" if each is seen.leaf else "self-signed certificate in certificate chain",
+            )
+
+
+def _not_for_servers(seen: Seen) -> Iterator[Said]:
+    """ns_reject in v3_purp.c: an extension of Netscape's that some tools still write."""
+    for extension in seen.leaf.extensions:
+        if extension.oid == Oid.NETSCAPE_CERT_TYPE and _SSL_SERVER not in der.bits(
+            der.only(extension.value, der.BIT_STRING).body
+        ):
+            yield Said("the leaf is not for servers (Netscape's certificate type)")
+
+
+def _issued_by_nobody(seen: Seen) -> Iterator[Said]:
+    if seen.leaf.issuer.is_empty:
+        yield Said("the leaf has an empty issuer")
 
 
 def _no_ca(seen: Seen) -> Iterator[Said]:
@@ -104,7 +139,7 @@ def _no_ca(seen: Seen) -> Iterator[Said]:
             if not each.basic_constraints.ca:
                 yield Said(f"{who} says that it is no CA (basicConstraints)")
         elif not is_root or not (
-            (each.version < 3 and each.is_self_issued) or each.key_usage is not None
+            (each.version == 1 and is_self_signed(each)) or each.key_usage is not None
         ):
             yield Said(f"{who} does not say that it is a CA (basicConstraints)")
 
@@ -124,9 +159,9 @@ UNTRUSTED = Rule(
 )
 SAME_SUBJECT = Rule(
     "OSL-02",
-    "The leaf's subject is its issuer's, and no AKI tells them apart",
-    (Tier.LEAF,),
-    _looks_self_signed,
+    "The subject of the leaf or an issuing CA is its issuer's, and no AKI tells them apart",
+    (Tier.LEAF, Tier.ISSUING),
+    looks_self_signed,
     error="self-signed certificate",
     fix="give the leaf a subject of its own",
     source=_MEASURED,
@@ -263,22 +298,67 @@ KEY_IN_TLS = Rule(
     evidence=(_S,),
 )
 
+INVALID = Rule(
+    "OSL-16",
+    "An extension that does not hold what it should, or is there twice",
+    (*ALL, Tier.SELF_SIGNED),
+    lambda seen: (
+        *checks.malformed(only=_CACHED, trailing=False)(seen),
+        *checks.duplicated(only=_CACHED)(seen),
+    ),
+    error="unable to get local issuer certificate",
+    fix=checks.MADE_ANEW,
+    source="OpenSSL crypto/x509/v3_purp.c ossl_x509v3_cache_extensions; " + _MEASURED,
+    evidence=(_S, _E),
+)
+BOUNDED_CONSTRAINTS = Rule(
+    "OSL-03.bounds",
+    "Name constraints with a minimum or maximum",
+    ABOVE,
+    checks.bounded_constraints(),
+    error="name constraints minimum and maximum not supported",
+    fix="make a new root with constraints that have neither",
+    source="OpenSSL crypto/x509/v3_ncons.c nc_minmax_valid; " + _MEASURED,
+    evidence=(_S, _E),
+)
+SIGNATURE = Rule(
+    "OSL-17",
+    "A signature that does not hold; the first issuer by name is taken, and no other one is tried",
+    (Tier.LEAF, Tier.ISSUING),
+    checks.signed_otherwise,
+    error="certificate signature failure",
+    fix="send only the issuing CA that signed the leaf, and trust the root that signed that one",
+    source=f"{_VERIFY} find_issuer, internal_verify; {_MEASURED}",
+    evidence=(_S, _E),
+)
+NETSCAPE_TYPE = Rule(
+    "OSL-18",
+    "A leaf whose Netscape certificate type is without SSL server",
+    (Tier.LEAF, Tier.SELF_SIGNED),
+    _not_for_servers,
+    error="unsuitable certificate purpose",
+    fix="have it made without that extension",
+    source="OpenSSL crypto/x509/v3_purp.c check_purpose_ssl_server; " + _MEASURED,
+    evidence=(_S, _E),
+)
+
 # Without the names, which every program on OpenSSL compares in its own way, and without KEY_IN_TLS,
 # which comes before everything.
-BEFORE_NAME = (
-    WEAK_LEAF_KEY,
-    UNTRUSTED,
-    SAME_SUBJECT,
-    UNKNOWN_CRITICAL,
-    NO_CA,
-    EXTENDED_USAGE,
-    KEY_USAGE,
-    PATH_LENGTH,
-    WEAK_CA_KEY,
-    WEAK_HASH,
-)
-AFTER_NAME = (TIMES, CONSTRAINTS)
+BUILDING = (WEAK_LEAF_KEY, INVALID, UNTRUSTED, SAME_SUBJECT, UNKNOWN_CRITICAL, NO_CA)
+PURPOSE = (EXTENDED_USAGE, KEY_USAGE, NETSCAPE_TYPE, PATH_LENGTH, WEAK_CA_KEY, WEAK_HASH)
+BEFORE_NAME = (*BUILDING, *PURPOSE)
+AFTER_NAME = (SIGNATURE, TIMES, BOUNDED_CONSTRAINTS, CONSTRAINTS)
 
+_NO_ISSUER = Rule(
+    "OSL-19",
+    "A leaf with an empty issuer; curl alone looks at it",
+    (Tier.LEAF, Tier.SELF_SIGNED),
+    _issued_by_nobody,
+    error="SSL: couldn't get X509-issuer name",
+    fix="give the root and the issuing CA a subject, such as a CN",
+    source="curl lib/vtls/openssl.c servercert; measured with curl 7.88.1",
+    evidence=(_S, _E),
+)
 _NAME = Rule(
     "OSL-07.curl",
     "The name is not in the SAN; the CN counts only where the SAN has neither name nor address",
@@ -301,6 +381,6 @@ _NAME = Rule(
 CLIENT = Client(
     Platform.OPENSSL,
     linking=LINKING,
-    rules=(KEY_IN_TLS, *BEFORE_NAME, *AFTER_NAME, _NAME),
+    rules=(KEY_IN_TLS, *BEFORE_NAME, *AFTER_NAME, _NAME, _NO_ISSUER),
     known_from="OpenSSL 3.0.19 with curl 7.88.1",
 )

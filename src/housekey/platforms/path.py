@@ -14,7 +14,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -58,6 +59,9 @@ class Linking:
     only_under_root: bool = False
     leaf_as_root: LeafAsRoot = LeafAsRoot.ANY
     root_must_be_self_issued: bool = False  # no path ends at a root that another one signed
+    # It takes the first issuer that it recognizes, one within its dates before others, and does
+    # not come back when a signature turns out wrong; else it tries every one whose signature holds.
+    takes_the_first: bool = False
 
 
 @dataclass(slots=True)
@@ -75,11 +79,12 @@ class Signatures:
 
 
 def paths(
-    chain: Path, root: Facts | None, *, linking: Linking, signatures: Signatures
+    chain: Path, root: Facts | None, *, at: datetime, linking: Linking, signatures: Signatures
 ) -> Iterator[Path]:
     """Every path from the leaf to the root, those straight to the root first.
 
-    A chain made to have very many is followed for a while, and no further.
+    A chain made to have very many is followed for a while, and no further. Where the platform
+    takes the first issuer it finds, there is one path at most, and its signatures may not hold.
     """
     if not chain or root is None:
         return
@@ -89,6 +94,10 @@ def paths(
         return
     may_be_root = not linking.root_must_be_self_issued or root.is_self_issued
     pool = [each for each in chain[1:_MOST_CERTIFICATES] if each.der != root.der]
+    if linking.takes_the_first:
+        if may_be_root:
+            yield from _first(chain[0], pool, root, at=at, linking=linking)
+        return
     begun: list[Path] = [chain[:1]]
     for _ in range(_MOST_STEPS):
         if not begun:
@@ -103,6 +112,26 @@ def paths(
                 for issuer in reversed(pool)
                 if issuer not in path and _issued(last, issuer, linking, signatures)
             )
+
+
+def _first(
+    leaf: Facts, pool: Sequence[Facts], root: Facts, *, at: datetime, linking: Linking
+) -> Iterator[Path]:
+    path: Path = (leaf,)
+    while len(path) < _MOST_TIERS:
+        last = path[-1]
+        if not recognized(last, root, linking, at_root=True):
+            yield (*path, root)
+            return
+        found = [
+            each
+            for each in pool
+            if each not in path and not recognized(last, each, linking, at_root=False)
+        ]
+        if not found:
+            return
+        in_time = (each for each in found if each.not_before <= at <= each.not_after)
+        path = (*path, next(in_time, max(found, key=lambda each: each.not_after)))
 
 
 def longest(chain: Path, *, linking: Linking, signatures: Signatures) -> Path:
@@ -178,7 +207,7 @@ def _signed_by(child: Facts, issuer: Facts) -> bool | None:
     if child.certificate is None or issuer.certificate is None:
         return None
     try:
-        return _verified(child.certificate, child.signed, issuer.certificate.public_key())
+        return _verified(child, child.certificate, issuer.certificate.public_key())
     except InvalidSignature:
         return False
     except (UnsupportedAlgorithm, ValueError, TypeError):
@@ -186,19 +215,20 @@ def _signed_by(child: Facts, issuer: Facts) -> bool | None:
 
 
 def _verified(
-    signed: x509.Certificate, contents: bytes, key: CertificatePublicKeyTypes
+    child: Facts, certificate: x509.Certificate, key: CertificatePublicKeyTypes
 ) -> bool | None:
     """True, or None for an unknown kind; False for a signature that no such key makes.
 
     cryptography's `verify_directly_issued_by` would do, were it not for names: it wants them
     equal in every byte, and some platforms do not.
     """
-    algorithm, parameters = signed.signature_hash_algorithm, signed.signature_algorithm_parameters
+    algorithm = certificate.signature_hash_algorithm
+    parameters = certificate.signature_algorithm_parameters
     if parameters is None and algorithm is not None:
         # cryptography 46 tells none for SHA-1 and MD5, and verifies them all the same.
         is_ec = isinstance(key, ec.EllipticCurvePublicKey)
         parameters = ec.ECDSA(algorithm) if is_ec else padding.PKCS1v15()
-    data = (signed.signature, contents)
+    data = (child.signature, child.signed)
     match key:
         case rsa.RSAPublicKey():
             if algorithm is None or not isinstance(parameters, padding.PKCS1v15 | padding.PSS):

@@ -59,8 +59,13 @@ def _no_usage(each: Facts) -> str:
 
 
 def _no_ca(seen: Seen) -> Iterator[Said]:
-    if len(seen.path) < 2:
-        return
+    """check_ca may say "perhaps" (v1, or keyUsage alone); strict mode takes yes or no only."""
+    leaf = seen.leaf
+    if leaf.basic_constraints is None and leaf.may(Usage.KEY_CERT_SIGN):
+        if leaf.version == 1 and openssl.is_self_signed(leaf):
+            yield Said(f"the leaf is of version {leaf.version} and looks like a root")
+        elif leaf.key_usage is not None:
+            yield Said("the leaf may sign certificates, and does not say whether it is a CA")
     for each in seen.issuers:
         if each.basic_constraints is None:
             yield Said(f"{seen.called(each)} does not say that it is a CA (basicConstraints)")
@@ -109,8 +114,8 @@ def _extensions_before_v3(each: Facts) -> str:
 _STRICT = (
     Rule(
         "PY-05",
-        "A root or issuing CA without basicConstraints",
-        ABOVE,
+        "A root or issuing CA without basicConstraints, or a leaf that only looks like a CA",
+        (*ALL, Tier.SELF_SIGNED),
         _no_ca,
         error="invalid CA certificate",
         fix="make a new root with basicConstraints CA:TRUE, critical",
@@ -240,9 +245,9 @@ CLIENT = Client(
     linking=openssl.LINKING,
     rules=(
         openssl.KEY_IN_TLS,
-        *openssl.BEFORE_NAME[:5],
+        *openssl.BUILDING,
         *_STRICT,
-        *openssl.BEFORE_NAME[5:],
+        *openssl.PURPOSE,
         _NAME,
         *openssl.AFTER_NAME,
     ),

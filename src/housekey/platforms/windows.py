@@ -91,12 +91,16 @@ def _spelled_otherwise(seen: Seen) -> Iterator[Said]:
             )
 
 
-_MATCHING = Matching(wildcard_dots=1)
+# All that any verifier takes; what not every one does is WIN-02.unsure's to tell.
+_MATCHING = Matching(wildcard_dots=1, entry_without_dot=True, host_without_dot=True)
 
 
-def _short_wildcard(seen: Seen) -> Iterator[Said]:
+def _matches_perhaps(seen: Seen) -> Iterator[Said]:
     if matches(seen.leaf, seen.name, _MATCHING) and not matches(seen.leaf, seen.name, Matching()):
-        yield Said("the leaf's wildcard for the name stands over a single label")
+        yield Said(
+            "the leaf is for the name only by a wildcard over a single label, or but for a dot at"
+            " the end"
+        )
 
 
 def _no_revocation(seen: Seen) -> Iterator[Said]:
@@ -107,22 +111,6 @@ def _no_revocation(seen: Seen) -> Iterator[Said]:
 
 _RULES = (
     Rule(
-        "WIN-07.kind",
-        "A key that is neither RSA nor EC on P-256, P-384 or P-521",
-        _EVERY,
-        checks.keys(
-            checks.kinds_other_than(
-                curves=("secp256r1", "secp384r1", "secp521r1"), kinds=(KeyKind.RSA, KeyKind.EC)
-            ),
-            _EVERY,
-            what="is of a kind that is hardly known here",
-        ),
-        error="CERT_TRUST_IS_NOT_SIGNATURE_VALID",
-        fix=checks.NEW_KEY,
-        source="Microsoft's documents name no others for TLS; not verified",
-        evidence=(_F,),
-    ),
-    Rule(
         "WIN-01",
         "No path to a root in the ROOT store",
         ALL,
@@ -131,16 +119,6 @@ _RULES = (
         fix=checks.SEND_THE_PATH,
         source="curl lib/vtls/schannel_verify.c",
         evidence=(_S,),
-    ),
-    Rule(
-        "WIN-01.name",
-        "A name that is written with other kinds of strings or capitals than its issuer's",
-        (Tier.LEAF, Tier.ISSUING),
-        _spelled_otherwise,
-        error="CERT_E_CHAINING (0x800B010A)",
-        fix="have it signed anew, with the issuer's name copied byte by byte",
-        source="no document says how names are compared; not verified",
-        evidence=(_F,),
     ),
     Rule(
         "WIN-07",
@@ -164,16 +142,6 @@ _RULES = (
         evidence=(_D,),
     ),
     Rule(
-        "WIN-03.any",
-        "extendedKeyUsage with any usage and without serverAuth",
-        _EVERY,
-        _any_usage,
-        error="CERT_E_WRONG_USAGE (0x800B0110)",
-        fix=checks.SERVER_AUTH,
-        source=f"{_STATUS} does not say; not verified",
-        evidence=(_F,),
-    ),
-    Rule(
         "WIN-06.basic-constraints",
         "An issuing CA that is none, or more of them than a pathLen allows",
         ABOVE,
@@ -194,17 +162,14 @@ _RULES = (
         evidence=(_D,),
     ),
     Rule(
-        "WIN-06.root",
-        "A root that says it is no CA, or whose pathLen is too small",
-        (Tier.ROOT,),
-        lambda seen: (
-            *checks.no_ca((Tier.ROOT,), v1=True, without_extension=True)(seen),
-            *(() if any(checks.path_length(of_root=False)(seen)) else checks.path_length()(seen)),
-        ),
-        error="CERT_TRUST_INVALID_BASIC_CONSTRAINTS",
-        fix=checks.CA_AS_ROOT,
-        source=f"{_STATUS} does not say whether a root is asked; not verified",
-        evidence=(_F,),
+        "WIN-06.unreadable",
+        "An extension that cannot be read",
+        (Tier.LEAF, Tier.ISSUING, Tier.SELF_SIGNED),
+        checks.malformed((Tier.LEAF, Tier.ISSUING, Tier.SELF_SIGNED)),
+        error="CERT_TRUST_INVALID_EXTENSION",
+        fix=checks.MADE_ANEW,
+        source=_STATUS,
+        evidence=(_D,),
     ),
     Rule(
         "WIN-06.critical",
@@ -229,16 +194,6 @@ _RULES = (
         evidence=(_D,),
     ),
     Rule(
-        "WIN-06.root-constraints",
-        "A name outside the name constraints that only the root has",
-        (Tier.LEAF, Tier.ISSUING),
-        _constraints_of_root,
-        error="CERT_TRUST_HAS_NOT_PERMITTED_NAME_CONSTRAINT (0x800B0114)",
-        fix=checks.PERMITTED_NAMES,
-        source=f"{_STATUS} does not say whether a root's own are enforced; not verified",
-        evidence=(_F,),
-    ),
-    Rule(
         "WIN-06.time",
         "Before the beginning or after the end of any certificate of the path",
         _EVERY,
@@ -259,13 +214,83 @@ _RULES = (
         evidence=(_S,),
     ),
     Rule(
-        "WIN-02.wildcard",
-        "A wildcard over a single label, *.lan or *.local",
+        "WIN-07.kind",
+        "A key that is neither RSA nor EC on P-256, P-384 or P-521",
+        _EVERY,
+        checks.keys(
+            checks.kinds_other_than(
+                curves=("secp256r1", "secp384r1", "secp521r1"), kinds=(KeyKind.RSA, KeyKind.EC)
+            ),
+            _EVERY,
+            what="is of a kind that is hardly known here",
+        ),
+        error="CERT_TRUST_IS_NOT_SIGNATURE_VALID",
+        fix=checks.NEW_KEY,
+        source="Microsoft's documents name no others for TLS; not verified",
+        evidence=(_F,),
+    ),
+    Rule(
+        "WIN-01.name",
+        "A name that is written with other kinds of strings or capitals than its issuer's",
+        (Tier.LEAF, Tier.ISSUING),
+        _spelled_otherwise,
+        error="CERT_E_CHAINING (0x800B010A)",
+        fix="have it signed anew, with the issuer's name copied byte by byte",
+        source="no document says how names are compared; not verified",
+        evidence=(_F,),
+    ),
+    Rule(
+        "WIN-03.any",
+        "extendedKeyUsage with any usage and without serverAuth",
+        _EVERY,
+        _any_usage,
+        error="CERT_E_WRONG_USAGE (0x800B0110)",
+        fix=checks.SERVER_AUTH,
+        source=f"{_STATUS} does not say; not verified",
+        evidence=(_F,),
+    ),
+    Rule(
+        "WIN-06.root",
+        "A root that says it is no CA, or whose pathLen is too small",
+        (Tier.ROOT,),
+        lambda seen: (
+            *checks.no_ca((Tier.ROOT,), v1=True, without_extension=True)(seen),
+            *(() if any(checks.path_length(of_root=False)(seen)) else checks.path_length()(seen)),
+        ),
+        error="CERT_TRUST_INVALID_BASIC_CONSTRAINTS",
+        fix=checks.CA_AS_ROOT,
+        source=f"{_STATUS} does not say whether a root is asked; not verified",
+        evidence=(_F,),
+    ),
+    Rule(
+        "WIN-06.root-constraints",
+        "A name outside the name constraints that only the root has",
+        (Tier.LEAF, Tier.ISSUING),
+        _constraints_of_root,
+        error="CERT_TRUST_HAS_NOT_PERMITTED_NAME_CONSTRAINT (0x800B0114)",
+        fix=checks.PERMITTED_NAMES,
+        source=f"{_STATUS} does not say whether a root's own are enforced; not verified",
+        evidence=(_F,),
+    ),
+    Rule(
+        "WIN-02.unsure",
+        "Only a wildcard over a single label (*.lan), or an entry that differs by a dot at the end,"
+        " is for the name",
         _LEAVES,
-        _short_wildcard,
+        _matches_perhaps,
         error="CERT_E_CN_NO_MATCH (0x800B010F)",
-        fix="name each host, or put a label between: *.house.lan",
-        source="no document says how wildcards are compared; not verified",
+        fix=checks.NAME_IN_SAN,
+        source="no document says how wildcards and dots are compared; not verified",
+        evidence=(_F,),
+    ),
+    Rule(
+        "WIN-06.version",
+        "A certificate of a version above 3",
+        _EVERY,
+        checks.unknown_version,
+        error="CERT_TRUST_INVALID_EXTENSION",
+        fix=checks.MADE_ANEW,
+        source="no document says what becomes of it; not verified",
         evidence=(_F,),
     ),
     Rule(
@@ -284,7 +309,7 @@ _RULES = (
         "Name constraints on the root only, which may not be enforced",
         (Tier.ROOT,),
         _only_on_root,
-        error="",
+        error=checks.NOTHING_SHOWN,
         fix="sign leaves with an issuing CA that carries the same constraints",
         source=f"{_STATUS} does not say whether a root's own are enforced; not verified",
         evidence=(_F,),
