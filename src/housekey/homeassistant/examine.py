@@ -270,7 +270,8 @@ def _of_mode(
                 Severity.ERROR,
                 f"the key {path} can be read or changed by other users (mode {status.mode:o},"
                 f" and {most:o} is the most)",
-                f"{fix}; if others use this machine, have a new key made: housekey secure",
+                f"{fix}; if others use this machine, housekey secure --key with another kind of"
+                " key makes a new one",
             )
         elif status.owner.uid not in (pair.owner.uid, 0):
             yield finding(
