@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from demo.release import HOME_2024, HOME_2026_7, HOME_2026_11
 from tests.homes import install
@@ -19,6 +20,10 @@ from tests.needs import require
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# How fast a machine is today is no property of the code: no example fails for having been slow.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 class NewHome(Protocol):

@@ -8,6 +8,9 @@
     ├── NameRefused               no platform would take this name in a certificate
     ├── NotPermitted              the house's name constraints do not cover this name
     ├── PemUnreadable             bytes that should have been a certificate or a key
+    │   └── PemLocked             they are locked, and no passphrase was given
+    ├── RequestRefused            a certificate request (CSR) that is not signed here
+    ├── LookFailed                what a check was to look at could not be looked at
     ├── FileTrouble               a file could not be written, replaced or read
     ├── HouseTrouble              the house on disk
     │   ├── HouseMissing          there is none here
@@ -113,6 +116,26 @@ class NotPermitted(HousekeyError):
 
 class PemUnreadable(HousekeyError):
     """Bytes that should have been a certificate or a key."""
+
+
+class PemLocked(PemUnreadable):
+    """Bytes that are locked with a passphrase, and none was given."""
+
+
+class RequestRefused(HousekeyError):
+    """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
+
+
+class LookFailed(HousekeyError):
+    """The target of a check could not be looked at: nothing is there, or something else is.
+
+    `met` tells what was met instead, as `live.greeting.Met` calls it; empty without a server.
+    """
+
+    def __init__(self, message: str, *, hint: str, met: str = "", reason: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.met = met
+        self.reason = reason
 
 
 class FileTrouble(HousekeyError):

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 COMMANDS = [
     ["secure"],
     ["undo"],
+    ["check"],
     ["status"],
+    ["explain"],
     ["cert", "new"],
     ["cert", "list"],
     ["cert", "show"],
     ["house", "show"],
+    *(["pem", each] for each in ("show", "match", "verify", "convert", "csr", "sign", "key")),
 ]
 
 
@@ -44,7 +47,9 @@ def test_every_command_explains_itself_and_has_json_and_house(
     assert all(line == line.rstrip() for line in done.out.splitlines())
 
 
-@pytest.mark.parametrize("group", [[], ["cert"], ["house"]], ids=["housekey", "cert", "house"])
+@pytest.mark.parametrize(
+    "group", [[], ["cert"], ["pem"], ["house"]], ids=["housekey", "cert", "pem", "house"]
+)
 def test_a_command_that_needs_another_shows_which_there_are(group: list[str]) -> None:
     done = housekey(*group)
     assert (done.code, done.err) == (0, ""), done

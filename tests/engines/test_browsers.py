@@ -8,6 +8,7 @@ What they say is from PLATFORMS.md: CHR-01, CHR-02, CHR-14, FFX-02 to FFX-05.
 from __future__ import annotations
 
 import socket
+import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -20,10 +21,11 @@ from housekey.pki.issuing import issue_leaf, issue_self_signed
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.names import parse_name
 from housekey.platforms.model import Question
-from tests.engines import batches, browser
+from tests.engines import batches, browser, corpus, der, forge
 from tests.engines.chromium import ChromiumEngine
 from tests.engines.chromium import is_verdict as chromium_verdict
 from tests.engines.firefox import FirefoxEngine
+from tests.engines.making import Maker
 from tests.engines.model import Answer, Case
 from tests.engines.servers import Doors
 from tests.needs import require
@@ -176,6 +178,21 @@ def test_a_chain_that_no_server_can_present_is_said_to_be_so() -> None:
     with Doors([case, replace(house, id="another")]) as doors:
         assert doors.refused.keys() == {"house"}
         assert doors.url(replace(house, id="another")).startswith("https://ha.lan:")
+
+
+def test_a_leaf_that_openssl_complains_about_is_presented_all_the_same() -> None:
+    twice = forge.Ext(forge.SAN, der.sequence(der.general_name("hb.lan")))
+    case = Maker(corpus.this_hour())("twice", leaf=forge.LEAF.but(more=(twice,)))
+    with Doors([case]) as doors:
+        host, _, port = doors.proxy.rpartition(":")
+        assert not doors.refused
+        client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client_side.check_hostname, client_side.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(f"CONNECT {doors.url(case)[8:-1]} HTTP/1.1\r\n\r\n".encode())
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+            with client_side.wrap_socket(client) as tls:
+                assert tls.getpeercert(binary_form=True) == case.question.chain[0]
 
 
 def test_the_doors_lead_nowhere_else() -> None:

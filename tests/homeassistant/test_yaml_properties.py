@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from housekey.errors import YamlRefused
@@ -19,8 +19,7 @@ from housekey.homeassistant.yaml_edit import http_block, remove_http, set_http
 from tests.homeassistant.yaml_reference import say
 
 SOURCE = Path("/config/configuration.yaml")
-settings.register_profile("yaml", max_examples=150, deadline=None)
-few = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=150)
 
 # Values
 
@@ -243,7 +242,7 @@ soup = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600)
 @given(soup)
 @example("a: |\n  text")
 @example("a: 1\u2028http:\u2028  b: 1\n")

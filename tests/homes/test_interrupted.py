@@ -363,6 +363,24 @@ def test_a_renewal_that_fails_after_a_proof_that_was_cut_short_goes_back_to_what
 # ---- undo, and what the user did since
 
 
+def test_secure_after_an_undo_that_was_cut_short_says_what_finishes_it(
+    home_2026_11: NewHome, tmp_path: Path
+) -> None:
+    """Home Assistant then runs its settings from before, as a trial that is not ours."""
+    owner = Owner.of(home_2026_11(), tmp_path)
+    before = state_of(owner.home)
+    assert owner.secure().code == 0
+    assert kill_at("settings are back", owner, "undo").code == KILLED
+    owner.home.wait_until_running(scheme="http")
+
+    done = owner.secure()
+
+    assert done.code == 3, done
+    assert "trying other network settings" in done.err
+    assert "housekey undo finishes it" in done.err
+    must_be_undone(owner, before)
+
+
 def test_undo_changes_nothing_when_home_assistant_does_not_answer(owner: Owner) -> None:
     before = state_of(owner.home)
     assert owner.secure().code == 0

@@ -83,7 +83,7 @@ class FailsAt(Files):
     mode=st.none() | st.sampled_from([0o400, 0o600, 0o640, 0o644, 0o664, 0o755]),
     umask=st.sampled_from([0, 0o022, 0o077, 0o777]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_file_holds_what_was_written_with_the_mode_asked_for_whatever_the_umask(
     old: tuple[bytes, int] | None, new: bytes, mode: int | None, umask: int
 ) -> None:
@@ -103,7 +103,7 @@ def test_a_file_holds_what_was_written_with_the_mode_asked_for_whatever_the_umas
 
 
 @given(old=st.none() | st.binary(), new=st.binary(min_size=2), mode=st.none() | st.just(0o644))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_failure_at_any_step_leaves_the_file_as_it_was_and_nothing_beside_it(
     step: str, old: bytes | None, new: bytes, mode: int | None
@@ -491,7 +491,7 @@ def test_extended_attributes_stay_unless_the_mode_changes(tmp_path: Path) -> Non
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]))))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_appended_lines_are_read_back_in_order(lines: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines"

@@ -31,8 +31,9 @@ from housekey.errors import (
     UsageError,
 )
 from housekey.house.files import Files
-from housekey.house.house import House, NewHouse, default_house_folder, prepare_house
+from housekey.house.house import House, NewHouse, prepare_house
 from housekey.house.leaves import folder_name, label_of
+from housekey.house.place import default_house_folder
 from housekey.house.recovery import RecoveryCode
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, constraints_of
 from housekey.pki.encoding import certificate_from_pem, matches

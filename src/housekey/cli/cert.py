@@ -230,11 +230,7 @@ def _export(leaf: Leaf, present: Leaf | None, target: Path, files: Files) -> tup
     ):
         found = files.snapshot(path)
         if found is not None and found.data not in (data, before):
-            number = 1
-            while (kept := path.with_name(f"{path.name}.before-{number}")).exists():
-                number += 1
-            files.write(kept, found.data, mode=found.mode & 0o600, owner=found.owner)
-            saved.append(kept)
+            saved.append(files.keep_aside(path, found))
         files.write(path, data, mode=mode)
     return tuple(saved)
 

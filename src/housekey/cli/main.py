@@ -15,7 +15,6 @@ The rules of the terminal, before the code that follows them:
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -23,17 +22,21 @@ from typing import TYPE_CHECKING
 import click
 
 from housekey import __version__
+from housekey.cli.lazy import LazyGroup
 from housekey.errors import HousekeyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A command's name, and the module and attribute that hold it. Help lists them in this order.
+# Help lists them in this order.
 _COMMANDS = {
     "secure": ("housekey.cli.secure", "Take a Home Assistant to https."),
     "undo": ("housekey.cli.undo", "Put it back as it was."),
+    "check": ("housekey.cli.check", "Which devices accept a certificate, and if not, why."),
     "status": ("housekey.cli.status", "The house at a glance."),
+    "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
+    "pem": ("housekey.cli.pem", "Show, match, convert, request, sign: the OpenSSL chores."),
     "house": ("housekey.cli.house", "What the house is and what it covers."),
 }
 
@@ -42,36 +45,17 @@ Examples:
   housekey secure                              find Home Assistant and take it to https
   housekey secure --dry-run                    say what that would do, and change nothing
   housekey undo                                put Home Assistant back as it was
+  housekey check ha.lan:8123                   which devices accept it, and if not, why
   housekey status                              what there is, and how long it is good for
+  housekey explain ERR_CERT_DATE_INVALID       what an error means
   housekey cert new printer.lan 192.168.1.9    a certificate for something else
+  housekey pem show certificate.pem            what is in a file
 """
 
 
-class _Commands(click.Group):
-    """A group whose commands are imported when they are called, not before.
-
-    `housekey --version` should take no longer than click itself (measured by `make bench`).
-    """
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _ = _COMMANDS[cmd_name]
-        command = importlib.import_module(module).command
-        assert isinstance(command, click.Command)  # noqa: S101 - a promise of every command file
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        # From the table: loading every command to print its first line would be slow.
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
-
-
 @click.command(
-    cls=_Commands,
+    cls=LazyGroup,
+    commands_in=_COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EXAMPLES,

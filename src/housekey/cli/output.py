@@ -10,11 +10,12 @@ import textwrap
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from housekey.errors import AnswerMissing
+from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,10 +38,14 @@ def styled(text: str, **style: Any) -> str:
 
 @dataclass(slots=True)
 class Output:
-    """Where a command speaks. With `as_json` the story goes unsaid and the document is printed."""
+    """Where a command speaks. With `as_json` the story goes unsaid and the document is printed.
+
+    Where the result itself goes to standard output, the story goes to standard error.
+    """
 
     as_json: bool = False
     yes: bool = False
+    story_to_stderr: bool = False
     _status: Status | None = field(default=None, repr=False)
 
     def row(self, label: str, text: str) -> None:
@@ -49,7 +54,8 @@ class Output:
             return
         self.busy("")
         shown = styled(f"{label:<{_LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
-        click.echo(f"  {shown} {_wrapped(text)}")
+        stream = sys.stderr if self.story_to_stderr else sys.stdout
+        click.echo(f"  {shown} {_wrapped(text, stream)}", file=stream)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the JSON document, if one was asked for."""
@@ -82,6 +88,19 @@ class Output:
         answer: int = click.prompt(f"  {question}", type=click.IntRange(1, len(choices)), err=True)
         return answer - 1
 
+    def ask_secret(self, question: str, *, again: bool = False) -> Secret | None:
+        """Ask for a passphrase that is not shown, or None where nobody can be asked."""
+        self.busy("")
+        if self.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        answer: str = click.prompt(
+            f"  {question}",
+            hide_input=True,
+            confirmation_prompt="  Once more" if again else False,
+            err=True,
+        )
+        return Secret(answer.encode())
+
     def must_be_a_terminal(
         self, question: str, *, option: str, choices: Sequence[str] = ()
     ) -> None:
@@ -91,9 +110,9 @@ class Output:
             raise AnswerMissing(question, option=option, choices=tuple(choices))
 
 
-def _wrapped(text: str) -> str:
+def _wrapped(text: str, stream: TextIO) -> str:
     """Fold a long text at blanks, under itself; elsewhere than on a terminal a line is a line."""
-    if not sys.stdout.isatty():
+    if not stream.isatty():
         return text
     width = shutil.get_terminal_size().columns - _LABEL_WIDTH - 3
     lines = textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False)
@@ -179,7 +198,7 @@ def note_code(output: Output, code: RecoveryCode) -> bool:
 
 def house_folder(options: Mapping[str, Any]) -> Path:
     """Return the folder of the house: `--house`, HOUSEKEY_HOUSE, or the usual one."""
-    from housekey.house.house import default_house_folder  # noqa: PLC0415 - after --help
+    from housekey.house.place import default_house_folder  # noqa: PLC0415 - after --help
 
     given = options["house_folder"]
     return (Path(given) if given else default_house_folder(os.environ)).absolute()

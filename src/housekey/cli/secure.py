@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from housekey.homeassistant.impact import Impact
-    from housekey.homeassistant.secure import Result
+    from housekey.homeassistant.request import Result
     from housekey.house.recovery import RecoveryCode
 
 
@@ -107,7 +107,8 @@ def command(**options: Any) -> None:
 
 
 async def _secure(options: dict[str, Any], output: Output) -> Result:
-    from housekey.homeassistant.secure import Request, secure  # noqa: PLC0415 - after --help
+    from housekey.homeassistant.request import Request  # noqa: PLC0415 - after --help
+    from housekey.homeassistant.secure import secure  # noqa: PLC0415
 
     house = house_folder(options)
     world = world_of(options, output)

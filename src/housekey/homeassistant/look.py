@@ -26,6 +26,7 @@ from housekey.errors import (
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.find import endpoints_of, stored_http
 from housekey.homeassistant.paths import (
+    FIRST_WITH_TRIALS,
     called_in_container,
     gather_evidence,
     judge,
@@ -33,6 +34,7 @@ from housekey.homeassistant.paths import (
     runs_as,
     shows_in,
     version_in,
+    version_of,
 )
 from housekey.homeassistant.plan import Facts, LeafFacts, Pair, Road
 from housekey.homeassistant.site import Door, Site, World
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
     from housekey.house.house import House, Leaf
     from housekey.pki.secret import Secret
 
-FIRST_WITH_TRIALS = (2026, 8)  # the first release that takes http settings by trial
 DEFAULT_PORT = 8123
 STARTING_SECONDS = 20.0  # a start that takes longer is told, not waited for
 _ELSEWHERE = Path("/dev/null")  # stands for a file that exists only for Home Assistant
@@ -243,13 +244,6 @@ def uuid_of(folder: Path, read: Callable[[Path], bytes]) -> str | None:
         return str(stored["data"]["uuid"])
     except (FileTrouble, ValueError, KeyError, TypeError):
         return None
-
-
-def version_of(text: str) -> tuple[int, int]:
-    """Return year and month of a version such as `2026.11.0b3`."""
-    year, _, rest = text.partition(".")
-    month = rest.partition(".")[0]
-    return (int(year), int(month)) if year.isdigit() and month.isdigit() else (0, 0)
 
 
 def facts_of(view: View, *, house: House | None, world: World) -> Facts:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Read = Callable[[Path], bytes]  # raises FileTrouble: `Files.read`
 
 VERSION_FILE = ".HA_VERSION"
+FIRST_WITH_TRIALS = (2026, 8)  # the first release that takes http settings by trial
 # Home Assistant saves a new token after one second (auth/auth_store.py, DEFAULT_SAVE_DELAY,
 # 2024.3.3 to 2026.11.0), and the disk of a small machine is slow.
 TOKEN_SAVED_SECONDS = 5.0
@@ -229,6 +230,13 @@ def version_in(folder: Path, read: Read) -> str | None:
     except (FileTrouble, UnicodeDecodeError):
         return None
     return text.strip() or None
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """Return year and month of a version such as `2026.11.0b3`."""
+    year, _, rest = text.partition(".")
+    month = rest.partition(".")[0]
+    return (int(year), int(month)) if year.isdigit() and month.isdigit() else (0, 0)
 
 
 def token_id(token: Secret) -> str | None:

@@ -9,103 +9,46 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from housekey.errors import (
     HousekeyError,
     HouseMissing,
     NotPermitted,
-    NotReady,
-    PermitRefused,
     Stopped,
     SwitchFailed,
-    UsageError,
 )
-from housekey.homeassistant import yaml_tree
-from housekey.homeassistant.client import sendable
 from housekey.homeassistant.impact import affected, summary
-from housekey.homeassistant.look import View, facts_of, look, uuid_of
-from housekey.homeassistant.names import choose_names, gather, internal_url_host, this_machine
+from housekey.homeassistant.look import View, facts_of, look
+from housekey.homeassistant.lookahead import must_be_possible, must_not_be_anothers_trial
+from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import Pair, Plan, Wanted, plan
 from housekey.homeassistant.put_back import put_back_of, target_of
+from housekey.homeassistant.request import Result
 from housekey.homeassistant.site import Interrupted
-from housekey.homeassistant.switch import HTTP_CONFIG, LABEL, PROVEN, Outcome, Switch, told_proofs
+from housekey.homeassistant.switch import LABEL, PROVEN, Outcome, Switch, told_proofs
+from housekey.homeassistant.wishes import remember_wishes, wished_names
 from housekey.house.house import House, prepare_house
-from housekey.house.journal import Journal, State, before_of
+from housekey.house.journal import Journal, State
 from housekey.house.lock import house_lock
-from housekey.live.handshake import Speech, listens, prove, speaks
-from housekey.pki.constraints import DEFAULT_CONSTRAINTS
+from housekey.live.handshake import Speech, prove, speaks
 from housekey.pki.names import DnsName, IpName, parse_name
 from housekey.pki.subject import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.names import Names
-    from housekey.homeassistant.site import Door, Site, World
+    from housekey.homeassistant.request import Asker, Request
+    from housekey.homeassistant.site import Site, World
     from housekey.house.house import NewHouse
     from housekey.house.journal import Transaction
     from housekey.house.recovery import RecoveryCode
-    from housekey.pki.keys import KeyType
     from housekey.pki.names import Name
-    from housekey.pki.secret import Secret
 
 LOCK_SECONDS = 10.0
-NAMES_CHOSEN = "names-chosen"  # ledger: what --name and --no-name said
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked for."""
-
-    house: Path
-    folder: Path
-    door: Door
-    token: Secret | None
-    add: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-    permit: tuple[str, ...] = ()
-    subject: Mapping[str, str] = field(default_factory=dict)  # fields of Subject, by their names
-    critical: bool = False
-    certificate: Path | None = None
-    key: Path | None = None
-    port: int | None = None
-    key_type: KeyType | None = None
-    days: int | None = None
-    fix_permissions: bool = False
-    dry_run: bool = False
-    restart_command: str | None = None
-
-
-class Asker(Protocol):
-    """Whoever is there to be asked and shown things."""
-
-    def go_on(self, impacts: tuple[Impact, ...]) -> bool:
-        """Tell what the switch will affect, and ask whether to go on."""
-
-    def note_code(self, code: RecoveryCode) -> bool:
-        """Show the recovery code, once, and ask whether it was noted."""
-
-    def created(self, code: RecoveryCode) -> None:
-        """Take note that the house of this code is on disk now, whatever comes next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What `secure` came to."""
-
-    view: View
-    names: tuple[Name, ...]
-    impacts: tuple[Impact, ...]
-    house: Path
-    plan: Plan
-    outcome: Outcome | None  # None: a dry run
-    changed: bool
-    recovery_code: RecoveryCode | None
-    warnings: tuple[str, ...]
 
 
 async def secure(request: Request, world: World, asker: Asker) -> Result:
@@ -147,7 +90,8 @@ class _Run:
             impacts = affected(view.domains)
             wanted = await self._wanted(view, names)
             drawn = plan(facts_of(view, house=house, world=world), wanted)
-            opened = self._opened(house, site)
+            standing = self._standing(house, site)
+            opened = next((each for each in standing if each.state is State.OPEN), None)
             without_url = replace(drawn, internal_url=None)
             if site.token is None and opened is None and without_url.empty:
                 drawn = without_url  # it can neither be seen nor set, and is no reason to begin
@@ -157,8 +101,8 @@ class _Run:
                 for line in drawn.told():
                     world.tell("would", line)
                 return self._result(view, names, impacts, drawn)
-            _must_not_be_anothers_trial(view, opened)
-            await self._must_be_possible(view, house, drawn)
+            must_not_be_anothers_trial(view, standing)
+            await must_be_possible(view, house, drawn, world)
             if impacts and drawn.touches_server and not self._asker.go_on(impacts):
                 raise Stopped
             if new is not None:
@@ -195,40 +139,11 @@ class _Run:
             )
 
     async def _names(self, view: View, house: House | None) -> Names:
-        """Choose the names: what was found, and what --name and --no-name said, now or before."""
-        request, world = self._request, self._world
-        earlier = _said_before(house)
-        add = tuple(dict.fromkeys((*earlier[0], *request.add)))
-        remove = tuple(dict.fromkeys((*earlier[1], *request.remove)))
-        add = tuple(name for name in add if name not in request.remove)
-        remove = tuple(name for name in remove if name not in request.add)
-        candidates = await gather(
-            view.site.door.url,
-            machine=this_machine(),
-            resolver=world.resolve,
-            internal_url=view.instance.internal_url if view.instance is not None else None,
-            external_url=view.instance.external_url if view.instance is not None else None,
-            announced=await self._announced(view),
-        )
-        names = choose_names(candidates, add=add, remove=remove)
-        asked = tuple(map(parse_name, request.add))
-        names = (
-            _permitted(names, house, asked=asked)
-            if house is not None
-            else _permittable(names, asked=asked)
-        )
-        world.tell("names", ", ".join(str(name) for name in names.chosen))
+        names = await wished_names(self._request, view, house, self._world)
+        self._world.tell("names", ", ".join(str(name) for name in names.chosen))
         for text, reason in names.skipped:
-            world.tell("left out", f"{text}: {reason}")
+            self._world.tell("left out", f"{text}: {reason}")
         return names
-
-    async def _announced(self, view: View) -> tuple[str | None, ...]:
-        """Return the addresses that this very Home Assistant announces by mDNS."""
-        if view.instance is None or "zeroconf" not in view.instance.components:
-            return ()
-        uuid = uuid_of(self._request.folder, self._world.files.read)
-        heard = [each for each in await self._world.browse() if uuid and each.uuid == uuid]
-        return tuple(url for each in heard for url in (each.internal_url, each.base_url))
 
     async def _wanted(self, view: View, names: Names) -> Wanted:
         request, folder = self._request, self._request.folder
@@ -282,42 +197,16 @@ class _Run:
                 fields["country"] = view.instance.country
         return {**fields, **self._request.subject}
 
-    def _opened(self, house: House | None, site: Site) -> Transaction | None:
-        """Return the change of this Home Assistant that was cut short, if there is one."""
+    def _standing(self, house: House | None, site: Site) -> tuple[Transaction, ...]:
+        """Return the changes of this Home Assistant that stand; one that is open was cut short."""
         if house is None:
-            return None
-        mine = (
-            transaction
-            for transaction in self._journal(house).standing()
-            if transaction.target.get("folder") == str(site.folder)
-        )
-        return next((each for each in mine if each.state is State.OPEN), None)
+            return ()
+        standing = self._journal(house).standing()
+        return tuple(each for each in standing if each.target.get("folder") == str(site.folder))
 
     def _journal(self, house: House) -> Journal:
         world, folder = self._world, house.folder / "journal"
         return Journal(folder, files=world.files, clock=world.clock, hook=world.hook)
-
-    async def _must_be_possible(self, view: View, house: House | None, drawn: Plan) -> None:
-        """Find out now what would fail later, while a failure still costs nothing."""
-        site = view.site
-        if house is not None:
-            if drawn.issue:
-                house.must_be_able_to_issue()
-            if not drawn.empty:
-                self._world.files.try_out(house.folder)
-        if drawn.write or drawn.edit_yaml:
-            settings = _settings_for(drawn, site)
-            if drawn.edit_yaml:
-                yaml_tree.plan_http_edit(site.folder, self._world.files.read, settings)
-        moves = drawn.port != site.door.port and drawn.touches_server
-        if moves and await listens(site.door.host, drawn.port):
-            raise NotReady(
-                f"port {drawn.port} is taken by another program",
-                hint="choose another one with --port",
-            )
-        if drawn.write:
-            for folder in {drawn.pair.certificate.parent, drawn.pair.key.parent}:
-                self._world.files.try_out(folder, owner=site.owner)
 
     def _create(self, new: NewHouse, held: contextlib.ExitStack) -> House:
         """Show the code first: a house must not be there whose code nobody has seen."""
@@ -377,7 +266,7 @@ class _Run:
             restart_command=self._request.restart_command,
         )
         try:
-            self._remember_names(house)
+            remember_wishes(self._request, house, self._world)
             outcome = await switch.carry_out(drawn, names.chosen)
         except BaseException as error:
             await self._after_failure(error, transaction, site)
@@ -466,17 +355,6 @@ class _Run:
             what = f"{error.message}; everything is as it was"
             raise SwitchFailed(what, hint=error.hint) from error
 
-    def _remember_names(self, house: House) -> None:
-        """Keep what --name and --no-name said, so that a renewal does not forget it."""
-        add, remove = self._request.add, self._request.remove
-        if add or remove:
-            earlier = _said_before(house)
-            kept = {
-                "add": [n for n in dict.fromkeys((*earlier[0], *add)) if n not in remove],
-                "remove": [n for n in dict.fromkeys((*earlier[1], *remove)) if n not in add],
-            }
-            house.ledger.record_event(NAMES_CHOSEN, at=self._world.clock(), by="secure", data=kept)
-
     def _result(
         self,
         view: View,
@@ -498,81 +376,6 @@ class _Run:
             recovery_code=self._code,
             warnings=(*self._warnings, *(outcome.warnings if outcome is not None else ())),
         )
-
-
-def _said_before(house: House | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what --name and --no-name said the last time."""
-    events = house.ledger.events(limit=10_000) if house is not None else ()
-    said: Mapping[str, Any] = next((e.data for e in events if e.kind == NAMES_CHOSEN), {})
-    return tuple(said.get("add", ())), tuple(said.get("remove", ()))
-
-
-def _permitted(names: Names, house: House, *, asked: tuple[Name, ...]) -> Names:
-    """Leave out what the house may not issue for; raise `NotPermitted` for what was asked for."""
-    refused = house.constraints.refused(names.chosen)
-    if wrong := tuple(name for name in asked if name in refused):
-        raise NotPermitted(tuple(map(str, wrong)), permitted=house.constraints.described())
-    reason = "the house may not issue for it (its constraints were fixed when it was created)"
-    return replace(
-        names,
-        chosen=tuple(name for name in names.chosen if name not in refused),
-        skipped=(*names.skipped, *((str(name), reason) for name in refused)),
-    )
-
-
-def _permittable(names: Names, *, asked: tuple[Name, ...]) -> Names:
-    """Leave out what no house should ever be permitted: a machine that is called `media`."""
-    skipped = []
-    for name in names.chosen:
-        try:
-            DEFAULT_CONSTRAINTS.widened((name,))
-        except PermitRefused as refusal:
-            if name in asked:
-                raise
-            skipped.append((str(name), refusal.message))
-    left_out = {text for text, _ in skipped}
-    return replace(
-        names,
-        chosen=tuple(name for name in names.chosen if str(name) not in left_out),
-        skipped=(*names.skipped, *skipped),
-    )
-
-
-def _settings_for(drawn: Plan, site: Site) -> dict[str, Any]:
-    """Return what Home Assistant's configuration will say of the pair.
-
-    Raises `UsageError` for paths that cannot be meant, or that Home Assistant cannot see.
-    """
-    pair = drawn.pair
-    if pair.certificate == pair.key:
-        raise UsageError(
-            f"{pair.key} cannot hold both the certificate and the key",
-            hint="give them two different files, with --cert-path and --key-path",
-        )
-    for path in (pair.certificate, pair.key):
-        if path.is_dir():
-            raise UsageError(
-                f"{path} is a folder", hint=f"name a file, such as {path}/{path.name}.pem"
-            )
-    return {
-        "ssl_certificate": site.paths.to_home_assistant(pair.certificate),
-        "ssl_key": site.paths.to_home_assistant(pair.key),
-        "server_port": drawn.port,
-    }
-
-
-def _must_not_be_anothers_trial(view: View, opened: Transaction | None) -> None:
-    http = view.http
-    if http is None or http.pending is None or http.pending_error is not None:
-        return
-    ours = before_of([opened]).setting(HTTP_CONFIG) if opened is not None else None
-    if ours is not None and sendable(http.pending) in ours.ours:
-        return
-    until = f" until {http.revert_at:%H:%M} UTC" if http.revert_at is not None else ""
-    raise NotReady(
-        f"Home Assistant is trying other network settings{until}",
-        hint="confirm them in Settings > System > Network, or wait until it has gone back",
-    )
 
 
 def _shortened(text: str, most_bytes: int = 64) -> str:

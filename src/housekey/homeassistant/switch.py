@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from housekey.homeassistant.client import HttpConfig
+    from housekey.homeassistant.paths import PathMap
+    from housekey.homeassistant.plan import Plan
     from housekey.homeassistant.site import Site, World
     from housekey.house.house import House, Leaf
     from housekey.house.journal import Transaction
@@ -162,7 +164,7 @@ class Switch:
     async def _edit_yaml(self, plan: Plan) -> None:
         files, folder = self.world.files, self.site.folder
         before = yaml_tree.http_settings(folder, files.read)
-        wanted = self._settings(plan)
+        wanted = settings_of(plan, self.site.paths)
         if before.get("server_port") is None and plan.port == self.site.door.port:
             del wanted["server_port"]  # it is where it should be without being told
         edit = yaml_tree.plan_http_edit(folder, files.read, wanted)
@@ -189,7 +191,7 @@ class Switch:
     async def _configure(self, plan: Plan) -> None:
         assert self.http is not None  # noqa: S101 - the trial road has one
         before = sendable(self.http.stable)
-        config = {**before, **self._settings(plan)}
+        config = {**before, **settings_of(plan, self.site.paths)}
         async with self.site.client(self.site.door) as client:
             with self.transaction.step("configure", SettingChange(HTTP_CONFIG, before, config)):
                 self.transaction.mark(RESTART)
@@ -347,14 +349,6 @@ class Switch:
     def _https(self, plan: Plan) -> Door:
         return Door("https", self.site.door.host, plan.port)
 
-    def _settings(self, plan: Plan) -> dict[str, Any]:
-        paths = self.site.paths
-        return {
-            "ssl_certificate": paths.to_home_assistant(plan.pair.certificate),
-            "ssl_key": paths.to_home_assistant(plan.pair.key),
-            "server_port": plan.port,
-        }
-
     def _outcome(
         self,
         plan: Plan,
@@ -384,6 +378,18 @@ def told_proofs(proofs: Mapping[Name, Proof], *, signed_in: bool | None) -> str:
         parts.append(f"not resolved here: {', '.join(unresolved)}")
     parts.append("signed in over HTTPS" if signed_in else "not signed in: there is no token")
     return "; ".join(parts)
+
+
+def settings_of(plan: Plan, paths: PathMap) -> dict[str, Any]:
+    """Return what Home Assistant's configuration says of a plan.
+
+    Raises as `to_home_assistant` does for a path that Home Assistant cannot see.
+    """
+    return {
+        "ssl_certificate": paths.to_home_assistant(plan.pair.certificate),
+        "ssl_key": paths.to_home_assistant(plan.pair.key),
+        "server_port": plan.port,
+    }
 
 
 def owned(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,9 +64,10 @@ class Files:
     in question as it was. The methods at the end, one system call each, are there to be overridden.
     """
 
-    def read(self, path: Path) -> bytes:
+    def read(self, path: Path, *, most_bytes: int = -1) -> bytes:
+        """Read the file at `path`, or of a larger one the first `most_bytes`."""
         with told(path):
-            return _read(path)[0]
+            return _read(path, most_bytes)[0]
 
     def snapshot(self, path: Path) -> Snapshot | None:
         """Take content, mode and owner of the file at `path`; None if there is none."""
@@ -76,6 +77,17 @@ class Files:
             except FileNotFoundError:
                 return None
             return Snapshot(data, stat.S_IMODE(status.st_mode), _owner_of(status))
+
+    def keep_aside(self, path: Path, snapshot: Snapshot) -> Path:
+        """Write what `snapshot` took of `path` beside it, as `.before-1` or the next that is free.
+
+        For its owner alone: it may be a key.
+        """
+        number = 1
+        while (kept := path.with_name(f"{path.name}.before-{number}")).exists():
+            number += 1
+        self.write(kept, snapshot.data, mode=snapshot.mode & 0o600, owner=snapshot.owner)
+        return kept
 
     def restore(self, path: Path, snapshot: Snapshot | None) -> None:
         """Put back what `snapshot` took; None removes the file, for there was none."""
@@ -371,14 +383,14 @@ def _heir(folder: int) -> Owner | None:
     return _owner_of(os.fstat(folder)) if os.geteuid() == 0 else None
 
 
-def _read(path: Path) -> tuple[bytes, os.stat_result]:
+def _read(path: Path, most_bytes: int = -1) -> tuple[bytes, os.stat_result]:
     # Not blocking: a pipe of this name would be waited for until somebody writes into it.
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        return file.read(), status
+        return file.read(most_bytes), status
 
 
 def _regular_file(folder: int, name: str) -> os.stat_result | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import pwd
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from cryptography.exceptions import InvalidSignature
@@ -45,13 +44,14 @@ from housekey.pki.issuing import (
     issue_self_signed,
     must_be_within,
 )
-from housekey.pki.keys import KeyType, PrivateKey
+from housekey.pki.keys import KeyType, PrivateKey, PublicKey
 from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
 
     from cryptography.x509 import Certificate
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.pki.names import Name
 
-__all__ = ["House", "Leaf", "NewHouse", "default_house_folder", "prepare_house"]
+__all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
 ROOT = "root.pem"
 SEALED_ROOT_KEY = "root.key.sealed"
@@ -69,15 +69,6 @@ LEDGER = "ledger.sqlite"
 LEAVES = "leaves"
 
 _FROM_BACKUP = "put it back from a backup of the house"
-
-
-def default_house_folder(environ: Mapping[str, str]) -> Path:
-    """Return HOUSEKEY_HOUSE, or `housekey` in the platform's folder for a user's data."""
-    if named := environ.get("HOUSEKEY_HOUSE"):
-        return Path(named).expanduser().absolute()
-    from platformdirs import user_data_path  # noqa: PLC0415 - HOUSEKEY_HOUSE needs it not
-
-    return user_data_path("housekey", appauthor=False)
 
 
 def prepare_house(
@@ -263,6 +254,38 @@ class House:
         )
         chain = (certificate, self.issuing)
         return self._keep(label, chain=chain, key=key, present=present, role="leaf")
+
+    def sign(
+        self,
+        public_key: PublicKey,
+        names: Sequence[Name],
+        *,
+        days: int = DAYS_OF_LEAF,
+        subject: Subject | None = None,
+    ) -> tuple[Certificate, Certificate]:
+        """Issue a leaf for a key that somebody else keeps, and return it with the issuing CA.
+
+        It is recorded as every leaf is, under no label: there is no key to keep beside it.
+        Raises as `issue_leaf`.
+        """
+        at = self._clock()
+        certificate = issue_leaf(
+            public_key=public_key,
+            names=names,
+            issuer=self._issuer(),
+            now=at,
+            days=days,
+            subject=subject,
+        )
+        self.ledger.record_certificate(certificate, role="leaf", label=None, at=at)
+        self.ledger.record_event(
+            "signed",
+            at=at,
+            by=_who(),
+            sha256=fingerprint(certificate),
+            data={"names": [str(name) for name in dict.fromkeys(names)]},
+        )
+        return certificate, self.issuing
 
     def must_be_able_to_issue(self) -> None:
         """Raise what `issue` would raise of the house itself: its time, its key."""

@@ -43,7 +43,7 @@ class IssuedCertificate:
     sha256: str  # of the DER form, lower-case hex
     serial: int
     role: Role
-    label: str | None  # the folder under leaves/; None for the house's own
+    label: str | None  # the folder under leaves/; None for the house's own and for signed requests
     names: tuple[str, ...]
     not_before: datetime
     not_after: datetime
@@ -54,7 +54,7 @@ class IssuedCertificate:
 @dataclass(frozen=True, slots=True)
 class Event:
     at: datetime
-    kind: str  # house-created, issued, …
+    kind: str  # house-created, issued, signed, …
     by: str
     sha256: str | None  # the certificate that it is about
     data: Mapping[str, JsonValue]

@@ -105,9 +105,9 @@ async def resolve(host: str) -> tuple[Address, ...]:
 async def shake(name: Name, address: Address, port: int, *, root: x509.Certificate) -> Presented:
     """Handshake with `address`, asking for `name` and trusting exactly `root`."""
     try:
-        connection = await _connect(address, port)
+        connection = await connect(address, port)
     except (OSError, TimeoutError) as trouble:
-        return Presented(Outcome.CLOSED, f"{address} port {port}: {_plain(trouble)}")
+        return Presented(Outcome.CLOSED, f"{address} port {port}: {plainly(trouble)}")
     # For an IP name `server_hostname` makes OpenSSL compare the iPAddress entries, and no SNI
     # is sent (RFC 6066, section 3).
     try:
@@ -121,7 +121,7 @@ async def shake(name: Name, address: Address, port: int, *, root: x509.Certifica
         )
     except (OSError, TimeoutError) as trouble:
         connection.close()
-        return Presented(Outcome.NOT_TLS, f"no TLS at {address} port {port}: {_plain(trouble)}")
+        return Presented(Outcome.NOT_TLS, f"no TLS at {address} port {port}: {plainly(trouble)}")
     secured: ssl.SSLObject = writer.get_extra_info("ssl_object")
     encoded = secured.getpeercert(binary_form=True)
     protocol = secured.version()
@@ -219,14 +219,19 @@ async def _prove(
     return Proof(ok, reason, time.monotonic() - began)
 
 
-async def _connect(address: Address, port: int) -> socket.socket:
-    """Return a connected socket; apart from the handshake, to tell "closed" from "no TLS"."""
+async def connect(
+    address: Address, port: int, *, seconds: float = CONNECT_SECONDS
+) -> socket.socket:
+    """Return a connected socket; apart from the handshake, to tell "closed" from "no TLS".
+
+    Raises OSError, TimeoutError among them.
+    """
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     connection = socket.socket(family, socket.SOCK_STREAM)
     try:
         connection.setblocking(False)  # noqa: FBT003
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(seconds):
             await loop.sock_connect(connection, (str(address), port))
     except BaseException:
         connection.close()
@@ -262,7 +267,8 @@ def _with_scope(sockaddr: tuple[object, ...]) -> str:
     return text
 
 
-def _plain(trouble: BaseException) -> str:
+def plainly(trouble: BaseException) -> str:
+    """Say in plain words why no connection, or no TLS, came about."""
     if isinstance(trouble, TimeoutError):
         return "no answer in time"
     if isinstance(trouble, ssl.SSLError):

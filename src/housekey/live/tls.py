@@ -1,4 +1,4 @@
-"""What a client of this house trusts: exactly one root, and no other.
+"""What a client of this house trusts: exactly one root, and no other; and one that only looks.
 
 One place for it, because the proof of a switch and every later call to Home Assistant
 must decide alike.
@@ -7,6 +7,7 @@ must decide alike.
 from __future__ import annotations
 
 import ssl
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,4 +33,28 @@ def context_trusting_anyone() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def context_for_looking(only: ssl.TLSVersion | None = None) -> ssl.SSLContext | None:
+    """Return a client context that speaks as much as this OpenSSL can, to see what is presented.
+
+    Weak keys, old hashes and old versions of TLS included: a server that has nothing better is
+    to be told about, not to be missed. `only` leaves one version; None where it is not built in.
+    No root is loaded, which takes longer than a handshake.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    # OpenSSL 3 allows TLS 1.0 and 1.1, SHA-1 and short keys on this level alone
+    # (SSL_CTX_set_security_level(3)).
+    context.set_ciphers("ALL:!aNULL:@SECLEVEL=0")
+    try:
+        with warnings.catch_warnings():
+            # Python warns of TLS 1.0 and 1.1, which are exactly what is asked about here.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = only or ssl.TLSVersion.MINIMUM_SUPPORTED
+            context.maximum_version = only or ssl.TLSVersion.MAXIMUM_SUPPORTED
+    except ValueError:  # "Unsupported protocol version"
+        return None
     return context

@@ -10,11 +10,11 @@ import re
 from enum import StrEnum
 from typing import NoReturn, TypeAlias
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from housekey.errors import PemUnreadable
+from housekey.pki.any_key import AnyPrivateKey, open_key
 from housekey.pki.secret import Secret
 
 __all__ = ["KeyType", "PrivateKey", "PublicKey", "Secret", "SigningKey"]
@@ -82,25 +82,15 @@ class PrivateKey:
         if block is None:
             raise _no_key_in(data)
         pem = block[0]
-        sealed = b"ENCRYPTED" in pem  # the block's label, or the Proc-Type line of RFC 1421
-        if sealed and passphrase is None:
-            raise PemUnreadable(
-                "the private key is locked with a passphrase",
-                hint="give the passphrase with it, or an unlocked copy of the key",
-            )
-        password = passphrase.reveal() if sealed and passphrase is not None else None
-        try:
-            key = serialization.load_pem_private_key(pem, password)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            # The cause is left out: a parser's words may quote what it read.
-            raise PemUnreadable(
-                "the private key does not open: the passphrase is wrong, or the file is damaged"
-                if sealed
-                else f"the private key is damaged or of an unknown kind ({type(error).__name__})",
-                hint="take the file again from where it came from",
-            ) from None
+        locked = b"ENCRYPTED" in pem  # the block's label, or the Proc-Type line of RFC 1421
+        return cls.of(open_key(pem, passphrase, locked=locked))
+
+    @classmethod
+    def of(cls, found: AnyPrivateKey) -> PrivateKey:
+        """Take a key that was read elsewhere. Raises PemUnreadable for one of no KeyType."""
+        key = found.raw
         if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-            raise _kind_refused(f"its kind is {type(key).__name__.removesuffix('PrivateKey')}")
+            raise _kind_refused(f"its kind is {found.label}")
         return cls(key)
 
     @property
@@ -142,15 +132,26 @@ def signature_hash(key_type: KeyType) -> hashes.SHA256 | hashes.SHA384:
     return hashes.SHA384() if key_type is KeyType.ECDSA_P384 else hashes.SHA256()
 
 
+def is_of_a_type(key: PublicKey) -> bool:
+    """Whether a public key is of one of the kinds that every platform takes."""
+    return _kind(key) is not None
+
+
+def _kind(key: SigningKey | PublicKey) -> KeyType | None:
+    if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
+        return _TYPE_OF.get(("rsa", key.key_size))
+    # By the curve's own name: secp256k1 and brainpoolP256r1 have 256 bits, too.
+    is_nist = isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
+    return _TYPE_OF.get(("ec", key.curve.key_size)) if is_nist else None
+
+
 def _type_of(key: SigningKey) -> KeyType:
-    if isinstance(key, rsa.RSAPrivateKey):
-        kind = _TYPE_OF.get(("rsa", key.key_size))
-        found = f"RSA with {key.key_size} bits"
-    else:
-        # By the curve's own name: secp256k1 and brainpoolP256r1 have 256 bits, too.
-        is_nist = isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
-        kind = _TYPE_OF.get(("ec", key.curve.key_size)) if is_nist else None
-        found = f"ECDSA on the curve {key.curve.name}"
+    kind = _kind(key)
+    found = (
+        f"RSA with {key.key_size} bits"
+        if isinstance(key, rsa.RSAPrivateKey)
+        else f"ECDSA on the curve {key.curve.name}"
+    )
     if kind is None:
         raise _kind_refused(f"it is {found}")
     return kind

@@ -1,0 +1,71 @@
+"""What `secure` is asked, whom it asks, and what it came to. Facts only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from housekey.homeassistant.impact import Impact
+    from housekey.homeassistant.look import View
+    from housekey.homeassistant.plan import Plan
+    from housekey.homeassistant.site import Door
+    from housekey.homeassistant.switch import Outcome
+    from housekey.house.recovery import RecoveryCode
+    from housekey.pki.keys import KeyType
+    from housekey.pki.names import Name
+    from housekey.pki.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for."""
+
+    house: Path
+    folder: Path
+    door: Door
+    token: Secret | None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    permit: tuple[str, ...] = ()
+    subject: Mapping[str, str] = field(default_factory=dict)  # fields of Subject, by their names
+    critical: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    port: int | None = None
+    key_type: KeyType | None = None
+    days: int | None = None
+    fix_permissions: bool = False
+    dry_run: bool = False
+    restart_command: str | None = None
+
+
+class Asker(Protocol):
+    """Whoever is there to be asked and shown things."""
+
+    def go_on(self, impacts: tuple[Impact, ...]) -> bool:
+        """Tell what the switch will affect, and ask whether to go on."""
+
+    def note_code(self, code: RecoveryCode) -> bool:
+        """Show the recovery code, once, and ask whether it was noted."""
+
+    def created(self, code: RecoveryCode) -> None:
+        """Take note that the house of this code is on disk now, whatever comes next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `secure` came to."""
+
+    view: View
+    names: tuple[Name, ...]
+    impacts: tuple[Impact, ...]
+    house: Path
+    plan: Plan
+    outcome: Outcome | None  # None: a dry run
+    changed: bool
+    recovery_code: RecoveryCode | None
+    warnings: tuple[str, ...]
