@@ -58,8 +58,8 @@ _ADDRESS = re.compile(r"[0-9.]+")
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 # A chain in its order is validated as it is. Of any other one the certificates are a heap to
-# build a path from (PKIXValidator.doBuild); then AKIs do not matter, but the root's own dates
-# and constraints do, which the search for issuers looks at.
+# build a path from (PKIXValidator.doBuild); then AKIs do not matter, but the root's own dates do,
+# which the search for issuers looks at.
 _IN_ORDER = Linking(
     names=Names.FOLDED_WITHOUT_BLANKS, key_id=True, serial=True, only_under_root=True
 )
@@ -88,7 +88,8 @@ def _root_looked_at(seen: Seen) -> Iterator[Said]:
         )
 
 
-_of_all = Enforcing(
+_ENFORCING = Enforcing(
+    of_root=False,
     common_name=CommonNameUnder.WITHOUT_DNS_NAMES,
     common_name_counts=lambda text: (
         _CN_LIKE_A_HOST.fullmatch(text) is not None and not _ADDRESS.fullmatch(text)
@@ -96,12 +97,6 @@ _of_all = Enforcing(
     empty_permits_all=False,
     others_by_bytes=True,
 )
-_of_issuing = replace(_of_all, of_root=False)
-
-
-def _constraints(seen: Seen) -> Iterator[Said]:
-    how = _of_all if seen.linking is _BUILT else _of_issuing
-    yield from checks.constraints(how)(seen)
 
 
 def _unenforceable(seen: Seen) -> Iterator[Said]:
@@ -284,9 +279,9 @@ _RULES = (
     Rule(
         "JAV-01",
         "A name outside the name constraints of an issuing CA, also a CN like a host where the SAN"
-        " has no DNS name; the root's are looked at only for a chain out of order",
+        " has no DNS name; the root's are not looked at",
         _PRESENTED,
-        _constraints,
+        checks.constraints(_ENFORCING),
         error="PKIX path validation failed: java.security.cert.CertPathValidatorException: name"
         " constraints check failed",
         fix="ask only for names that the issuing CA permits",
