@@ -5,7 +5,7 @@ READY := .venv/complete
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test engines lint types floors homes bench clean
+.PHONY: help demo test engines lint types floors homes bench page clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ homes: $(READY)  ## install the tests' Home Assistants now (the tests do it by t
 
 bench: $(READY)  ## the table of ratios
 	@$(PY) -m bench $(ARGS)
+
+page: $(READY)  ## docs/platforms.md anew, from the rules
+	@$(PY) -c 'from housekey.platforms.page import page; print(page(), end="")' > docs/platforms.md
 
 clean:  ## remove everything that was installed or made here
 	rm -rf .venv .cache .demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

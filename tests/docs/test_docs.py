@@ -52,7 +52,7 @@ _QUOTES_OTHERS = ("## In Home Assistant", "## On the devices")
 
 
 # Sections and pages whose code quotes others than housekey, in their own words.
-_QUOTES_IN_CODE = ("errors.md",)
+_QUOTES_IN_CODE = ("errors.md", "platforms.md")
 
 
 def _name(page: Path) -> str:

@@ -288,5 +288,5 @@ CLIENT = Client(
     Platform.ANDROID,
     linking=Linking(names=Names.NORMALISED),
     rules=_RULES,
-    known_from="the sources of Conscrypt, Android and the Home Assistant app, not a run",
+    known_from="the sources of Conscrypt, Android and the Home Assistant app",
 )

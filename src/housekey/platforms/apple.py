@@ -607,5 +607,5 @@ CLIENT = Client(
     Platform.APPLE,
     linking=Linking(names=Names.NORMALISED),
     rules=_RULES,
-    known_from="Apple's sources Security-61901 (October 2025) and support pages, not a run",
+    known_from="Apple's sources Security-61901 (October 2025) and support pages",
 )

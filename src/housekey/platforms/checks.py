@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from housekey.pki.names import DnsName, IpName
-from housekey.platforms import der, hostnames, subtrees
+from housekey.platforms import hostnames, subtrees
 from housekey.platforms.facts import KeyKind, NameKind, Oid, Usage
 from housekey.platforms.path import recognized, same_name
 from housekey.platforms.rule import Said, Seen, Tier
@@ -491,11 +491,8 @@ _SSL_SERVER = 1  # bit of nsCertType
 
 def netscape_type(seen: Seen) -> Iterator[Said]:
     """A leaf not for servers by an extension of Netscape's that some tools still write."""
-    for extension in seen.leaf.extensions:
-        if extension.oid == Oid.NETSCAPE_CERT_TYPE and _SSL_SERVER not in der.bits(
-            der.only(extension.value, der.BIT_STRING).body
-        ):
-            yield Said("the leaf is not for servers (Netscape's certificate type)")
+    if seen.leaf.netscape_types is not None and _SSL_SERVER not in seen.leaf.netscape_types:
+        yield Said("the leaf is not for servers (Netscape's certificate type)")
 
 
 def must_staple(seen: Seen) -> Iterator[Said]:

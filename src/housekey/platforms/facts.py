@@ -277,6 +277,7 @@ class Facts:
     san: tuple[GeneralName, ...] | None = None
     name_constraints: NameConstraints | None = None
     must_staple: bool = False
+    netscape_types: frozenset[int] | None = None  # bits of Netscape's certificate type
     certificate: x509.Certificate | None = field(default=None, repr=False)  # for signatures only
     signed: bytes = field(default=b"", repr=False)  # what the signature is over
     signature: bytes = field(default=b"", repr=False)
@@ -414,6 +415,7 @@ def _read(data: bytes) -> Facts:
         san=found.read(Oid.SUBJECT_ALT_NAME, _general_names),
         name_constraints=found.read(Oid.NAME_CONSTRAINTS, _name_constraints),
         must_staple=bool(found.read(Oid.TLS_FEATURE, _must_staple)),
+        netscape_types=found.read(Oid.NETSCAPE_CERT_TYPE, _netscape_types),
         malformed=(*found.malformed, *(("extensions",) if malformed else ())),
         trailing=tuple(found.trailing),
         certificate=certificate,
@@ -525,6 +527,10 @@ def _basic_constraints(value: bytes) -> BasicConstraints:
 def _key_usage(value: bytes) -> frozenset[Usage]:
     found = der.bits(der.only(value, der.BIT_STRING).body)
     return frozenset(Usage(bit) for bit in found if bit <= Usage.DECIPHER_ONLY)
+
+
+def _netscape_types(value: bytes) -> frozenset[int]:
+    return der.bits(der.only(value, der.BIT_STRING).body)
 
 
 def _usages(value: bytes) -> tuple[str, ...]:

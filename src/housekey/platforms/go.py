@@ -42,6 +42,7 @@ _KNOWN = frozenset(
         Oid.AUTHORITY_INFORMATION,
     }
 )
+_PARSED = _KNOWN - {Oid.AUTHORITY_INFORMATION} | {"extensions"}
 _CURVES = ("secp224r1", "secp256r1", "secp384r1", "secp521r1")
 _PATTERN_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _CONSTRAINED = (NameKind.DNS, NameKind.IP, NameKind.EMAIL, NameKind.URI)
@@ -95,7 +96,7 @@ def _unparsable(each: Facts) -> Iterator[str]:
     """What parser.go refuses. Bytes after a SAN are not among it."""
     yield from checks.version_above_3(each)
     yield from checks.doubled(each)
-    yield from checks.broken(each, trailing=False)
+    yield from checks.broken(each, only=_PARSED, trailing=False)
     yield from checks.two_algorithms(each)
     yield from checks.odd_networks(each)
     for name in each.san or ():

@@ -56,8 +56,11 @@ def _unknown_critical(each: Facts) -> Iterator[str]:
 
 
 def _names_a_policy(value: bytes) -> bool:
-    policies = der.only(value, der.SEQUENCE).parts()
-    return any(der.dotted(each.parts()[0].body) != _ANY_POLICY for each in policies)
+    try:
+        policies = der.only(value, der.SEQUENCE).parts()
+        return any(der.dotted(each.parts()[0].body) != _ANY_POLICY for each in policies)
+    except (ValueError, IndexError):
+        return True  # what cannot be read is refused, too
 
 
 def _unparsable(each: Facts) -> Iterator[str]:

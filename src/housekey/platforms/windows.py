@@ -321,5 +321,5 @@ CLIENT = Client(
     Platform.WINDOWS,
     linking=Linking(names=Names.NORMALISED),
     rules=_RULES,
-    known_from="Microsoft's documentation, and the sources of curl and truststore; not a run",
+    known_from="Microsoft's documentation, and the sources of curl and truststore",
 )
