@@ -1,6 +1,6 @@
 """`make bench`: one table of ratios between housekey and what people use without it.
 
-    python -m bench [--only issuing,commands,handshakes,secure]
+    python -m bench [--only issuing,commands,handshakes,secure,judging,check]
 
 Everything of one row is measured in one run and by turns, with servers and clients on
 this machine. What cannot be measured here stands in the table with the reason. Nothing
@@ -15,7 +15,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from bench import commands, handshakes, issuing, restarts
+from bench import checking, commands, handshakes, issuing, judging, restarts
 from bench.processes import say
 from bench.rows import Figures, NotMeasured, Row, Unit, not_measured, ratio_at_least
 from bench.table import describe_machine, load, show
@@ -41,6 +41,8 @@ _SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "commands": commands.rows,
     "handshakes": handshakes.rows,
     "secure": restarts.rows,
+    "judging": judging.rows,
+    "check": checking.rows,
 }
 
 

@@ -74,21 +74,22 @@ def output_of(command: Sequence[str | Path], *, env: Mapping[str, str] | None = 
     return done.stdout
 
 
-def need(program: str) -> None:
-    """Make sure that a program of Debian is here: root installs the package of the same name.
+def need(program: str, *, package: str | None = None) -> None:
+    """Make sure that a program of Debian is here: root installs its package.
 
     Raises NotMeasured.
     """
+    package = package or program
     if shutil.which(program):
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise NotMeasured(f"{program} is not installed (apt-get install {program})")
-    say(f"installing {program}")
+        raise NotMeasured(f"{program} is not installed (apt-get install {package})")
+    say(f"installing {package}")
     try:
-        apt_install(program)
+        apt_install(package)
     except InstallError as error:
         last = str(error).splitlines()[-1]
-        raise NotMeasured(f"{program} could not be installed: {last}") from error
+        raise NotMeasured(f"{package} could not be installed: {last}") from error
 
 
 def say(text: str) -> None:

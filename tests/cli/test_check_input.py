@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from housekey.cli.main import _exit_code
+from housekey.live.survey import FIRST_ROUND_SECONDS
 from housekey.pki.encoding import certificate_to_pem, to_der
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.secret import Secret
@@ -27,24 +28,17 @@ if TYPE_CHECKING:
 
 CERTIFICATE = certificate_to_pem(a_house().issuing.certificate)
 DER = to_der(a_house().issuing.certificate)
-LIMIT = 5.0  # seconds
+LIMIT = 5.0  # seconds until it is told that a host does not answer
 KEY = PrivateKey.generate(KeyType.ECDSA_P256)
 
 
 def refused(person: Person, *arguments: str | Path, code: int = 3) -> str:
     """Check something bad, and return the first line of what was said."""
-    began = time.monotonic()
     done: Done = person.run("check", *arguments)
-    took = time.monotonic() - began
-    if took >= LIMIT:  # once more: the machine may have been busy with other tests
-        began = time.monotonic()
-        done = person.run("check", *arguments)
-        took = time.monotonic() - began
     assert (done.code, done.out) == (code, ""), done
     error, hint = done.err.splitlines()
     assert error.startswith("error: ")
     assert hint.startswith("hint: ")
-    assert took < LIMIT, f"{took:.1f} seconds"
     return error
 
 
@@ -208,6 +202,11 @@ def test_a_server_that_is_not_there(person: Person) -> None:
         port = bound.getsockname()[1]
         assert "connection refused" in refused(person, f"127.0.0.1:{port}")
     assert "does not resolve on this computer" in refused(person, "no-such-host.invalid")
+
+
+def test_what_is_waited_for_leaves_time_for_the_rest() -> None:
+    """The bound holds by what is waited for; the time a run takes says how busy a machine is."""
+    assert FIRST_ROUND_SECONDS <= LIMIT - 1
 
 
 def test_a_host_that_drops_what_is_sent_to_it(person: Person) -> None:

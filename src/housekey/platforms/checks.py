@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.pki.names import DnsName
+from housekey.pki.names import DnsName, IpName
 from housekey.platforms import hostnames, subtrees
 from housekey.platforms.facts import KeyKind, NameKind, Oid, Usage
 from housekey.platforms.path import recognized, same_name
@@ -246,6 +246,8 @@ def name_asked(how: hostnames.Matching, *, none: str = "", address: str = "") ->
             yield Said("the leaf has no name in its SAN", none or error)
         elif str(seen.name) in seen.leaf.dns_names and is_address:
             yield Said(f"the leaf has {seen.name} as a DNS name, not as an address", error)
+        elif isinstance(seen.name, IpName) and seen.name.address.packed in seen.leaf.addresses:
+            yield Said(f"addresses in a SAN are not compared here, {seen.name} included", error)
         else:
             listed = hostnames.described(seen.leaf)
             yield Said(f"the leaf is for {listed}, not for {seen.name}", error)

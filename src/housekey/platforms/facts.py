@@ -12,6 +12,7 @@ import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cryptography import x509
@@ -332,7 +333,14 @@ class Facts:
 
 
 def facts_of(data: bytes) -> Facts:
-    """Read `data` as one certificate. Never raises."""
+    """Read `data` as one certificate. Never raises.
+
+    The last few are remembered: root and issuing CA come again with every name that is asked.
+    """
+    return _remembered(data) if len(data) <= _MOST_REMEMBERED else _facts(data)
+
+
+def _facts(data: bytes) -> Facts:
     try:
         # cryptography warns of odd serials and names; here they are facts, not warnings.
         with warnings.catch_warnings():
@@ -340,6 +348,10 @@ def facts_of(data: bytes) -> Facts:
             return _read(data)
     except Exception as error:  # noqa: BLE001 - whatever a parser says of foreign bytes
         return Facts(data, unreadable=str(error) or type(error).__name__)
+
+
+_MOST_REMEMBERED = 16_384  # bytes of one certificate
+_remembered = lru_cache(maxsize=32)(_facts)
 
 
 # --- how it is read ---

@@ -150,17 +150,13 @@ def _unknown(name: GeneralName, constraints: NameConstraints, holder: Facts) -> 
 def _of_kind(
     subtrees: tuple[Subtree, ...], name: GeneralName, how: Enforcing
 ) -> tuple[Subtree, ...]:
-    return tuple(
-        each
-        for each in subtrees
-        if each.base.kind is name.kind
-        and name.kind not in how.ignores
-        and not (
-            how.families_apart
-            and name.kind is NameKind.IP
-            and len(each.base.value) != 2 * len(name.value)
-        )
-    )
+    kind = name.kind
+    if not subtrees or kind in how.ignores:
+        return ()
+    alike = [each for each in subtrees if each.base.kind is kind]
+    if how.families_apart and kind is NameKind.IP:
+        alike = [each for each in alike if len(each.base.value) == 2 * len(name.value)]
+    return tuple(alike)
 
 
 def within(name: GeneralName, base: GeneralName, how: Enforcing) -> bool:
@@ -206,11 +202,11 @@ def dns_within(name: str, base: str, how: Enforcing) -> bool:
 
 def address_within(address: bytes, base: bytes) -> bool:
     """Whether an address lies in a network, given as address and mask."""
-    half = len(base) // 2
-    if len(base) != 2 * len(address):
+    half = len(address)
+    if len(base) != 2 * half:
         return False
-    network, mask = base[:half], base[half:]
-    return all(a & m == n & m for a, n, m in zip(address, network, mask, strict=True))
+    differing = int.from_bytes(address, "big") ^ int.from_bytes(base[:half], "big")
+    return not differing & int.from_bytes(base[half:], "big")
 
 
 def has_plain_mask(base: bytes) -> bool:
