@@ -30,6 +30,7 @@ CERTIFICATE = certificate_to_pem(a_house().issuing.certificate)
 DER = to_der(a_house().issuing.certificate)
 LIMIT = 5.0  # seconds until it is told that a host does not answer
 KEY = PrivateKey.generate(KeyType.ECDSA_P256)
+_BOUNDARY = "a line that begins or ends it has something else on it"
 
 
 def refused(person: Person, *arguments: str | Path, code: int = 3) -> str:
@@ -45,18 +46,24 @@ def refused(person: Person, *arguments: str | Path, code: int = 3) -> str:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (CERTIFICATE[:400], "damaged"),
-        (CERTIFICATE[:-10], "damaged"),
-        (CERTIFICATE + CERTIFICATE[:400], "damaged"),
-        (CERTIFICATE.rstrip() + CERTIFICATE, "damaged"),
+        (CERTIFICATE[:400], "cut short"),
+        (CERTIFICATE[:-10], _BOUNDARY),
+        (CERTIFICATE + CERTIFICATE[:400], "cut short"),
+        (
+            CERTIFICATE.rstrip() + CERTIFICATE,
+            _BOUNDARY,
+        ),
         (DER[:200], "damaged"),
         (DER + b"more", "damaged"),
         (b"", "empty"),
-        (b"\0" * 4096, "damaged"),
-        (os.urandom(4096), "damaged"),
-        (b"hello", "damaged"),
+        (b"\0" * 4096, "neither PEM nor DER"),
+        (os.urandom(4096), "neither PEM nor DER"),
+        (b"hello", "neither PEM nor DER"),
         (KEY.to_pem().reveal(), "a private key, where a certificate is meant"),
-        (KEY.to_sealed_pem(Secret(b"secret")), "private key, where a certificate is meant"),
+        (
+            KEY.to_sealed_pem(Secret(b"secret")),
+            "the private key is locked with a passphrase, and a certificate is meant",
+        ),
     ],
     ids=[
         "truncated",

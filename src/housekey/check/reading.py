@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from housekey.errors import FileTrouble, PemUnreadable
-from housekey.house.reasons import told
-from housekey.pki.encoding import certificate_from_der, certificates_from_pem, to_der
+from housekey.errors import PemLocked, PemUnreadable
+from housekey.pki.encoding import to_der
+from housekey.pki.reading import MOST_BYTES, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,12 +14,6 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from housekey.house.files import Files
-
-_AGAIN = "take the file again from where it came from"
-_WHOLE = re.compile(
-    rb"^-----BEGIN CERTIFICATE-----\s*$[^-]+^-----END CERTIFICATE-----\s*?$", re.MULTILINE
-)
-MOST_BYTES = 2 * 1024 * 1024  # all roots of a browser take 0.3 MiB
 
 
 def chain_in(path: Path, files: Files) -> tuple[bytes, ...]:
@@ -48,33 +41,13 @@ def root_in(path: Path, files: Files) -> bytes:
 
 
 def _certificates(path: Path, files: Files) -> tuple[x509.Certificate, ...]:
-    with told(path):
-        size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise FileTrouble(
-            path,
-            f"it has {size >> 20} MiB, and no file of certificates is that large",
-            hint="name the certificate's own file",
-        )
-    data = files.read(path)
+    data = files.read(path, most_bytes=MOST_BYTES + 1)
     try:
-        return _parsed(data)
+        return read(data).whole().the_certificates()
+    except PemLocked as error:
+        raise PemUnreadable(
+            f"{path}: {error.message}, and a certificate is meant",
+            hint="name the certificate's own file; housekey pem convert takes one out of PKCS#12",
+        ) from error
     except PemUnreadable as error:
         raise PemUnreadable(f"{path}: {error.message}", hint=error.hint) from error
-
-
-def _parsed(data: bytes) -> tuple[x509.Certificate, ...]:
-    if not data.strip():
-        raise PemUnreadable("it is empty", hint=_AGAIN)
-    if b"-----BEGIN" not in data:
-        return (certificate_from_der(data),)
-    found = certificates_from_pem(data)
-    # What is cut short, or runs into the next one, a server cannot read: a boundary of OpenSSL's
-    # is a line of its own.
-    begun = data.count(b"-----BEGIN CERTIFICATE-----")
-    if len(found) != begun or len(_WHOLE.findall(data)) != begun:
-        raise PemUnreadable(
-            "one of its certificates is damaged: cut short, or two without a line break between",
-            hint=_AGAIN,
-        )
-    return found
