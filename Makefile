@@ -35,8 +35,9 @@ homes: $(READY)  ## install the tests' Home Assistants now (the tests do it by t
 bench: $(READY)  ## the table of ratios
 	@$(PY) -m bench $(ARGS)
 
-page: $(READY)  ## docs/platforms.md anew, from the rules
+page: $(READY)  ## docs/platforms.md and docs/errors.md anew, from the records
 	@$(PY) -c 'from housekey.platforms.page import page; print(page(), end="")' > docs/platforms.md
+	@$(PY) -m tests.docs.errors_page > docs/errors.md
 
 clean:  ## remove everything that was installed or made here
 	rm -rf .venv .cache .demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
