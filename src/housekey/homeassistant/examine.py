@@ -195,7 +195,10 @@ def mend(pair: Pair, home: Configured, *, files: Files) -> tuple[str, ...]:
 
 
 def is_emergency(leaf: x509.Certificate) -> bool:
-    """Whether `leaf` is what Home Assistant makes for itself in recovery mode."""
+    """Whether Home Assistant made it up, because it could not load the one it should present.
+
+    Source: `components/http/__init__.py` of 2024.3.3, `server.py` of 2026.11.0.
+    """
     from cryptography.x509.oid import NameOID  # noqa: PLC0415 - loaded already
 
     organizations = leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from housekey.errors import HomeAssistantTrouble, HousekeyError, NotReady, SwitchFailed
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
+from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Road
 from housekey.homeassistant.site import Door
 from housekey.homeassistant.switch import (
@@ -28,7 +29,6 @@ from housekey.homeassistant.switch import (
     INTERNAL_URL,
     PROMOTING,
     RESTART,
-    is_emergency,
     owned,
 )
 from housekey.house.journal import FileBefore, before_of, restore

@@ -24,6 +24,7 @@ from housekey.errors import (
 )
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
+from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Pair, Plan, https_url
 from housekey.homeassistant.site import Door
 from housekey.house.journal import SettingChange, State
@@ -33,8 +34,6 @@ from housekey.pki.encoding import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from cryptography import x509
 
     from housekey.homeassistant.client import HttpConfig
     from housekey.homeassistant.paths import PathMap
@@ -395,17 +394,6 @@ def settings_of(plan: Plan, paths: PathMap) -> dict[str, Any]:
 def owned(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a configuration that housekey sets."""
     return {key: config.get(key) for key in _OWNED}
-
-
-def is_emergency(certificate: x509.Certificate) -> bool:
-    """Whether Home Assistant made it up, because it could not load the one it should present.
-
-    Source: `components/http/__init__.py` of 2024.3.3, `server.py` of 2026.11.0.
-    """
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415 - loaded with the certificate
-
-    names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return any(name.value == "Home Assistant Emergency Certificate" for name in names)
 
 
 def _must_load(leaf: Leaf) -> None:
