@@ -67,8 +67,7 @@ def fold(verdicts: Sequence[Verdict], *, least: Severity = Severity.WARNING) -> 
     by_platform: dict[Platform, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_platform[verdict.platform].append(verdict)
-    shown = list(Severity)[: list(Severity).index(least) + 1]
-    told = {platform: _told(own, asked, shown) for platform, own in by_platform.items()}
+    told = {platform: _told(own, asked, least) for platform, own in by_platform.items()}
     everywhere = _everywhere(tuple(told.values())) if len(told) > 1 else ()
     common = {(each.severity, each.message, each.names) for each in everywhere}
     groups: dict[object, tuple[list[Line], list[Told]]] = {}
@@ -114,12 +113,12 @@ def _lines(platform: Platform, own: Iterable[Verdict], asked: tuple[Name, ...]) 
     return sorted(lines, key=_rank)
 
 
-def _told(own: Iterable[Verdict], asked: tuple[Name, ...], shown: Sequence[Severity]) -> list[Told]:
+def _told(own: Iterable[Verdict], asked: tuple[Name, ...], least: Severity) -> list[Told]:
     """The findings of one platform, each once, worst first."""
     found: dict[tuple[Severity, str, str], list[tuple[Finding, Name]]] = defaultdict(list)
     for verdict in own:
         for finding in verdict.findings:
-            if finding.severity in shown:
+            if finding.severity.rank <= least.rank:
                 message = _nameless(finding.message, verdict.name)
                 fix = _nameless(finding.fix, verdict.name)
                 found[finding.severity, message, fix].append((finding, verdict.name))
@@ -129,7 +128,7 @@ def _told(own: Iterable[Verdict], asked: tuple[Name, ...], shown: Sequence[Sever
         known_by = tuple(dict.fromkeys((finding.rule, finding.source) for finding, _ in same))
         texts = _named(message, names), _named(fix, names)
         told.append(Told(severity, *texts, known_by, _some(names, asked)))
-    return sorted(told, key=lambda each: shown.index(each.severity))
+    return sorted(told, key=lambda each: each.severity.rank)
 
 
 def _everywhere(per_platform: Sequence[list[Told]]) -> tuple[Told, ...]:

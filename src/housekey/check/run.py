@@ -25,10 +25,10 @@ from housekey.homeassistant.examine import (
 from housekey.live.greeting import Met
 from housekey.live.remarks import remarks
 from housekey.live.survey import survey
-from housekey.pki.encoding import certificate_from_der, to_der
+from housekey.pki.encoding import readable, to_der
 from housekey.pki.names import DnsName, names_of, parse_name
 from housekey.platforms.judge import judge
-from housekey.platforms.model import Question, Severity, Verdict
+from housekey.platforms.model import Question, Severity, Verdict, worst_first
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -131,7 +131,7 @@ async def _home(request: Request, target: HomeTarget, files: Files, resolver: Re
     own = tuple(map(to_der, pair.certificate.certificates))
     names = request.names or (_default_names(own) if own else ())
     seen, trouble = await _running(home, names, resolver)
-    leaf = _parsed(seen.chain[0]) if seen is not None else None
+    leaf = readable(seen.chain[0]) if seen is not None else None
     found = list(examine(home, pair, leaf, now=request.at))
     if trouble is not None:
         found.append(trouble)
@@ -142,9 +142,14 @@ async def _home(request: Request, target: HomeTarget, files: Files, resolver: Re
     checked = _judged(replace(request, names=names), chain, files=files, seen=seen)
     if seen is not None and not _is_emergency(seen.chain):
         found += remarks(seen, root=checked.root.der if checked.root else None)
-    order = list(Severity)
-    found.sort(key=lambda each: order.index(each.severity))
-    return replace(checked, findings=tuple(found), survey=seen, home=home, pair=pair, mended=mended)
+    return replace(
+        checked,
+        findings=worst_first(found),
+        survey=seen,
+        home=home,
+        pair=pair,
+        mended=mended,
+    )
 
 
 def _not_configured(home: Configured) -> LookFailed:
@@ -223,13 +228,13 @@ def _root(request: Request, chain: Chain, files: Files) -> Root | None:
     """What the devices are taken to trust; None: nothing that leads to this chain is known."""
     if request.root is not None:
         return Root(root_in(request.root, files), f"from {request.root}")
-    leaf = _parsed(chain[0])
+    leaf = readable(chain[0])
     if leaf is not None and _is_self_issued(leaf) and not is_emergency(leaf):
         return Root(chain[0], "the leaf itself")
     house = request.house / "root.pem"
     if house.exists():
         return Root(root_in(house, files), f"of the house in {request.house}")
-    sent = (each for each in chain[1:] if (parsed := _parsed(each)) and _is_self_issued(parsed))
+    sent = (each for each in chain[1:] if (parsed := readable(each)) and _is_self_issued(parsed))
     last = next(sent, None)
     return None if last is None else Root(last, "as it is sent")
 
@@ -239,7 +244,7 @@ def _default_names(chain: Chain) -> tuple[Name, ...]:
 
     Raises LookFailed when there is neither.
     """
-    leaf = _parsed(chain[0])
+    leaf = readable(chain[0])
     found: tuple[Name, ...] = ()
     if leaf is not None:
         with contextlib.suppress(PemUnreadable):
@@ -263,17 +268,10 @@ def _one_host(name: Name) -> Name:
     return name
 
 
-def _parsed(der: bytes) -> x509.Certificate | None:
-    try:
-        return certificate_from_der(der)
-    except PemUnreadable:
-        return None
-
-
 def _is_self_issued(certificate: x509.Certificate) -> bool:
     return certificate.subject == certificate.issuer
 
 
 def _is_emergency(chain: Chain) -> bool:
-    leaf = _parsed(chain[0]) if chain else None
+    leaf = readable(chain[0]) if chain else None
     return leaf is not None and is_emergency(leaf)

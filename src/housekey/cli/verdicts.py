@@ -19,7 +19,7 @@ from housekey.cli.output import styled
 from housekey.errors import PemUnreadable
 from housekey.homeassistant import examine
 from housekey.live import remarks
-from housekey.pki.encoding import certificate_from_der
+from housekey.pki.encoding import readable
 from housekey.pki.names import names_of
 from housekey.platforms.judge import rules
 from housekey.platforms.model import Platform, Severity
@@ -208,18 +208,18 @@ def _head(checked: Checked, target: str) -> Iterator[tuple[str, str]]:
         )
     elif home is None:
         yield "file", target
-    leaf = _parsed(checked.chain[0])
+    leaf = readable(checked.chain[0])
     if leaf is not None:
         end = leaf.not_valid_after_utc
         left = (end - checked.at).days
         yield "leaf", f"{_who(leaf.subject)}, until {end:%Y-%m-%d} ({_days(left)})"
-    above = [parsed for each in checked.chain[1:] if (parsed := _parsed(each)) is not None]
+    above = [parsed for each in checked.chain[1:] if (parsed := readable(each)) is not None]
     if above:
         yield "sent with", ", ".join(_who(each.subject) for each in above)
     if checked.root is None:
         yield "root", "none is known that could have signed this; --root FILE names it"
     else:
-        root = _parsed(checked.root.der)
+        root = readable(checked.root.der)
         who = "one that cannot be read" if root is None else _who(root.subject)
         yield "root", f"{who}, {checked.root.whose}"
     names = [str(each) for each in checked.names]
@@ -336,7 +336,7 @@ def _facts(der: bytes) -> dict[str, Any]:
         "names": [],
         "key": None,
     }
-    certificate = _parsed(der)
+    certificate = readable(der)
     if certificate is None:
         return facts
     with contextlib.suppress(ValueError):
@@ -348,13 +348,6 @@ def _facts(der: bytes) -> dict[str, Any]:
         facts["names"] = [str(name) for name in names_of(certificate)]
     facts["key"] = _key(certificate)
     return facts
-
-
-def _parsed(der: bytes) -> x509.Certificate | None:
-    try:
-        return certificate_from_der(der)
-    except PemUnreadable:
-        return None
 
 
 def _key(certificate: x509.Certificate) -> str | None:

@@ -77,7 +77,7 @@ def configured(folder: Path, *, read: Read) -> Configured:
     places: tuple[HttpPlace, ...] = ()
     try:
         places = yaml_tree.http_places(folder, read)
-        settings = yaml_tree.http_settings(folder, read)
+        settings = yaml_tree.merged(places)
     except (YamlRefused, FileTrouble) as error:
         trouble = error.message
     slot = settings

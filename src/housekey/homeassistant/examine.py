@@ -18,7 +18,7 @@ from housekey.house.files import Owner
 from housekey.house.reasons import told
 from housekey.pki.encoding import certificates_from_pem, matches
 from housekey.pki.keys import PrivateKey
-from housekey.platforms.model import Finding, Severity
+from housekey.platforms.model import Finding, Severity, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,9 +157,7 @@ def examine(
         *_of_stale_block(home),
         *_of_life(pair.leaf, now),
     ]
-    order = list(Severity)
-    unique = {(each.rule, each.message): each for each in found}
-    return tuple(sorted(unique.values(), key=lambda each: order.index(each.severity)))
+    return worst_first({(each.rule, each.message): each for each in found}.values())
 
 
 def mend(pair: Pair, home: Configured, *, files: Files) -> tuple[str, ...]:

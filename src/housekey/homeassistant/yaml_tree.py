@@ -54,7 +54,7 @@ def http_settings(config_dir: Path, read: Read, *, walk: Walk = os.walk) -> Mapp
     A decimal number is an int. `!secret` is looked up as Home Assistant does; one that is not
     found, and `!env_var`, is the text as written, tag included. Raises YamlRefused.
     """
-    return _merged(http_places(config_dir, read, walk=walk))
+    return merged(http_places(config_dir, read, walk=walk))
 
 
 def plan_http_edit(config_dir: Path, read: Read, changes: Changes, *, walk: Walk = os.walk) -> Edit:
@@ -74,7 +74,7 @@ def plan_http_edit(config_dir: Path, read: Read, changes: Changes, *, walk: Walk
     after = set_http(before, changes, source=spot.path, at=spot.keys)
     edit = Edit(spot.path, before, after)
 
-    wanted: dict[str, str | int] = {**_merged(places)}
+    wanted: dict[str, str | int] = {**merged(places)}
     for key, value in changes.items():
         wanted.pop(key, None)
         if value is not None:
@@ -118,7 +118,8 @@ def _refuse_repeated(places: tuple[HttpPlace, ...]) -> None:
             seen[key] = place.block.path
 
 
-def _merged(places: tuple[HttpPlace, ...]) -> dict[str, str | int]:
+def merged(places: tuple[HttpPlace, ...]) -> dict[str, str | int]:
+    """What all these blocks together say: of two equal keys the first counts."""
     merged: dict[str, str | int] = {}
     for place in places:
         for key, value in place.settings.items():

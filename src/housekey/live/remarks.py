@@ -8,7 +8,7 @@ from cryptography import x509
 
 from housekey.live.greeting import Met
 from housekey.pki.names import IpName
-from housekey.platforms.model import Finding, Severity
+from housekey.platforms.model import Finding, Severity, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +65,7 @@ def remarks(survey: Survey, *, root: bytes | None) -> tuple[Finding, ...]:
         *_not_answering(survey),
         *_versions(survey),
     )
-    order = list(Severity)
-    return tuple(sorted(dict.fromkeys(found), key=lambda each: order.index(each.severity)))
+    return worst_first(dict.fromkeys(found))
 
 
 def _finding(rule: str, severity: Severity, message: str, fix: str) -> Finding:

@@ -71,6 +71,14 @@ def certificate_from_der(data: bytes) -> x509.Certificate:
         ) from error
 
 
+def readable(der: bytes) -> x509.Certificate | None:
+    """The certificate whose own bytes are `der`, or None for bytes that are none."""
+    try:
+        return certificate_from_der(der)
+    except PemUnreadable:
+        return None
+
+
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 of the certificate's bytes, 64 lower-case hexadecimal digits."""
     return certificate.fingerprint(hashes.SHA256()).hex()

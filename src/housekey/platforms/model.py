@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from housekey.pki.names import Name
@@ -51,6 +52,14 @@ class Severity(StrEnum):
     WARNING = "warning"
     INFO = "info"
 
+    @property
+    def rank(self) -> int:
+        """Its place when the worst comes first."""
+        return _WORST_FIRST.index(self)
+
+
+_WORST_FIRST = tuple(Severity)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -71,6 +80,11 @@ class Finding:
     message: str  # what is so here, with the value that it is about
     fix: str  # the next step
     source: str  # where the rule is known from
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Order findings by their severity; equal ones stay as they are."""
+    return tuple(sorted(findings, key=lambda each: each.severity.rank))
 
 
 @dataclass(frozen=True, slots=True)
