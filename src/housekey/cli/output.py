@@ -55,7 +55,7 @@ class Output:
         self.busy("")
         shown = styled(f"{label:<{_LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
         stream = sys.stderr if self.story_to_stderr else sys.stdout
-        click.echo(f"  {shown} {_wrapped(text, stream)}", file=stream)
+        click.echo(f"  {shown} {folded(text, _LABEL_WIDTH + 2, stream=stream)}", file=stream)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the JSON document, if one was asked for."""
@@ -110,13 +110,33 @@ class Output:
             raise AnswerMissing(question, option=option, choices=tuple(choices))
 
 
-def _wrapped(text: str, stream: TextIO) -> str:
-    """Fold a long text at blanks, under itself; elsewhere than on a terminal a line is a line."""
-    if not stream.isatty():
+def folded(
+    text: str,
+    under: int,
+    *,
+    first: int | None = None,
+    widest: int | None = None,
+    stream: TextIO | None = None,
+) -> str:
+    """Fold a long text at blanks; elsewhere than on a terminal a line is a line.
+
+    It begins at the column `first` and goes on below itself at the column `under`, which is
+    where it begins if nothing else is said. `widest`: no wider than so many columns.
+    """
+    if not (stream or sys.stdout).isatty():
         return text
-    width = shutil.get_terminal_size().columns - _LABEL_WIDTH - 3
-    lines = textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False)
-    return f"\n{' ' * (_LABEL_WIDTH + 2)}".join(lines)
+    columns = shutil.get_terminal_size().columns
+    width = max(min(columns, widest or columns) - 1, under + 20)
+    begin = "x" * (under if first is None else first)
+    lines = textwrap.wrap(
+        text,
+        width,
+        initial_indent=begin,
+        subsequent_indent=" " * under,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)[len(begin) :]
 
 
 _COLOURS = {

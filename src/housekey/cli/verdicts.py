@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import sys
-import textwrap
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from housekey.check.fold import fold
-from housekey.cli.output import styled
+from housekey.cli.output import folded, styled
 from housekey.errors import PemUnreadable
 from housekey.homeassistant import examine
 from housekey.live import remarks
@@ -234,7 +231,7 @@ def _line(line: Line) -> None:
     platform = f"{line.platform.value}{mark}"
     text = f"{line.error}{_for(line.names, line.error)}".strip()
     head = f"  {styled(f'{state:<9}', fg=_COLOURS[state], bold=True)} {platform:<{_PLATFORM}} "
-    click.echo((head + _wrapped(text, _LABEL + _PLATFORM + 1)).rstrip())
+    click.echo((head + folded(text, _LABEL + _PLATFORM + 1, widest=_WIDEST)).rstrip())
 
 
 def _reasons(fix: str, known_by: Sequence[tuple[str, str]]) -> None:
@@ -258,34 +255,19 @@ def _rule(rule: str, title: str, platforms: Iterable[Platform], source: str) -> 
 
 def _row(label: str, text: str) -> None:
     shown = styled(f"{label:<9}", fg=_COLOURS.get(label), bold=True)
-    click.echo(f"  {shown} {_wrapped(text, _LABEL)}")
+    click.echo(f"  {shown} {folded(text, _LABEL, widest=_WIDEST)}")
 
 
 def _text(
     at: int, under: int, text: str, *, mark: Severity | None = None, dim: bool = False
 ) -> None:
     """Print a text that begins at a column and goes on under another."""
-    body = _wrapped(text, under, first=at)
+    body = folded(text, under, first=at, widest=_WIDEST)
     if mark is Severity.WARNING:
-        body = f"{styled('warning:', fg='yellow')} {_wrapped(text, under, first=at + 9)}"
+        body = (
+            f"{styled('warning:', fg='yellow')} {folded(text, under, first=at + 9, widest=_WIDEST)}"
+        )
     click.echo(" " * at + (styled(body, dim=True) if dim else body))
-
-
-def _wrapped(text: str, under: int, *, first: int | None = None) -> str:
-    """Fold a text at blanks, under itself; elsewhere than on a terminal a line is a line."""
-    if not sys.stdout.isatty():
-        return text
-    width = max(min(shutil.get_terminal_size().columns, _WIDEST) - 1, under + 20)
-    begin = "x" * (under if first is None else first)
-    lines = textwrap.wrap(
-        text,
-        width,
-        initial_indent=begin,
-        subsequent_indent=" " * under,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return "\n".join(lines)[len(begin) :]
 
 
 def _for(names: Sequence[Name], said: str) -> str:
