@@ -46,9 +46,7 @@ SGC = (x509.ObjectIdentifier("2.16.840.1.113730.4.1"),)
 
 
 def by_apple(chain: Chain, name: str = "ha.lan", **at: datetime) -> Verdict:
-    verdict = chain.by(APPLE, name, **at)
-    assert not any(each.rule == "ALL-02" for each in verdict.findings), verdict
-    return verdict
+    return chain.by(APPLE, name, **at)
 
 
 def warned(verdict: Verdict, rule: str) -> None:
