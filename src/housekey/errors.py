@@ -27,6 +27,9 @@
     │   ├── NotReady              it is starting, or in recovery mode, or trying something else
     │   ├── CommandFailed         it understood a command and refused it; carries its own code
     │   └── FolderMismatch        the folder and the running instance do not belong together
+    ├── ShareFailed               the onboarding page could not be served
+    ├── TrustFailed               a trust store could not be read or changed
+    │   └── RootRefused           a root that is not installed: another one, or one without limits
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -211,6 +214,18 @@ class CommandFailed(HomeAssistantTrouble):
 
 class FolderMismatch(HomeAssistantTrouble):
     """The folder and the running instance do not belong together."""
+
+
+class ShareFailed(HousekeyError):
+    """The onboarding page could not be served, or no longer."""
+
+
+class TrustFailed(HousekeyError):
+    """A trust store of this computer could not be read or changed."""
+
+
+class RootRefused(TrustFailed):
+    """A root that is not installed: its fingerprint is another, or nothing limits it."""
 
 
 class Stopped(HousekeyError):

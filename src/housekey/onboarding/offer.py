@@ -1,0 +1,25 @@
+"""What the onboarding page is made from: public things only, handed to it whole.
+
+The processes that face the network get an `Offer` and nothing else of the house.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PORT = 8125  # of the page, over plain HTTP
+PROOF_PORT = 8126  # of the proof, over HTTPS
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a device may learn here."""
+
+    root_der: bytes  # the root certificate, the one thing that is handed out
+    home: str  # what the home is called, for people; may be empty
+    proof_port: int
+    hosts: tuple[str, ...]  # under which the page answers, best first: names, then addresses
+    home_assistant: str | None  # its https address, such as https://homeassistant.local:8123
+    # Under which of its names Home Assistant's certificate is good; a device that came by one of
+    # them is sent on by the same.
+    home_assistant_hosts: tuple[str, ...] = ()
