@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from shutil import which
@@ -37,25 +39,41 @@ def run(*arguments: str | Path, cwd: Path, before: Sequence[str] = ()) -> Ended:
 
     The time is the processor's, spent on this command: the tests beside it may keep it waiting.
     """
-    with subprocess.Popen(
-        [*before, *COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        env=environment(HOUSEKEY_HOUSE=str(cwd / "house")),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        killer = threading.Timer(60, process.kill)
+    reader, writer = os.pipe()
+    with os.fdopen(reader, encoding="ascii") as weighed:
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-S", "-c", _WEIGH, str(writer), *before, *COMMAND]
+                + [str(each) for each in arguments],
+                cwd=cwd,
+                env=environment(HOUSEKEY_HOUSE=str(cwd / "house")),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                pass_fds=(writer,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(writer)
+        killer = threading.Timer(60, os.killpg, (process.pid, signal.SIGKILL))
         killer.start()
-        out, err = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
+        out, err = process.communicate()
         killer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = usage.ru_utime + usage.ru_stime
-    return Ended(process.returncode, out, err, seconds, usage.ru_maxrss)
+        code, seconds, peak_kib = weighed.read().split()
+    return Ended(int(code), out, err, float(seconds), int(peak_kib))
+
+
+# A process of its own in between: exec hands down as ru_maxrss what the caller held, and a worker
+# of pytest holds more than the command may.
+_WEIGH = """
+import os, sys
+child = os.spawnvp(os.P_NOWAIT, sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+code = os.waitstatus_to_exitcode(status)
+report = f"{code} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}"
+os.write(int(sys.argv[1]), report.encode())
+"""
 
 
 @pytest.fixture(scope="module")
