@@ -35,7 +35,7 @@ class Asset:
 
     body: bytes
     media_type: str
-    filename: str | None  # for Content-Disposition: attachment; None: for the browser itself
+    filename: str | None  # to be saved under (Content-Disposition: attachment); None: to be shown
     etag: str  # with its quotes, as the header wants it
     is_root: bool  # whoever fetched it has the root
 
@@ -137,7 +137,7 @@ def _assets(offer: Offer) -> dict[str, Asset]:
     }
     for file in downloads.files(offer):
         assets[f"/{file.name}"] = _asset(
-            file.body, file.media_type, filename=file.name if file.saved else None, is_root=True
+            file.body, file.media_type, filename=file.name, is_root=True
         )
     return assets
 
