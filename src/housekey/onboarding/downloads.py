@@ -79,7 +79,7 @@ def profile(root: Certificate, home: str) -> bytes:
             "PayloadVersion": 1,
             "PayloadIdentifier": identifier,
             "PayloadUUID": _uuid(f"profile {digest}"),
-            "PayloadDisplayName": home or listed_as,
+            "PayloadDisplayName": plain(home) or listed_as,
             "PayloadDescription": (
                 "Lets this device open Home Assistant without a warning. After installing it, "
                 "switch it on under General, About, Certificate Trust Settings."
@@ -93,7 +93,12 @@ def profile(root: Certificate, home: str) -> bytes:
 def listed(root: Certificate) -> str:
     """Return the name under which devices list `root`: its CN (APL-24), or all that it has."""
     names = root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else root.subject.rfc4514_string()
+    return plain(str(names[0].value)) if names else root.subject.rfc4514_string()
+
+
+def plain(name: str) -> str:
+    """Return a name without what cannot be seen: XML refuses some of it, and some turns text."""
+    return "".join(filter(str.isprintable, name)).strip()
 
 
 def _uuid(what: str) -> str:
