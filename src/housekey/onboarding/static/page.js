@@ -13,7 +13,7 @@
   // a computer, where nobody leaves the page.
   const TRIES_ONCE_BACK = 2;
   const TRIES = 20;
-  const TRIES_BETWEEN_LOOKS = 10; // at whether the page itself still answers
+  const TRIES_BETWEEN_LOOKS = 4; // at whether the page itself still answers
 
   // iPadOS calls itself a Mac. No Mac has a touch screen.
   const kind = facts.kind === "mac" && navigator.maxTouchPoints > 1 ? "ipad" : facts.kind;
