@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housekey.errors import FileTrouble, TrustFailed
+from housekey.trust.acting import owner_to_act_as
 from housekey.trust.nss_database import Database, error_name
 from housekey.trust.nss_places import (
     CHROME_PROGRAMS,
@@ -24,14 +25,13 @@ from housekey.trust.nss_places import (
     firefox_roots,
     profiles_in,
 )
-from housekey.trust.store import Proof, Standing, State
+from housekey.trust.store import Proof, Standing, State, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cryptography.x509 import Certificate
 
-    from housekey.house.files import Owner
     from housekey.trust.store import Machine, Ran, Server
 
 _PACKAGES = {  # what certutil comes with, by the ID or ID_LIKE of os-release
@@ -53,7 +53,7 @@ class _Nss:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._user = _user_of(machine)
+        self._user = owner_to_act_as(machine, machine.home)
 
     def _places(self) -> tuple[Place, ...]:
         raise NotImplementedError
@@ -68,7 +68,7 @@ class _Nss:
             return Standing(State.NEEDS, where, hint=_install_certutil(self._machine))
         found = [_stand(database, root) for database in databases]
         return Standing(
-            _folded([state for state, _ in found]),
+            together([state for state, _ in found]),
             where,
             hint="; ".join(hint for _, hint in found if hint),
             needs_administrator=any("sudo " in hint for _, hint in found),
@@ -239,14 +239,6 @@ def _stand(database: Database, root: Certificate) -> tuple[State, str]:
     return State.ABSENT, ""
 
 
-def _folded(states: Sequence[State]) -> State:
-    """Return what several databases are together: what can be done first."""
-    for state in (State.ABSENT, State.NEEDS):
-        if state in states:
-            return state
-    return State.PRESENT
-
-
 def _ask(machine: Machine, database: Database, program: str | None, server: Server) -> Proof:
     name = f"tstclnt -d sql:{database.folder}"
     if program is None:
@@ -298,25 +290,6 @@ def _install_certutil(machine: Machine) -> str:
         if word in _PACKAGES:
             return f"sudo {_PACKAGES[word]}"
     return "install certutil of NSS: libnss3-tools, nss-tools or mozilla-nss-tools"
-
-
-def _user_of(machine: Machine) -> Owner | None:
-    """Return whom to run commands as: under sudo the owner of the home, else ourselves.
-
-    A database that root opens for writing becomes root's by the next file of it, and the user's
-    browser cannot write it any more; a link in the home could lead root anywhere.
-    """
-    if machine.system != "Linux" or not machine.administrator:
-        return None
-    try:
-        status = machine.home.stat()
-    except OSError:
-        return None
-    if status.st_uid == 0:
-        return None
-    from housekey.house.files import Owner  # noqa: PLC0415 - it cannot be loaded on Windows
-
-    return Owner(status.st_uid, status.st_gid)
 
 
 def _has_database(folder: Path) -> bool:

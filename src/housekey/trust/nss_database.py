@@ -1,8 +1,8 @@
 """One NSS database, looked at and changed by `certutil`.
 
 A certificate is addressed by the id that NSS gives it, the SHA-1 of its public key, and not by
-its nickname: nicknames are shared by all certificates of one subject, may be anything, and one
-with a colon is not found at all. What was found is told apart by its SHA-256.
+its nickname: that may be anything, one with a colon is not found at all, and of two certificates
+of one subject under one nickname certutil deletes either. What is found is told by its SHA-256.
 
 Everything runs without a terminal: `-f /dev/null` is an empty password, and a database that has
 another one refuses it instead of asking.
@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from housekey.errors import TrustFailed
+from housekey.trust.acting import as_owner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+    from pathlib import Path, PurePath
 
     from cryptography.x509 import Certificate
 
@@ -148,13 +149,9 @@ class Database:
             if entry.sha256 not in left:
                 self._add_pem(certificate, "housekey " + entry.sha256.hex()[:16], entry.flags)
 
-    def command(self, *arguments: str) -> list[str | Path]:
+    def command(self, *arguments: str | PurePath) -> list[str | PurePath]:
         """Return a command that runs as whom this database belongs to."""
-        if self._user is None:
-            return list(arguments)
-        uid, gid = str(self._user.uid), str(self._user.gid)
-        who = ("setpriv", "--reuid", uid, "--regid", gid, "--clear-groups", "--")
-        return [*who, *arguments]
+        return as_owner(self._user, arguments)
 
     @property
     def user_id(self) -> int:
