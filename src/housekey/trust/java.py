@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 PASSWORD = "changeit"  # noqa: S105 - of every cacerts, as its makers deliver it; it keeps nothing out
 _ENGLISH = "-J-Duser.language=en"  # what keytool prints is read here
+# Names beyond ASCII go in and come out as they are; Windows has it by its own settings.
+_UTF_8 = {"Linux": {"LC_ALL": "C.UTF-8"}, "Darwin": {"LC_ALL": "en_US.UTF-8"}}
 _PROGRAMS = Path(__file__).parent / "programs"  # Connect.class
 
 _ENTRY = re.compile(
@@ -193,7 +195,7 @@ class JavaStore:
         command = as_owner(owner, (
             keytool, _ENGLISH, action, *more, "-keystore", cacerts.path, "-storepass", PASSWORD,
         ))  # fmt: skip
-        ran = self._machine.run(command, stdin=stdin)
+        ran = self._machine.run(command, stdin=stdin, env=_UTF_8.get(self._machine.system))
         if ran.code != 0:
             raise _refused(cacerts.path, ran)
         return ran

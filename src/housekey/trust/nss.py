@@ -190,7 +190,9 @@ class NssFirefox(_Nss):
         where = ", ".join(str(database.folder) for database in self._databases())
         return (
             f"Firefox reads the database of the profile it runs with: {where or 'none is here'};"
-            " one that is open sees a change when it is started again"
+            # Seen with Firefox ESR 153, and Chromium 156 for the other.
+            " one that is open takes a new root at once,"
+            " and forgets a removed one when it is started again"
         )
 
     def _places(self) -> tuple[Place, ...]:
