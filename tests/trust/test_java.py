@@ -146,6 +146,7 @@ def test_two_files_are_present_when_both_are(tmp_path: Path, real: Path, server:
     put(one, ROOT, "by hand")
     store = JavaStore(a_machine(tmp_path))
     assert store.look(ROOT).state is State.ABSENT
+    assert store.look(ROOT).leftover  # so that it is taken out of the one that has it
     assert [proof.accepts for proof in store.prove(server)] == [True, False]
     store.install(ROOT)
     assert store.look(ROOT).state is State.PRESENT
@@ -190,7 +191,9 @@ def test_a_store_without_a_password_stays_without(
     assert store.look(OTHER_HOUSE).state is State.PRESENT
 
 
-def test_a_store_with_another_password_is_told_and_not_touched(tmp_path: Path, real: Path) -> None:
+def test_a_store_with_another_password_is_told_and_not_touched(
+    tmp_path: Path, real: Path, server: Server
+) -> None:
     cacerts = fake_jdk(real, jvm(tmp_path))
     keytool(cacerts, "-storepasswd", "-new", "correct horse")
     before = cacerts.read_bytes()
@@ -198,11 +201,18 @@ def test_a_store_with_another_password_is_told_and_not_touched(tmp_path: Path, r
     standing = store.look(ROOT)
     assert standing.state is State.NEEDS
     assert f"{cacerts} has another password" in standing.hint
-    with pytest.raises(TrustFailed, match="no trust store of Java could be changed"):
+    with pytest.raises(TrustFailed, match="no trust store of Java can be changed"):
         store.install(ROOT)
     with pytest.raises(TrustFailed, match="another password"):
         store.remove(ROOT)
     assert cacerts.read_bytes() == before
+
+    # Another Java does not wait for it, and the proof tells the two apart.
+    other = fake_jdk(real, jvm(tmp_path, "other"))
+    store.install(ROOT)
+    assert store.look(ROOT).state is State.PRESENT
+    assert str(other) in store.look(ROOT).where
+    assert [proof.accepts for proof in store.prove(server)] == [False, True]
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a store", b"\xfe\xed\xfe\xed\0\0\0\2"])

@@ -89,26 +89,34 @@ class JavaStore:
         if not files:
             return Standing(State.NOT_HERE)
         found = [self._stand(each, root) for each in files]
+        states = [state for state, _ in found]
+        state = together(states)
+        to_change = {State.PRESENT, State.ABSENT} & {state}
         return Standing(
-            together([state for state, _ in found]),
+            state,
             tuple(str(each.path) for each in files),
             hint="; ".join(hint for _, hint in found if hint),
-            needs_administrator=not all(self._may_change(each) for each in files),
+            needs_administrator=any(
+                each_state in to_change and not self._may_change(each)
+                for each, each_state in zip(files, states, strict=True)
+            ),
+            leftover=state is State.ABSENT and State.PRESENT in states,
         )
 
     def install(self, root: Certificate) -> None:
         """Put the root into every file that can be read; when one fails, all are as before."""
+        found = [(each, *self._stand(each, root)) for each in self._files()]
+        if found and all(state is State.NEEDS for _, state, _ in found):
+            raise TrustFailed(
+                "no trust store of Java can be changed",
+                hint="; ".join(hint for _, _, hint in found),
+            )
         done: list[tuple[_Cacerts, Snapshot | None]] = []
-        reasons: list[str] = []
-        for each in self._files():
-            state, hint = self._stand(each, root)
-            if state is State.NEEDS:
-                reasons.append(hint)
+        for each, state, _ in found:
             if state is not State.ABSENT:
                 continue
             try:
-                before = self._machine.files.snapshot(each.path)
-                done.append((each, before))
+                done.append((each, self._machine.files.snapshot(each.path)))
                 self._import(each, root)
                 if not self._aliases(each, root):
                     raise self._not_done(each, "put the root into")
@@ -116,8 +124,6 @@ class JavaStore:
                 for changed, snapshot in done:
                     self._restore(changed, snapshot)
                 raise
-        if reasons and not done:
-            raise TrustFailed("no trust store of Java could be changed", hint="; ".join(reasons))
 
     def remove(self, root: Certificate) -> None:
         """Take exactly this root out of every file, under whatever alias it is there."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,11 +68,13 @@ class _Nss:
         if self._machine.which("certutil") is None:
             return Standing(State.NEEDS, where, hint=_install_certutil(self._machine))
         found = [_stand(database, root) for database in databases]
+        state = together([each.state for each in found])
         return Standing(
-            together([state for state, _ in found]),
+            state,
             where,
-            hint="; ".join(hint for _, hint in found if hint),
-            needs_administrator=any("sudo " in hint for _, hint in found),
+            hint="; ".join(each.hint for each in found if each.hint),
+            needs_administrator=state is State.NEEDS and any(each.for_root for each in found),
+            leftover=state is State.ABSENT and any(each.contains for each in found),
         )
 
     def install(self, root: Certificate) -> None:
@@ -80,13 +83,16 @@ class _Nss:
         What `look` says of the others stays to be done. When one that could be changed fails,
         those before it are put back.
         """
+        databases = self._usable_databases()
+        found = [(database, _stand(database, root)) for database in databases]
+        if found and all(stands.state is State.NEEDS for _, stands in found):
+            raise TrustFailed(
+                f"no database of {self._whose} can be changed",
+                hint="; ".join(stands.hint for _, stands in found),
+            )
         done: list[Database] = []
-        reasons: list[str] = []
-        for database in self._usable_databases():
-            state, hint = _stand(database, root)
-            if state is State.NEEDS:
-                reasons.append(hint)
-            if state is not State.ABSENT:
+        for database, stands in found:
+            if stands.state is not State.ABSENT:
                 continue
             try:
                 if not database.is_there:
@@ -98,10 +104,6 @@ class _Nss:
                         each.remove(root)
                 raise
             done.append(database)
-        if reasons and not done:
-            raise TrustFailed(
-                f"no database of {self._whose} could be changed", hint="; ".join(reasons)
-            )
 
     def remove(self, root: Certificate) -> None:
         """Take exactly this root out of every database, under whatever nickname it is there."""
@@ -217,34 +219,54 @@ class NssFirefox(_Nss):
                     yield Place(folder, root.program)
 
 
-def _stand(database: Database, root: Certificate) -> tuple[State, str]:
-    """Return how one database stands to the root, with a hint unless it is simply so."""
+@dataclass(frozen=True, slots=True)
+class _Stands:
+    """How one database stands to the root."""
+
+    state: State
+    hint: str = ""
+    for_root: bool = False  # the hint is for the administrator
+    contains: bool = False  # the root is in it, trusted or not
+
+
+def _stand(database: Database, root: Certificate) -> _Stands:
     folder = database.folder
     if database.is_old:
-        return State.NEEDS, (
-            f"{folder} has only a database of before 2018 (cert8.db);"
-            " start Firefox once with this profile, which makes a new one"
+        return _Stands(
+            State.NEEDS,
+            f"{folder} has only a database of before 2018 (cert8.db), which is not touched;"
+            " start Firefox once with this profile, and it makes a new one",
         )
     try:
         found = database.find(root) if database.is_there else None
     except TrustFailed as error:
-        return State.NEEDS, database.locked_out or f"{error.message}: {error.hint}"
+        return _Stands(State.NEEDS, database.locked_out or f"{error.message}: {error.hint}")
+    contains = found is not None
     if found is not None and found.trusted:
-        return State.PRESENT, ""
+        return _Stands(State.PRESENT, contains=contains)
     if why := database.locked_out:
-        return State.NEEDS, f"{why}: sudo chown -R {database.user_id} {folder}"
-    if database.is_there and database.needs_password():
-        return State.NEEDS, (
-            f"{folder} has a password, which certutil would need:"
-            " import the root in the browser's settings, which ask for it"
+        return _Stands(
+            State.NEEDS,
+            f"{why}: sudo chown -R {database.user_id} {folder}",
+            for_root=True,
+            contains=contains,
         )
-    return State.ABSENT, ""
+    if database.is_there and database.needs_password():
+        return _Stands(State.NEEDS, _has_password(folder), contains=contains)
+    return _Stands(State.ABSENT, contains=contains)
+
+
+def _has_password(folder: Path) -> str:
+    return (
+        f"{folder} has a password, without which its trust cannot be changed:"
+        " import the root in the browser's settings, which ask for it"
+    )
 
 
 def _ask(machine: Machine, database: Database, program: str | None, server: Server) -> Proof:
     name = f"tstclnt -d sql:{database.folder}"
     if program is None:
-        return Proof(name, None, "tstclnt is not installed; it comes with NSS's tools")
+        return Proof(name, accepts=None, said="tstclnt is not installed; it comes with NSS's tools")
     ran = _connect(machine, database, program, server)
     # It takes the first address of a name, and does not try the next: localhost is ::1 first.
     if error_name(ran.err).startswith("PR_CONNECT") and not _is_address(server.host):
@@ -252,9 +274,14 @@ def _ask(machine: Machine, database: Database, program: str | None, server: Serv
     if ran.code == 0:
         return Proof(name, accepts=True)
     said = _said(ran)
-    # Without a certificate that was refused nothing was proven: PR_… tells of the network.
-    judged = "authentication of server cert failed" in ran.err or "SSL_ERROR" in said
-    return Proof(name, False if judged else None, said)
+    if "unable to open cert database" in ran.err:
+        return Proof(name, accepts=False, said=said)  # nor does a browser trust what it cannot read
+    # PR_… tells of the network: without a certificate that was refused nothing is proven.
+    if "authentication of server cert failed" not in ran.err and "SSL_ERROR" not in said:
+        return Proof(name, accepts=None, said=said)
+    if database.needs_password():
+        said = f"{said} ({_has_password(database.folder)})"
+    return Proof(name, accepts=False, said=said)
 
 
 def _connect(machine: Machine, database: Database, program: str, server: Server, *more: str) -> Ran:

@@ -70,8 +70,11 @@ class State(Enum):
 
 
 def together(states: Sequence[State]) -> State:
-    """Return what several files of one store are together: first what can be done about them."""
-    first = (State.ABSENT, State.NEEDS, State.PRESENT)
+    """Return what several files of one store are together, those that can be changed before all.
+
+    One that cannot be changed stops nobody from changing the others, and says so in its proof.
+    """
+    first = (State.ABSENT, State.PRESENT, State.NEEDS)
     return next((state for state in first if state in states), State.NOT_HERE)
 
 
@@ -83,6 +86,8 @@ class Standing:
     where: tuple[str, ...] = ()  # the files or databases of the store, for people
     hint: str = ""  # NEEDS: what to do, as a command where there is one
     needs_administrator: bool = False  # to change it; looking needs nobody
+    # ABSENT: the root lies in a file of it all the same, and the next update would take it in.
+    leftover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
