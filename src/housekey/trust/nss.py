@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import FileTrouble, TrustFailed
 from housekey.trust.acting import owner_to_act_as
-from housekey.trust.nss_database import Database, error_name
+from housekey.trust.nss_database import Database
 from housekey.trust.nss_places import (
     CHROME_PROGRAMS,
     Place,
@@ -26,14 +26,15 @@ from housekey.trust.nss_places import (
     firefox_roots,
     profiles_in,
 )
-from housekey.trust.store import Proof, Standing, State, together
+from housekey.trust.nss_proof import ask
+from housekey.trust.store import Standing, State, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cryptography.x509 import Certificate
 
-    from housekey.trust.store import Machine, Ran, Server
+    from housekey.trust.store import Machine, Proof, Server
 
 _PACKAGES = {  # what certutil comes with, by the ID or ID_LIKE of os-release
     "debian": "apt install libnss3-tools",
@@ -45,8 +46,6 @@ _PACKAGES = {  # what certutil comes with, by the ID or ID_LIKE of os-release
     "opensuse": "zypper install mozilla-nss-tools",
     "alpine": "apk add nss-tools",
 }
-# Fedora and its like ship it outside the path.
-_TSTCLNT = ("/usr/lib64/nss/unsupported-tools/tstclnt", "/usr/lib/nss/unsupported-tools/tstclnt")
 
 
 class _Nss:
@@ -121,12 +120,8 @@ class _Nss:
 
     def prove(self, server: Server) -> tuple[Proof, ...]:
         """Let NSS's own client connect to `server` with each of the databases."""
-        program = _tstclnt(self._machine)
-        return tuple(
-            _ask(self._machine, database, program, server)
-            for database in self._databases()
-            if database.is_there
-        )
+        databases = [database for database in self._databases() if database.is_there]
+        return tuple(ask(self._machine, database, server) for database in databases)
 
     _whose = ""
 
@@ -252,59 +247,8 @@ def _stand(database: Database, root: Certificate) -> _Stands:
             contains=contains,
         )
     if database.is_there and database.needs_password():
-        return _Stands(State.NEEDS, _has_password(folder), contains=contains)
+        return _Stands(State.NEEDS, database.password_hint, contains=contains)
     return _Stands(State.ABSENT, contains=contains)
-
-
-def _has_password(folder: Path) -> str:
-    return (
-        f"{folder} has a password, without which its trust cannot be changed:"
-        " import the root in the browser's settings, which ask for it"
-    )
-
-
-def _ask(machine: Machine, database: Database, program: str | None, server: Server) -> Proof:
-    name = f"tstclnt -d sql:{database.folder}"
-    if program is None:
-        return Proof(name, accepts=None, said="tstclnt is not installed; it comes with NSS's tools")
-    ran = _connect(machine, database, program, server)
-    # It takes the first address of a name, and does not try the next: localhost is ::1 first.
-    if error_name(ran.err).startswith("PR_CONNECT") and not _is_address(server.host):
-        ran = _connect(machine, database, program, server, "-4")
-    if ran.code == 0:
-        return Proof(name, accepts=True)
-    said = _said(ran)
-    if "unable to open cert database" in ran.err:
-        return Proof(name, accepts=False, said=said)  # nor does a browser trust what it cannot read
-    # PR_… tells of the network: without a certificate that was refused nothing is proven.
-    if "authentication of server cert failed" not in ran.err and "SSL_ERROR" not in said:
-        return Proof(name, accepts=None, said=said)
-    if database.needs_password():
-        said = f"{said} ({_has_password(database.folder)})"
-    return Proof(name, accepts=False, said=said)
-
-
-def _connect(machine: Machine, database: Database, program: str, server: Server, *more: str) -> Ran:
-    """Let tstclnt shake hands and go: it checks chain and name, and ends with 254 if it refuses."""
-    command = database.command(
-        program, "-d", f"sql:{database.folder}", "-h", server.host, "-p", str(server.port),
-        "-V", "tls1.2:", "-Q", *more,
-    )  # fmt: skip
-    return machine.run(command, seconds=30)
-
-
-def _said(ran: Ran) -> str:
-    """Return NSS's own words, on one line."""
-    name = error_name(ran.err)
-    for line in ran.err.splitlines():
-        if name and name in line:
-            return line[line.index(name) :].strip()
-    return " ".join(ran.err.split()) or f"it ended with {ran.code}"
-
-
-def _tstclnt(machine: Machine) -> str | None:
-    beside = (str(machine.at(path)) for path in _TSTCLNT if _seen(machine.at(path)))
-    return machine.which("tstclnt") or next(beside, None)
 
 
 def _install_certutil(machine: Machine) -> str:
@@ -330,7 +274,3 @@ def _seen(path: Path) -> bool:
         return path.exists()
     except OSError:  # a folder above is not ours to look into
         return False
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()

@@ -108,6 +108,14 @@ class Database:
         ran = self._certutil("-K", *_NO_PASSWORD)
         return "SEC_ERROR_BAD_PASSWORD" in ran.err
 
+    @property
+    def password_hint(self) -> str:
+        """Say what is to be done where there is a password."""
+        return (
+            f"{self.folder} has a password, without which its trust cannot be changed:"
+            " import the root in the browser's settings, which ask for it"
+        )
+
     def make(self) -> None:
         """Make it, as a browser makes it: without a password, for its owner alone."""
         self._machine.files.make_folder(self.folder, 0o700)
