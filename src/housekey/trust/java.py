@@ -248,10 +248,12 @@ def _refused(path: Path, ran: Ran) -> TrustFailed:
             hint=f"import the root by hand: keytool -importcert -keystore {path} asks for it",
         )
     if "Permission denied" in said or "Access is denied" in said:
-        return TrustFailed(f"{path} may not be written by this user", hint="run it as root: sudo")
+        return TrustFailed(
+            f"{path} may not be written by this user", hint="run the same command with sudo"
+        )
     return TrustFailed(
         f"keytool could not use {path}: {said}",
-        hint="look at the file: keytool -list -keystore FILE -storepass changeit",
+        hint=f"look at the file: keytool -list -keystore {path} -storepass {PASSWORD}",
     )
 
 
