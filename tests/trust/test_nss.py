@@ -354,6 +354,7 @@ def test_a_database_with_a_password_is_left_as_it_is_and_told(
     assert trusted_in(free, ROOT)
     standing = store.look(ROOT)
     assert standing.state is State.PRESENT
+    assert standing.where == (str(free),)
     assert str(folder) in standing.hint
     # It is told where it matters: there the root is not accepted.
     of_locked, of_free = store.prove(server)
@@ -368,7 +369,7 @@ def test_a_database_with_a_password_is_left_as_it_is_and_told(
     assert not trusted_in(folder, ROOT)
 
 
-def test_an_old_database_is_told_and_not_touched(home: Path) -> None:
+def test_an_old_database_is_told_and_not_touched(home: Path, server: Server) -> None:
     folder = profile(home / ".mozilla/firefox", "old.default", database=False)
     (folder / "cert8.db").write_bytes(b"a Berkeley DB of 2017")
     store = NssFirefox(machine(home))
@@ -385,6 +386,10 @@ def test_an_old_database_is_told_and_not_touched(home: Path) -> None:
     store.install(ROOT)
     assert trusted_in(new, ROOT)
     assert store.look(ROOT).state is State.PRESENT
+    assert store.look(ROOT).where == (str(new),)
+    of_old, of_new = store.prove(server)
+    assert (of_old.accepts, of_new.accepts) == (None, True)
+    assert "cert8.db" in of_old.said
     assert [each.name for each in folder.iterdir()] == ["cert8.db"]
 
 

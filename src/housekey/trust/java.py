@@ -94,7 +94,11 @@ class JavaStore:
         to_change = {State.PRESENT, State.ABSENT} & {state}
         return Standing(
             state,
-            tuple(str(each.path) for each in files),
+            tuple(
+                str(each.path)
+                for each, each_state in zip(files, states, strict=True)
+                if state is State.NEEDS or each_state is not State.NEEDS
+            ),
             hint="; ".join(hint for _, hint in found if hint),
             needs_administrator=any(
                 each_state in to_change and not self._may_change(each)

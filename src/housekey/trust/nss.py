@@ -63,11 +63,16 @@ class _Nss:
         databases = self._databases()
         if not databases:
             return Standing(State.NOT_HERE)
-        where = tuple(str(database.folder) for database in databases)
+        folders = tuple(str(database.folder) for database in databases)
         if self._machine.which("certutil") is None:
-            return Standing(State.NEEDS, where, hint=_install_certutil(self._machine))
+            return Standing(State.NEEDS, folders, hint=_install_certutil(self._machine))
         found = [_stand(database, root) for database in databases]
         state = together([each.state for each in found])
+        where = tuple(
+            folder
+            for folder, each in zip(folders, found, strict=True)
+            if state is State.NEEDS or each.state is not State.NEEDS
+        )
         return Standing(
             state,
             where,
@@ -120,7 +125,7 @@ class _Nss:
 
     def prove(self, server: Server) -> tuple[Proof, ...]:
         """Let NSS's own client connect to `server` with each of the databases."""
-        databases = [database for database in self._databases() if database.is_there]
+        databases = [each for each in self._databases() if each.is_there or each.is_old]
         return tuple(ask(self._machine, database, server) for database in databases)
 
     _whose = ""
@@ -227,11 +232,7 @@ class _Stands:
 def _stand(database: Database, root: Certificate) -> _Stands:
     folder = database.folder
     if database.is_old:
-        return _Stands(
-            State.NEEDS,
-            f"{folder} has only a database of before 2018 (cert8.db), which is not touched;"
-            " start Firefox once with this profile, and it makes a new one",
-        )
+        return _Stands(State.NEEDS, database.old_hint)
     try:
         found = database.find(root) if database.is_there else None
     except TrustFailed as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.trust.nss_database import error_name
+from housekey.trust.nss_printed import error_name
 from housekey.trust.store import Proof
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def ask(machine: Machine, database: Database, server: Server) -> Proof:
     name = f"tstclnt -d sql:{database.folder}"
     if program is None:
         return Proof(name, accepts=None, said="tstclnt is not installed; it comes with NSS's tools")
+    if database.is_old:
+        return Proof(name, accepts=None, said=database.old_hint)
     ran = _connect(machine, database, program, server)
     # It takes the first address of a name, and does not try the next: localhost is ::1 first.
     if error_name(ran.err).startswith("PR_CONNECT") and not _is_address(server.host):
