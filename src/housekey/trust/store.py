@@ -69,6 +69,15 @@ class State(Enum):
     NEEDS = "needs"  # it cannot be read or changed before something is there: `hint` says what
 
 
+def together(states: Sequence[State]) -> State:
+    """Return what several files of one store are together, those that can be changed before all.
+
+    One that cannot be changed stops nobody from changing the others, and says so in its proof.
+    """
+    first = (State.ABSENT, State.PRESENT, State.NEEDS)
+    return next((state for state in first if state in states), State.NOT_HERE)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a look at a store finds."""
@@ -77,6 +86,8 @@ class Standing:
     where: tuple[str, ...] = ()  # the files or databases of the store, for people
     hint: str = ""  # NEEDS: what to do, as a command where there is one
     needs_administrator: bool = False  # to change it; looking needs nobody
+    # ABSENT: the root lies in a file of it all the same, and the next update would take it in.
+    leftover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
