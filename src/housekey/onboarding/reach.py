@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from housekey.errors import NameRefused
+from housekey.errors import NameRefused, NotPermitted
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.names import DnsName, IpName, Name, parse_name
 
@@ -47,12 +47,17 @@ class Reach:
     perhaps: str | None  # the best name that others may know, when there is no `known`
     address: Address | None  # the address that most phones reach; None: no other device can
     refused: tuple[Name, ...]  # known to lead here, and the house may not speak for it
-    public: tuple[Address, ...]  # not listened on: not an address of a home
+    public: tuple[Address, ...]  # not listened on, because it is no address of a home
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return what stands for `names` in an address or a Host header, without brackets."""
         return tuple(map(str, self.names))
+
+    @property
+    def best(self) -> str:
+        """Return the host that leads most devices here."""
+        return str(self.address) if self.address is not None else self.hosts[0]
 
     @property
     def leaf_names(self) -> tuple[Name, ...]:
@@ -64,7 +69,12 @@ def decide(facts: Facts, *, bind: Sequence[Address], constraints: Constraints) -
     """Decide where to listen: on `bind` if it is given, otherwise where a home is.
 
     A name that leads to another machine, or to an address that is not listened on, is left out.
+    Raises `NotPermitted` for an address that was asked for and that the house may not speak for:
+    no device could prove anything there.
     """
+    asked = [IpName(each) for each in bind if not each.is_unspecified]
+    if wrong := constraints.refused(asked):
+        raise NotPermitted(tuple(map(str, wrong)), permitted=constraints.described())
     everything = (*facts.addresses, *facts.loopback)
     if bind:
         listen = _without_doubles(bind)
@@ -76,9 +86,9 @@ def decide(facts: Facts, *, bind: Sequence[Address], constraints: Constraints) -
     chosen.sort(key=lambda each: _rank(each, facts.outward))
     outer = [each for each in chosen if not each.is_loopback]
     inner = [each for each in chosen if each.is_loopback]
-    names = {name: name for name in map(_parsed, facts.names) if name is not None}
-    leading = [name for name in names if set(facts.leads_to.get(str(name), ())) & set(outer)]
-    unsure = [name for name in names if outer and _says_nothing(facts.leads_to.get(str(name), ()))]
+    named = {name: facts.leads_to.get(text, ()) for text in facts.names if (name := _parsed(text))}
+    leading = [name for name, found in named.items() if set(found) & set(outer)]
+    unsure = [name for name, found in named.items() if outer and _says_nothing(found)]
     wanted: list[Name] = [*leading, *unsure, *map(IpName, outer)]
     wanted += [LOCALHOST, *map(IpName, inner)] if inner else []
     refused = constraints.refused(wanted)
@@ -91,7 +101,7 @@ def decide(facts: Facts, *, bind: Sequence[Address], constraints: Constraints) -
         perhaps=perhaps if known is None else None,
         address=next((each for each in outer if IpName(each) not in refused), None),
         refused=tuple(name for name in refused if name not in unsure),
-        public=tuple(each for each in facts.addresses if not _is_covered(each, listen)),
+        public=() if bind else tuple(each for each in facts.addresses if each not in listen),
     )
 
 
