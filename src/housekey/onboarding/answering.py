@@ -130,12 +130,9 @@ class SecureHosts(Hosts):
 
 def admit(asked: Asked, hosts: Hosts) -> Admitted | Refused:
     """Hold a request against what both ports ask of every request."""
-    given = asked.headers.get("host", ())
-    if len(given) != 1:
-        return _NO_HOST  # RFC 9112, section 3.2: none, or two, is 400
-    host = hosts.find(given[0])
-    if host is None:
-        return _WRONG_HOST
+    host = _host(asked, hosts)
+    if isinstance(host, Refused):
+        return host
     if asked.method not in METHODS:
         return _METHOD
     if asked.has_body:
@@ -150,6 +147,13 @@ def admit(asked: Asked, hosts: Hosts) -> Admitted | Refused:
     except ValueError:
         return BAD_REQUEST
     return Admitted(host, path, dict(reversed(fields)))
+
+
+def _host(asked: Asked, hosts: Hosts) -> str | Refused:
+    given = asked.headers.get("host", ())
+    if len(given) != 1:
+        return _NO_HOST  # RFC 9112, section 3.2: none, or two, is 400
+    return hosts.find(given[0]) or _WRONG_HOST
 
 
 def headed(media_type: str, *, cache: str, policy: str = NOTHING) -> dict[str, str]:

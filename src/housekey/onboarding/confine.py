@@ -25,7 +25,7 @@ FROM_FILES = frozenset({"landlock", "seccomp"})
 _NOBODY = 65534  # where the system knows none by name: the kernel's own (proc(5), overflowuid)
 _OPEN_FILES = 2048  # sockets, that is; a process of macOS gets 256 if it does not ask
 
-# prctl(2)
+# linux/prctl.h
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38

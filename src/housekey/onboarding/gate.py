@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from housekey.onboarding.events import Event, Step
 if TYPE_CHECKING:
     import socket
     import ssl
+    from collections.abc import Callable
 
     from housekey.onboarding.answering import Report
     from housekey.onboarding.crowd import Visit
@@ -57,7 +57,7 @@ class Gate:
         self._crowd = Crowd(self._limits)
         self._tasks: dict[Visit, asyncio.Task[None]] = {}
         self._left = asyncio.Event()
-        self._server = web.Server(self._handle)  # type: ignore[arg-type] # of BaseRequest alone
+        self._server = web.Server(self._handle)
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept connections on `listener`, which must not block, until cancelled."""
@@ -193,7 +193,7 @@ class _Conversation(web.RequestHandler):  # type: ignore[type-arg, unused-ignore
 
     def handle_error(
         self,
-        request: web.BaseRequest,
+        request: web.BaseRequest,  # noqa: ARG002 - as it is called
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - repeats what was sent

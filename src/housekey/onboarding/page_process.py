@@ -20,7 +20,7 @@ _AGENT = "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Saf
 
 def build(task: Task) -> Part:
     """Return what answers at the page's port."""
-    page = Page(task.offer)
+    page = Page(task.offer, port=task.port)
 
     def answering(report: Report) -> Answering:
         issuer = Issuer(task.secret)

@@ -22,7 +22,7 @@ def build(task: Task) -> Part:
     """Return what answers at the proof's port."""
     if task.key_pem is None:
         raise ValueError("the proof needs a key")
-    page = Page(task.offer)
+    page = Page(task.offer, port=task.port)
 
     def answering(report: Report) -> Answering:
         acceptor = Acceptor(task.secret)

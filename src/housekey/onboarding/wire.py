@@ -92,7 +92,7 @@ def confined_from(line: bytes) -> tuple[str, ...]:
     """Return what `ready_line` told. Raises ValueError for anything else."""
     told = json.loads(line)
     if not isinstance(told, dict) or not isinstance(told.get("confined"), list):
-        raise ValueError("not the line that is expected")
+        raise ValueError("not the line that is expected")  # noqa: TRY004 - of a line, not of a type
     return tuple(str(each) for each in told["confined"])
 
 
@@ -112,7 +112,7 @@ def event_from(line: bytes) -> Event:
     """Return the event that `event_line` told. Raises ValueError for anything else."""
     told = json.loads(line)
     if not isinstance(told, dict):
-        raise ValueError("not an event")
+        raise ValueError("not an event")  # noqa: TRY004 - of a line, not of a type
     try:
         at = datetime.fromtimestamp(float(told["at"]), UTC)
         step = Step(told["step"])
