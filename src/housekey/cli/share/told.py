@@ -43,7 +43,7 @@ def tell(ready: Ready, serving: Serving, output: Output) -> None:
         output.row("leads to", ready.offer.home_assistant)
     if ready.card:
         output.row("card", str(ready.card))
-    for label, line in _labelled("root", fingerprint_lines(ready.sha256, columns=columns)):
+    for label, line in _labelled("compare", fingerprint_lines(ready.sha256, columns=columns)):
         output.row(label, line)
     addresses = address_lines(ready.reach, ready.port, shows_code=shows_code)
     for label, line in _labelled("page", addresses):
@@ -66,7 +66,10 @@ def heads_up(ready: Ready, serving: Serving) -> Iterator[str]:
         yield "no other device can open the page: this machine has no private address"
     if reach.address is None or reach.address.version == 6:
         for address in reach.public:
-            yield f"{address} is no private address; only --bind {address} has the page there"
+            yield (
+                f"{address} is no private address, so the page does not answer there;"
+                f" with --bind {address} it does"
+            )
     for name in reach.refused:
         yield f"the page does not answer at {name}: the house may not speak for it"
     if not ready.offer.home_assistant:
@@ -84,7 +87,7 @@ def address_lines(reach: Reach, port: int, *, shows_code: bool) -> Iterator[str]
     if reach.known:
         yield url(reach.known, port)
     if reach.address:
-        note = "  (in the code: not every phone finds names)" if shows_code and reach.known else ""
+        note = "  (in the code; some phones find no names)" if shows_code and reach.known else ""
         yield url(str(reach.address), port) + note
     if reach.perhaps:
         yield f"{url(reach.perhaps, port)}  (where the network knows this name)"
