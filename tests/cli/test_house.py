@@ -73,10 +73,9 @@ def test_status_names_the_last_devices_and_counts_the_rest(person: Person) -> No
                 sha256=root if number else "another root",
                 data={"device": "ipad" if number < 7 else "fridge", "browser": "safari"},
             )
-    assert (
-        "devices   7 trust the root: other device (Safari) 8 March 2024, iPad (Safari) 7 March 2024,"
-    ) in person.run("status").out
-    assert "iPad (Safari) 3 March 2024 and 1 more\n" in person.run("status").out
+    out = person.run("status").out
+    assert "devices   7 trust the root: other device (Safari) 8 March 2024, iPad (Safari) 7" in out
+    assert "iPad (Safari) 3 March 2024 and 1 more\n" in out
     told = person.run("status", "--json").json["devices"]
     assert [each["device"] for each in told] == ["fridge", *["ipad"] * 6]
 
