@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.instance import free_port
+from housekey.cli.output import Output
 from housekey.cli.share import ready
 from housekey.errors import HouseBusy
 from housekey.homeassistant.names import local_addresses
@@ -523,10 +524,13 @@ def test_a_house_that_stays_locked_is_told_and_one_with_a_leaf_needs_no_lock(
     names = [parse_name("pi.local")]
     with opened(house) as it:
         with house_lock(house, wait=0, files=Files()), pytest.raises(HouseBusy):
-            asyncio.run(ready._leaf(it, names, Files()))
-        leaf = asyncio.run(ready._leaf(it, names, Files()))
+            asyncio.run(ready._leaf(it, names, Files(), Output()))
+        leaf = asyncio.run(ready._leaf(it, names, Files(), Output()))
         with house_lock(house, wait=0, files=Files()):
-            assert asyncio.run(ready._leaf(it, names, Files())).certificate == leaf.certificate
+            assert (
+                asyncio.run(ready._leaf(it, names, Files(), Output())).certificate
+                == leaf.certificate
+            )
 
 
 def _until_it_has_opened(file: Path, pid: int) -> None:

@@ -157,6 +157,7 @@ async def _share(
     with open_house(house_folder(options)) as house:
         ready = await make_ready(house, options, card, output)
         devices, recorder = Devices(), _Recorder(house, ready.sha256)
+        output.busy("starting the page")
         async with await serve(
             ready.offer,
             chain_pem=ready.leaf.chain_pem,
@@ -165,6 +166,7 @@ async def _share(
             port=options["port"],
             proof_port=options["proof_port"],
         ) as serving:
+            output.busy("")
             tell(ready, serving, output)
             try:
                 with view_of(devices, output, ends=_end_of(wanted)) as view:

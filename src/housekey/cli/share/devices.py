@@ -127,23 +127,27 @@ class LiveList:
     def _draw(self) -> None:
         size = shutil.get_terminal_size()
         self._live.update(
-            _drawn(self._devices, size=size, ends="" if self._over else self._ends), refresh=True
+            drawn(self._devices, size=size, ends="" if self._over else self._ends), refresh=True
         )
 
 
-def _drawn(devices: Devices, *, size: os.terminal_size, ends: str) -> RenderableType:
+def drawn(devices: Devices, *, size: os.terminal_size, ends: str) -> RenderableType:
+    """Draw the list for a terminal of `size`, no higher than that."""
     from rich.console import Group  # noqa: PLC0415 - loaded already
     from rich.padding import Padding  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     everybody = list(devices.by_number.values())
-    # The last that moved, in the order in which they came: the rest has scrolled away.
-    room = max(1, size.lines - _BESIDES - len(devices.refused))
+    wide = size.columns >= _WIDE
+    # The last that moved, in the order in which they came. What is higher than the terminal could
+    # not be drawn anew in its place; on a narrow one a device may take two lines.
+    lines = size.lines - _BESIDES - len(devices.refused)
+    room = max(1, lines if wide else lines // 2)
     newest = sorted(everybody, key=lambda each: each.since)[-room:]
     shown = [each for each in everybody if each in newest]
     parts: list[RenderableType] = []
     if shown:
-        parts.append(_table(shown, wide=size.columns >= _WIDE))
+        parts.append(_table(shown, wide=wide))
     if hidden := devices.came - len(shown):
         parts.append(Text(f"and {hidden} more"))
     parts += [

@@ -71,8 +71,8 @@ async def make_ready(
     resolver = remembering(resolve)
     reach = await _reach(house, bind, resolver)
     home_assistant, its_hosts = await _home_assistant(house, options, resolver, files)
+    leaf = await _leaf(house, reach.leaf_names, files, output)
     output.busy("")
-    leaf = await _leaf(house, reach.leaf_names, files)
     offer = Offer(
         root_der=to_der(house.root),
         home=_home_of(house),
@@ -161,7 +161,7 @@ async def _home_assistant(
     return url, tuple(map(str, names)) if url else ()
 
 
-async def _leaf(house: House, names: Sequence[Name], files: Files) -> Leaf:
+async def _leaf(house: House, names: Sequence[Name], files: Files, output: Output) -> Leaf:
     """Return the proof's leaf, issued anew if need be. Raises as `House.issue`, and `HouseBusy`."""
     leaf = usable_leaf(house, names, now=now())
     loop = asyncio.get_running_loop()
@@ -173,6 +173,7 @@ async def _leaf(house: House, names: Sequence[Name], files: Files) -> Leaf:
         except HouseBusy:
             if loop.time() >= end:
                 raise
+            output.busy("waiting for another housekey to be done with the house")
             await asyncio.sleep(_POLL_SECONDS)
     return leaf
 
