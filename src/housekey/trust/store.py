@@ -69,6 +69,12 @@ class State(Enum):
     NEEDS = "needs"  # it cannot be read or changed before something is there: `hint` says what
 
 
+def together(states: Sequence[State]) -> State:
+    """Return what several files of one store are together: first what can be done about them."""
+    first = (State.ABSENT, State.NEEDS, State.PRESENT)
+    return next((state for state in first if state in states), State.NOT_HERE)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a look at a store finds."""

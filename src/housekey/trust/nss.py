@@ -1,0 +1,307 @@
+"""The trust stores of the browsers on Linux, which are NSS databases: Chrome's, and Firefox's.
+
+One store stands for several databases: a Firefox has one in each profile, a Chrome in a snap or a
+flatpak its own. The store has the root when all of them have it.
+
+Elsewhere these browsers ask the system: on macOS and Windows Chrome always, Firefox since release
+120 (`security.enterprise_roots.enabled`). On Linux that setting imports nothing from the system's
+store (PLATFORMS.md FFX-21), and Chrome reads NSS (CHR-27).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from housekey.errors import FileTrouble, TrustFailed
+from housekey.trust.acting import owner_to_act_as
+from housekey.trust.nss_database import Database, error_name
+from housekey.trust.nss_places import (
+    CHROME_PROGRAMS,
+    Place,
+    chrome_places,
+    firefox_roots,
+    profiles_in,
+)
+from housekey.trust.store import Proof, Standing, State, together
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cryptography.x509 import Certificate
+
+    from housekey.trust.store import Machine, Ran, Server
+
+_PACKAGES = {  # what certutil comes with, by the ID or ID_LIKE of os-release
+    "debian": "apt install libnss3-tools",
+    "ubuntu": "apt install libnss3-tools",
+    "fedora": "dnf install nss-tools",
+    "rhel": "dnf install nss-tools",
+    "arch": "pacman -S nss",
+    "suse": "zypper install mozilla-nss-tools",
+    "opensuse": "zypper install mozilla-nss-tools",
+    "alpine": "apk add nss-tools",
+}
+# Fedora and its like ship it outside the path.
+_TSTCLNT = ("/usr/lib64/nss/unsupported-tools/tstclnt", "/usr/lib/nss/unsupported-tools/tstclnt")
+
+
+class _Nss:
+    """What Chrome's and Firefox's databases have in common."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._user = owner_to_act_as(machine, machine.home)
+
+    def _places(self) -> tuple[Place, ...]:
+        raise NotImplementedError
+
+    def look(self, root: Certificate) -> Standing:
+        """Find out how all databases together stand to exactly this root."""
+        databases = self._databases()
+        if not databases:
+            return Standing(State.NOT_HERE)
+        where = tuple(str(database.folder) for database in databases)
+        if self._machine.which("certutil") is None:
+            return Standing(State.NEEDS, where, hint=_install_certutil(self._machine))
+        found = [_stand(database, root) for database in databases]
+        return Standing(
+            together([state for state, _ in found]),
+            where,
+            hint="; ".join(hint for _, hint in found if hint),
+            needs_administrator=any("sudo " in hint for _, hint in found),
+        )
+
+    def install(self, root: Certificate) -> None:
+        """Put the root into every database that is there, or will be, and can be changed.
+
+        What `look` says of the others stays to be done. When one that could be changed fails,
+        those before it are put back.
+        """
+        done: list[Database] = []
+        reasons: list[str] = []
+        for database in self._usable_databases():
+            state, hint = _stand(database, root)
+            if state is State.NEEDS:
+                reasons.append(hint)
+            if state is not State.ABSENT:
+                continue
+            try:
+                if not database.is_there:
+                    database.make()
+                database.add(root)
+            except (TrustFailed, FileTrouble):
+                for each in done:
+                    with contextlib.suppress(TrustFailed):
+                        each.remove(root)
+                raise
+            done.append(database)
+        if reasons and not done:
+            raise TrustFailed(
+                f"no database of {self._whose} could be changed", hint="; ".join(reasons)
+            )
+
+    def remove(self, root: Certificate) -> None:
+        """Take exactly this root out of every database, under whatever nickname it is there."""
+        failed: list[TrustFailed] = []
+        for database in self._usable_databases():
+            if not database.is_there:
+                continue
+            try:
+                if database.find(root) is not None:
+                    database.remove(root)
+            except TrustFailed as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+    def prove(self, server: Server) -> tuple[Proof, ...]:
+        """Let NSS's own client connect to `server` with each of the databases."""
+        program = _tstclnt(self._machine)
+        return tuple(
+            _ask(self._machine, database, program, server)
+            for database in self._databases()
+            if database.is_there
+        )
+
+    _whose = ""
+
+    def _databases(self) -> list[Database]:
+        if self._machine.system != "Linux":
+            return []
+        folders = dict.fromkeys(place.folder for place in self._places())
+        return [Database(self._machine, folder, user=self._user) for folder in folders]
+
+    def _usable_databases(self) -> list[Database]:
+        databases = self._databases()
+        if databases and self._machine.which("certutil") is None:
+            raise TrustFailed(
+                f"{self._whose}'s trust store is changed by certutil, which is not installed",
+                hint=_install_certutil(self._machine),
+            )
+        return databases
+
+    def _xdg(self, variable: str, default: str) -> tuple[Path, ...]:
+        """Return where an XDG folder may be: the likeliest first."""
+        usual = self._machine.home / default
+        named = self._machine.environ.get(variable, "")
+        # Under sudo the variables, if any, are root's.
+        if self._user is not None or not Path(named).is_absolute():
+            return (usual,)
+        return tuple(dict.fromkeys((Path(named), usual)))
+
+
+class NssChrome(_Nss):
+    """The database that Chrome, Chromium and what is built on them share; and the sandboxed."""
+
+    name = "nss-chrome"
+    title = "Chrome, Chromium, Brave and Edge on Linux"
+    _whose = "Chrome"
+
+    def describe(self) -> str:
+        """Say in a sentence which programs read it, and where it lies."""
+        where = ", ".join(str(database.folder) for database in self._databases())
+        return (
+            "Chrome, Chromium, Brave, Edge and other programs built on Chromium read"
+            f" {where or 'an NSS database in the home folder'};"
+            " one that is open sees a change when it is started again"
+        )
+
+    def _places(self) -> tuple[Place, ...]:
+        return chrome_places(
+            self._machine.home,
+            self._xdg("XDG_DATA_HOME", ".local/share"),
+            seen=_seen,
+            installed=any(self._machine.which(program) for program in CHROME_PROGRAMS),
+        )
+
+
+class NssFirefox(_Nss):
+    """The databases of all Firefox profiles of the user."""
+
+    name = "nss-firefox"
+    title = "Firefox on Linux, in every profile"
+    _whose = "Firefox"
+
+    def describe(self) -> str:
+        """Say in a sentence which programs read it, and where it lies."""
+        where = ", ".join(str(database.folder) for database in self._databases())
+        return (
+            f"Firefox reads the database of the profile it runs with: {where or 'none is here'};"
+            " one that is open sees a change when it is started again"
+        )
+
+    def _places(self) -> tuple[Place, ...]:
+        roots = firefox_roots(self._machine.home, self._xdg("XDG_CONFIG_HOME", ".config"))
+        return tuple(place for root in roots for place in self._profiles(root))
+
+    def _profiles(self, root: Place) -> Iterator[Place]:
+        """Yield the profiles that `profiles.ini` names, and those that lie beside it."""
+        if not _seen(root.folder):
+            return
+        ini = root.folder / "profiles.ini"
+        named: Sequence[Path] = ()
+        if _seen(ini):
+            with contextlib.suppress(FileTrouble):
+                text = self._machine.files.read(ini, most_bytes=1 << 20)
+                named = profiles_in(root.folder, text.decode(errors="replace"))
+        with contextlib.suppress(OSError):
+            beside = [each for each in sorted(root.folder.iterdir()) if _has_database(each)]
+            # A named profile without a database is new; its Firefox takes one that is there.
+            for folder in dict.fromkeys((*named, *beside)):
+                if _seen(folder):
+                    yield Place(folder, root.program)
+
+
+def _stand(database: Database, root: Certificate) -> tuple[State, str]:
+    """Return how one database stands to the root, with a hint unless it is simply so."""
+    folder = database.folder
+    if database.is_old:
+        return State.NEEDS, (
+            f"{folder} has only a database of before 2018 (cert8.db);"
+            " start Firefox once with this profile, which makes a new one"
+        )
+    try:
+        found = database.find(root) if database.is_there else None
+    except TrustFailed as error:
+        return State.NEEDS, database.locked_out or f"{error.message}: {error.hint}"
+    if found is not None and found.trusted:
+        return State.PRESENT, ""
+    if why := database.locked_out:
+        return State.NEEDS, f"{why}: sudo chown -R {database.user_id} {folder}"
+    if database.is_there and database.needs_password():
+        return State.NEEDS, (
+            f"{folder} has a password, which certutil would need:"
+            " import the root in the browser's settings, which ask for it"
+        )
+    return State.ABSENT, ""
+
+
+def _ask(machine: Machine, database: Database, program: str | None, server: Server) -> Proof:
+    name = f"tstclnt -d sql:{database.folder}"
+    if program is None:
+        return Proof(name, None, "tstclnt is not installed; it comes with NSS's tools")
+    ran = _connect(machine, database, program, server)
+    # It takes the first address of a name, and does not try the next: localhost is ::1 first.
+    if error_name(ran.err).startswith("PR_CONNECT") and not _is_address(server.host):
+        ran = _connect(machine, database, program, server, "-4")
+    if ran.code == 0:
+        return Proof(name, accepts=True)
+    said = _said(ran)
+    # Without a certificate that was refused nothing was proven: PR_… tells of the network.
+    judged = "authentication of server cert failed" in ran.err or "SSL_ERROR" in said
+    return Proof(name, False if judged else None, said)
+
+
+def _connect(machine: Machine, database: Database, program: str, server: Server, *more: str) -> Ran:
+    """Let tstclnt shake hands and go: it checks chain and name, and ends with 254 if it refuses."""
+    command = database.command(
+        program, "-d", f"sql:{database.folder}", "-h", server.host, "-p", str(server.port),
+        "-V", "tls1.2:", "-Q", *more,
+    )  # fmt: skip
+    return machine.run(command, seconds=30)
+
+
+def _said(ran: Ran) -> str:
+    """Return NSS's own words, on one line."""
+    name = error_name(ran.err)
+    for line in ran.err.splitlines():
+        if name and name in line:
+            return line[line.index(name) :].strip()
+    return " ".join(ran.err.split()) or f"it ended with {ran.code}"
+
+
+def _tstclnt(machine: Machine) -> str | None:
+    beside = (str(machine.at(path)) for path in _TSTCLNT if _seen(machine.at(path)))
+    return machine.which("tstclnt") or next(beside, None)
+
+
+def _install_certutil(machine: Machine) -> str:
+    """Return the command that installs certutil on this distribution."""
+    text = ""
+    with contextlib.suppress(FileTrouble):
+        text = machine.files.read(machine.at("/etc/os-release"), most_bytes=1 << 16).decode(
+            errors="replace"
+        )
+    ids = re.findall(r"^(?:ID|ID_LIKE)=[\"']?([^\"'\n]*)", text, re.MULTILINE)
+    for word in " ".join(ids).replace("-", " ").split():
+        if word in _PACKAGES:
+            return f"sudo {_PACKAGES[word]}"
+    return "install certutil of NSS: libnss3-tools, nss-tools or mozilla-nss-tools"
+
+
+def _has_database(folder: Path) -> bool:
+    return _seen(folder / "cert9.db") or _seen(folder / "cert8.db")
+
+
+def _seen(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder above is not ours to look into
+        return False
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
