@@ -71,8 +71,8 @@ def server_context(chain_pem: bytes, key_pem: Secret) -> ssl.SSLContext:
     """Return the server's side of TLS, from a pair that never lies in a file.
 
     Python takes the pair by names of files alone; so each comes through a pipe, whose reading
-    end has a name in /dev/fd on Linux and macOS. Raises ssl.SSLError when the two do not belong
-    together, OSError without /dev/fd.
+    end has a name in /dev/fd on Linux and macOS. Raises OSError, of which ssl.SSLError is one,
+    when the two do not belong together.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

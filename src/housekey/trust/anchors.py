@@ -256,7 +256,7 @@ class _Anchor:
 
 # Every family that has a module: which of them a Linux is, is asked of all.
 FAMILIES = frozenset(
-    ("debian", "ubuntu", "alpine", "fedora", "rhel", "centos", "arch", "suse", "opensuse")
+    ("debian", "ubuntu", "alpine", "fedora", "rhel", "centos", "arch", "suse", "opensuse", "sles")
 )
 
 

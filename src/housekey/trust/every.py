@@ -27,6 +27,9 @@ _STORES = {
     "suse": _Place(("Linux",), "suse", "SuseStore"),
     "macos": _Place(("Darwin",), "macos", "MacStore"),
     "windows": _Place(("Windows",), "windows", "WindowsStore"),
+    "nss-chrome": _Place(("Linux",), "nss", "NssChrome"),
+    "nss-firefox": _Place(("Linux",), "nss", "NssFirefox"),
+    "java": _Place(("Linux", "Darwin", "Windows"), "java", "JavaStore"),
 }
 NAMES = tuple(_STORES)
 VARIABLES = "variables"  # for --store: the lines to set, which are no store

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -156,12 +157,14 @@ def _get(host: str, port: int, path: str, *, url: str) -> bytes:
 
 @contextlib.contextmanager
 def _within(connection: http.client.HTTPConnection) -> Iterator[None]:
-    """End the connection when the whole answer takes too long, a byte at a time as it may come."""
+    """Raise `TimeoutError` when the whole answer takes too long, byte by byte as it may come."""
+    late = threading.Event()
 
     def end() -> None:
+        late.set()
         with contextlib.suppress(OSError):
             if connection.sock is not None:
-                connection.sock.shutdown(2)
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(_SECONDS, end)
     timer.daemon = True
@@ -170,3 +173,5 @@ def _within(connection: http.client.HTTPConnection) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+    if late.is_set():  # to http.client a connection that ends is the end of the answer
+        raise TimeoutError("it takes too long")

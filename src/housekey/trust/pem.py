@@ -10,9 +10,11 @@ import binascii
 import re
 from base64 import b64decode
 
-# "TRUSTED CERTIFICATE" is OpenSSL's own kind: the certificate, and what it is trusted for.
+# "TRUSTED CERTIFICATE" is OpenSSL's own kind: the certificate, and what it is trusted for. A block
+# that was cut short ends where the next one begins.
 _BLOCK = re.compile(
-    rb"-----BEGIN (TRUSTED |X509 |)CERTIFICATE-----(.*?)-----END \1CERTIFICATE-----[ \t]*\r?\n?",
+    rb"-----BEGIN (TRUSTED |X509 |)CERTIFICATE-----((?:(?!-----BEGIN).)*?)"
+    rb"-----END \1CERTIFICATE-----[ \t]*\r?\n?",
     re.DOTALL,
 )
 
