@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from housekey.trust.variables import Line
 
 
+_A_LINE = 3 * 8  # of a fingerprint: eight pairs, as the onboarding page shows it
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """All that there is to tell."""
@@ -41,7 +44,9 @@ class Story:
 def cite(output: Output, chosen: Chosen) -> None:
     """Say which root it is, so that it can be compared."""
     output.row("root", f"{name_of(chosen)}, from {chosen.source}")
-    output.row("", f"SHA-256 {in_pairs(fingerprint(chosen.root))}")
+    whole = in_pairs(fingerprint(chosen.root))
+    for at in range(0, len(whole), _A_LINE):
+        output.row("" if at else "SHA-256", whole[at : at + _A_LINE].rstrip(":"))
 
 
 def name_of(chosen: Chosen) -> str:

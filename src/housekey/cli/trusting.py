@@ -159,10 +159,9 @@ def _choose(options: dict[str, Any], stores: Sequence[Store], *, taking_out: boo
         return Chosen(
             root, str(path), ("--root", str(path), *again), _house_of(root, options), server
         )
-    if taking_out and options["fingerprint"] and not options["house_folder"]:
+    if taking_out and options["fingerprint"]:
         found = _find(digits_of(options["fingerprint"]), stores, options)
-        if found is not None:
-            return Chosen(found, "this computer", again, _house_of(found, options), server)
+        return Chosen(found, "this computer", again, _house_of(found, options), server)
     folder = house_folder(options)
     try:
         with open_house(folder) as house:
@@ -201,7 +200,7 @@ def _house_of(root: Certificate, options: dict[str, Any]) -> Path | None:
         return None
 
 
-def _find(digits: str, stores: Sequence[Store], options: dict[str, Any]) -> Certificate | None:
+def _find(digits: str, stores: Sequence[Store], options: dict[str, Any]) -> Certificate:
     """Return the root with this fingerprint, from the stores or from this machine's house."""
     from housekey.pki.encoding import fingerprint  # noqa: PLC0415 - loaded already
     from housekey.trust.store import Finder  # noqa: PLC0415
@@ -292,6 +291,6 @@ def _server(chosen: Chosen, *, lenient: bool) -> Iterator[tuple[Server | None, s
 
 def _one_by_one(stores: Sequence[Store], output: Output) -> Iterator[Store]:
     for store in stores:
-        output.busy(f"{store.title}: looking, changing, proving")
+        output.busy(f"at work on {store.title}")
         yield store
     output.busy("")

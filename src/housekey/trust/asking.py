@@ -20,7 +20,8 @@ SECONDS = 15.0  # for a handshake with a server on this machine or in this house
 _AND_TO_START = 15.0  # a program on a slow machine
 
 # Exit codes: curl's man page; GNU wget's, "Exit Status".
-_CURL_REFUSES = (51, 60)  # 51: before 7.62
+# 51: before 7.62; 77: the system's list cannot be read, because a damaged file went into it.
+_CURL_REFUSES = (51, 60, 77)
 _WGET_REFUSES = 5
 _WGET_ANSWERED = (0, 8)  # 8: the server sent an error, which is an answer
 
