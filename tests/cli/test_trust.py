@@ -330,8 +330,8 @@ def test_a_root_without_limits_needs_a_word_of_its_own(owner: Owner, tmp_path: P
     wide = Forged(name="Corporate root").certificate()
     file = tmp_path / "wide.pem"
     file.write_bytes(certificate_to_pem(wide))
-    given = ("trust", "--store", "debian", "--json", "--root", file)
-    given = (*given, "--fingerprint", fingerprint(wide))
+    asked = ("trust", "--store", "debian", "--json", "--root", file)
+    given = (*asked, "--fingerprint", fingerprint(wide))
     refused = owner.debian.housekey(*given)
     assert refused.code == 3, refused
     assert "bank" in refused.err
@@ -344,8 +344,8 @@ def test_a_root_without_limits_needs_a_word_of_its_own(owner: Owner, tmp_path: P
 
 def test_untrust_takes_a_fingerprint_alone(owner: Owner) -> None:
     assert owner.run("trust", "--store", "debian").code == 0
-    given = ("untrust", "--store", "debian", "--json", "--yes")
-    given = (*given, "--house", str(owner.debian.home / "none"))
+    nowhere = owner.debian.home / "none"
+    given = ("untrust", "--store", "debian", "--json", "--yes", "--house", nowhere)
     unknown = owner.debian.housekey(*given, "--fingerprint", "ab" * 32)
     assert unknown.code == 2, unknown
     done = owner.debian.housekey(*given, "--fingerprint", owner.sha256)
