@@ -208,11 +208,14 @@ def test_a_store_of_two_profiles_has_the_root_when_both_have_it(home: Path, serv
     store = NssFirefox(machine(home))
     put(one, ROOT, "by hand")
     assert store.look(ROOT).state is State.ABSENT
+    assert store.look(ROOT).leftover  # so that it is taken out of the one that has it
     assert [proof.accepts for proof in store.prove(server)] == [True, False]
     store.install(ROOT)
     assert store.look(ROOT).state is State.PRESENT
+    assert not store.look(ROOT).leftover
     assert [proof.accepts for proof in store.prove(server)] == [True, True]
     store.remove(ROOT)
+    assert not store.look(ROOT).leftover
     assert not trusted_in(one, ROOT)
     assert not trusted_in(two, ROOT)
 
@@ -324,7 +327,9 @@ def test_an_rsa_root_is_as_good(home: Path) -> None:
     assert "C,," not in certutil(folder, "-L")
 
 
-def test_a_database_with_a_password_is_left_as_it_is_and_told(home: Path, tmp_path: Path) -> None:
+def test_a_database_with_a_password_is_left_as_it_is_and_told(
+    home: Path, tmp_path: Path, server: Server
+) -> None:
     password = tmp_path / "password"
     password.write_text("correct horse\n")
     root = home / ".mozilla/firefox"
@@ -334,7 +339,7 @@ def test_a_database_with_a_password_is_left_as_it_is_and_told(home: Path, tmp_pa
     standing = store.look(ROOT)
     assert standing.state is State.NEEDS
     assert f"{folder} has a password" in standing.hint
-    with pytest.raises(TrustFailed, match="no database of Firefox could be changed") as failed:
+    with pytest.raises(TrustFailed, match="no database of Firefox can be changed") as failed:
         store.install(ROOT)
     assert str(folder) in failed.value.hint
     # certutil by itself leaves the certificate there, without trust.
@@ -348,8 +353,13 @@ def test_a_database_with_a_password_is_left_as_it_is_and_told(home: Path, tmp_pa
     store.install(ROOT)
     assert trusted_in(free, ROOT)
     standing = store.look(ROOT)
-    assert standing.state is State.NEEDS
-    assert str(free) not in standing.hint
+    assert standing.state is State.PRESENT
+    assert standing.where == (str(free),)
+    assert str(folder) in standing.hint
+    # It is told where it matters: there the root is not accepted.
+    of_locked, of_free = store.prove(server)
+    assert (of_locked.accepts, of_free.accepts) == (False, True)
+    assert f"{folder} has a password" in of_locked.said
 
     # Imported by hand, with the password, it is there; and taking it out needs none.
     pem = ROOT.public_bytes(serialization.Encoding.PEM)
@@ -359,7 +369,7 @@ def test_a_database_with_a_password_is_left_as_it_is_and_told(home: Path, tmp_pa
     assert not trusted_in(folder, ROOT)
 
 
-def test_an_old_database_is_told_and_not_touched(home: Path) -> None:
+def test_an_old_database_is_told_and_not_touched(home: Path, server: Server) -> None:
     folder = profile(home / ".mozilla/firefox", "old.default", database=False)
     (folder / "cert8.db").write_bytes(b"a Berkeley DB of 2017")
     store = NssFirefox(machine(home))
@@ -371,9 +381,22 @@ def test_an_old_database_is_told_and_not_touched(home: Path) -> None:
     store.remove(ROOT)
     assert [each.name for each in folder.iterdir()] == ["cert8.db"]
 
+    # A profile that nobody has used for years stops nothing.
+    new = profile(home / ".mozilla/firefox", "new.default")
+    store.install(ROOT)
+    assert trusted_in(new, ROOT)
+    assert store.look(ROOT).state is State.PRESENT
+    assert store.look(ROOT).where == (str(new),)
+    of_old, of_new = store.prove(server)
+    assert (of_old.accepts, of_new.accepts) == (None, True)
+    assert "cert8.db" in of_old.said
+    assert [each.name for each in folder.iterdir()] == ["cert8.db"]
+
 
 @pytest.mark.parametrize("damage", [b"", b"not a database", b"SQLite format 3\0" + b"\xff" * 4000])
-def test_a_damaged_database_is_told_and_not_touched(home: Path, damage: bytes) -> None:
+def test_a_damaged_database_is_told_and_not_touched(
+    home: Path, server: Server, damage: bytes
+) -> None:
     folder = made(home / ".pki/nssdb")
     (folder / "cert9.db").write_bytes(damage)
     store = NssChrome(machine(home))
@@ -387,6 +410,9 @@ def test_a_damaged_database_is_told_and_not_touched(home: Path, damage: bytes) -
             store.install(ROOT)
         with pytest.raises(TrustFailed, match="SEC_ERROR"):
             store.remove(ROOT)
+        (proof,) = store.prove(server)
+        assert proof.accepts is False
+        assert proof.said.startswith("SEC_ERROR_BAD_DATABASE")
         assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 PASSWORD = "changeit"  # noqa: S105 - of every cacerts, as its makers deliver it; it keeps nothing out
 _ENGLISH = "-J-Duser.language=en"  # what keytool prints is read here
+# Names beyond ASCII go in and come out as they are; Windows has it by its own settings.
+_UTF_8 = {"Linux": {"LC_ALL": "C.UTF-8"}, "Darwin": {"LC_ALL": "en_US.UTF-8"}}
 _PROGRAMS = Path(__file__).parent / "programs"  # Connect.class
 
 _ENTRY = re.compile(
@@ -87,26 +89,38 @@ class JavaStore:
         if not files:
             return Standing(State.NOT_HERE)
         found = [self._stand(each, root) for each in files]
+        states = [state for state, _ in found]
+        state = together(states)
+        to_change = {State.PRESENT, State.ABSENT} & {state}
         return Standing(
-            together([state for state, _ in found]),
-            tuple(str(each.path) for each in files),
+            state,
+            tuple(
+                str(each.path)
+                for each, each_state in zip(files, states, strict=True)
+                if state is State.NEEDS or each_state is not State.NEEDS
+            ),
             hint="; ".join(hint for _, hint in found if hint),
-            needs_administrator=not all(self._may_change(each) for each in files),
+            needs_administrator=any(
+                each_state in to_change and not self._may_change(each)
+                for each, each_state in zip(files, states, strict=True)
+            ),
+            leftover=state is State.ABSENT and State.PRESENT in states,
         )
 
     def install(self, root: Certificate) -> None:
         """Put the root into every file that can be read; when one fails, all are as before."""
+        found = [(each, *self._stand(each, root)) for each in self._files()]
+        if found and all(state is State.NEEDS for _, state, _ in found):
+            raise TrustFailed(
+                "no trust store of Java can be changed",
+                hint="; ".join(hint for _, _, hint in found),
+            )
         done: list[tuple[_Cacerts, Snapshot | None]] = []
-        reasons: list[str] = []
-        for each in self._files():
-            state, hint = self._stand(each, root)
-            if state is State.NEEDS:
-                reasons.append(hint)
+        for each, state, _ in found:
             if state is not State.ABSENT:
                 continue
             try:
-                before = self._machine.files.snapshot(each.path)
-                done.append((each, before))
+                done.append((each, self._machine.files.snapshot(each.path)))
                 self._import(each, root)
                 if not self._aliases(each, root):
                     raise self._not_done(each, "put the root into")
@@ -114,8 +128,6 @@ class JavaStore:
                 for changed, snapshot in done:
                     self._restore(changed, snapshot)
                 raise
-        if reasons and not done:
-            raise TrustFailed("no trust store of Java could be changed", hint="; ".join(reasons))
 
     def remove(self, root: Certificate) -> None:
         """Take exactly this root out of every file, under whatever alias it is there."""
@@ -193,7 +205,7 @@ class JavaStore:
         command = as_owner(owner, (
             keytool, _ENGLISH, action, *more, "-keystore", cacerts.path, "-storepass", PASSWORD,
         ))  # fmt: skip
-        ran = self._machine.run(command, stdin=stdin)
+        ran = self._machine.run(command, stdin=stdin, env=_UTF_8.get(self._machine.system))
         if ran.code != 0:
             raise _refused(cacerts.path, ran)
         return ran
@@ -240,10 +252,12 @@ def _refused(path: Path, ran: Ran) -> TrustFailed:
             hint=f"import the root by hand: keytool -importcert -keystore {path} asks for it",
         )
     if "Permission denied" in said or "Access is denied" in said:
-        return TrustFailed(f"{path} may not be written by this user", hint="run it as root: sudo")
+        return TrustFailed(
+            f"{path} may not be written by this user", hint="run the same command with sudo"
+        )
     return TrustFailed(
         f"keytool could not use {path}: {said}",
-        hint="look at the file: keytool -list -keystore FILE -storepass changeit",
+        hint=f"look at the file: keytool -list -keystore {path} -storepass {PASSWORD}",
     )
 
 

@@ -48,6 +48,9 @@ def javas(machine: Machine) -> tuple[Java, ...]:
     found: dict[Path, Java] = {}
     for home in _homes(machine):
         real = Path(os.path.realpath(home))
+        # The JRE inside a JDK 8 is found by its own folder as well: the JDK's counts.
+        if real.name == "jre" and _is_file(real.parent / "bin" / _program(machine, "keytool")):
+            real = real.parent
         if real not in found and (java := _java_in(machine, real)) is not None:
             found[real] = java
     return tuple(found.values())
@@ -80,9 +83,6 @@ def _below(*folders: Path) -> Iterator[Path]:
 
 def _java_in(machine: Machine, home: Path) -> Java | None:
     """Return the Java whose home this is, or None."""
-    # The JRE inside a JDK 8 is found twice, by its own folder and by the JDK's: the JDK's counts.
-    if home.name == "jre" and _is_file(home.parent / "bin" / _program(machine, "keytool")):
-        home = home.parent
     store = next((home / name for name in _STORES if _is_file(home / name)), None)
     java = _program_in(machine, home, "java")
     if store is None or java is None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housekey.errors import FileTrouble, TrustFailed
 from housekey.trust.acting import owner_to_act_as
-from housekey.trust.nss_database import Database, error_name
+from housekey.trust.nss_database import Database
 from housekey.trust.nss_places import (
     CHROME_PROGRAMS,
     Place,
@@ -25,14 +26,15 @@ from housekey.trust.nss_places import (
     firefox_roots,
     profiles_in,
 )
-from housekey.trust.store import Proof, Standing, State, together
+from housekey.trust.nss_proof import ask
+from housekey.trust.store import Standing, State, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cryptography.x509 import Certificate
 
-    from housekey.trust.store import Machine, Ran, Server
+    from housekey.trust.store import Machine, Proof, Server
 
 _PACKAGES = {  # what certutil comes with, by the ID or ID_LIKE of os-release
     "debian": "apt install libnss3-tools",
@@ -44,8 +46,6 @@ _PACKAGES = {  # what certutil comes with, by the ID or ID_LIKE of os-release
     "opensuse": "zypper install mozilla-nss-tools",
     "alpine": "apk add nss-tools",
 }
-# Fedora and its like ship it outside the path.
-_TSTCLNT = ("/usr/lib64/nss/unsupported-tools/tstclnt", "/usr/lib/nss/unsupported-tools/tstclnt")
 
 
 class _Nss:
@@ -63,15 +63,22 @@ class _Nss:
         databases = self._databases()
         if not databases:
             return Standing(State.NOT_HERE)
-        where = tuple(str(database.folder) for database in databases)
+        folders = tuple(str(database.folder) for database in databases)
         if self._machine.which("certutil") is None:
-            return Standing(State.NEEDS, where, hint=_install_certutil(self._machine))
+            return Standing(State.NEEDS, folders, hint=_install_certutil(self._machine))
         found = [_stand(database, root) for database in databases]
+        state = together([each.state for each in found])
+        where = tuple(
+            folder
+            for folder, each in zip(folders, found, strict=True)
+            if state is State.NEEDS or each.state is not State.NEEDS
+        )
         return Standing(
-            together([state for state, _ in found]),
+            state,
             where,
-            hint="; ".join(hint for _, hint in found if hint),
-            needs_administrator=any("sudo " in hint for _, hint in found),
+            hint="; ".join(each.hint for each in found if each.hint),
+            needs_administrator=state is State.NEEDS and any(each.for_root for each in found),
+            leftover=state is State.ABSENT and any(each.contains for each in found),
         )
 
     def install(self, root: Certificate) -> None:
@@ -80,13 +87,16 @@ class _Nss:
         What `look` says of the others stays to be done. When one that could be changed fails,
         those before it are put back.
         """
+        databases = self._usable_databases()
+        found = [(database, _stand(database, root)) for database in databases]
+        if found and all(stands.state is State.NEEDS for _, stands in found):
+            raise TrustFailed(
+                f"no database of {self._whose} can be changed",
+                hint="; ".join(stands.hint for _, stands in found),
+            )
         done: list[Database] = []
-        reasons: list[str] = []
-        for database in self._usable_databases():
-            state, hint = _stand(database, root)
-            if state is State.NEEDS:
-                reasons.append(hint)
-            if state is not State.ABSENT:
+        for database, stands in found:
+            if stands.state is not State.ABSENT:
                 continue
             try:
                 if not database.is_there:
@@ -98,10 +108,6 @@ class _Nss:
                         each.remove(root)
                 raise
             done.append(database)
-        if reasons and not done:
-            raise TrustFailed(
-                f"no database of {self._whose} could be changed", hint="; ".join(reasons)
-            )
 
     def remove(self, root: Certificate) -> None:
         """Take exactly this root out of every database, under whatever nickname it is there."""
@@ -119,12 +125,8 @@ class _Nss:
 
     def prove(self, server: Server) -> tuple[Proof, ...]:
         """Let NSS's own client connect to `server` with each of the databases."""
-        program = _tstclnt(self._machine)
-        return tuple(
-            _ask(self._machine, database, program, server)
-            for database in self._databases()
-            if database.is_there
-        )
+        databases = [each for each in self._databases() if each.is_there or each.is_old]
+        return tuple(ask(self._machine, database, server) for database in databases)
 
     _whose = ""
 
@@ -190,7 +192,9 @@ class NssFirefox(_Nss):
         where = ", ".join(str(database.folder) for database in self._databases())
         return (
             f"Firefox reads the database of the profile it runs with: {where or 'none is here'};"
-            " one that is open sees a change when it is started again"
+            # Seen with Firefox ESR 153, and Chromium 156 for the other.
+            " one that is open takes a new root at once,"
+            " and forgets a removed one when it is started again"
         )
 
     def _places(self) -> tuple[Place, ...]:
@@ -215,67 +219,37 @@ class NssFirefox(_Nss):
                     yield Place(folder, root.program)
 
 
-def _stand(database: Database, root: Certificate) -> tuple[State, str]:
-    """Return how one database stands to the root, with a hint unless it is simply so."""
+@dataclass(frozen=True, slots=True)
+class _Stands:
+    """How one database stands to the root."""
+
+    state: State
+    hint: str = ""
+    for_root: bool = False  # the hint is for the administrator
+    contains: bool = False  # the root is in it, trusted or not
+
+
+def _stand(database: Database, root: Certificate) -> _Stands:
     folder = database.folder
     if database.is_old:
-        return State.NEEDS, (
-            f"{folder} has only a database of before 2018 (cert8.db);"
-            " start Firefox once with this profile, which makes a new one"
-        )
+        return _Stands(State.NEEDS, database.old_hint)
     try:
         found = database.find(root) if database.is_there else None
     except TrustFailed as error:
-        return State.NEEDS, database.locked_out or f"{error.message}: {error.hint}"
+        return _Stands(State.NEEDS, database.locked_out or f"{error.message}: {error.hint}")
+    contains = found is not None
     if found is not None and found.trusted:
-        return State.PRESENT, ""
+        return _Stands(State.PRESENT, contains=contains)
     if why := database.locked_out:
-        return State.NEEDS, f"{why}: sudo chown -R {database.user_id} {folder}"
-    if database.is_there and database.needs_password():
-        return State.NEEDS, (
-            f"{folder} has a password, which certutil would need:"
-            " import the root in the browser's settings, which ask for it"
+        return _Stands(
+            State.NEEDS,
+            f"{why}: sudo chown -R {database.user_id} {folder}",
+            for_root=True,
+            contains=contains,
         )
-    return State.ABSENT, ""
-
-
-def _ask(machine: Machine, database: Database, program: str | None, server: Server) -> Proof:
-    name = f"tstclnt -d sql:{database.folder}"
-    if program is None:
-        return Proof(name, None, "tstclnt is not installed; it comes with NSS's tools")
-    ran = _connect(machine, database, program, server)
-    # It takes the first address of a name, and does not try the next: localhost is ::1 first.
-    if error_name(ran.err).startswith("PR_CONNECT") and not _is_address(server.host):
-        ran = _connect(machine, database, program, server, "-4")
-    if ran.code == 0:
-        return Proof(name, accepts=True)
-    said = _said(ran)
-    # Without a certificate that was refused nothing was proven: PR_… tells of the network.
-    judged = "authentication of server cert failed" in ran.err or "SSL_ERROR" in said
-    return Proof(name, False if judged else None, said)
-
-
-def _connect(machine: Machine, database: Database, program: str, server: Server, *more: str) -> Ran:
-    """Let tstclnt shake hands and go: it checks chain and name, and ends with 254 if it refuses."""
-    command = database.command(
-        program, "-d", f"sql:{database.folder}", "-h", server.host, "-p", str(server.port),
-        "-V", "tls1.2:", "-Q", *more,
-    )  # fmt: skip
-    return machine.run(command, seconds=30)
-
-
-def _said(ran: Ran) -> str:
-    """Return NSS's own words, on one line."""
-    name = error_name(ran.err)
-    for line in ran.err.splitlines():
-        if name and name in line:
-            return line[line.index(name) :].strip()
-    return " ".join(ran.err.split()) or f"it ended with {ran.code}"
-
-
-def _tstclnt(machine: Machine) -> str | None:
-    beside = (str(machine.at(path)) for path in _TSTCLNT if _seen(machine.at(path)))
-    return machine.which("tstclnt") or next(beside, None)
+    if database.is_there and database.needs_password():
+        return _Stands(State.NEEDS, database.password_hint, contains=contains)
+    return _Stands(State.ABSENT, contains=contains)
 
 
 def _install_certutil(machine: Machine) -> str:
@@ -301,7 +275,3 @@ def _seen(path: Path) -> bool:
         return path.exists()
     except OSError:  # a folder above is not ours to look into
         return False
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()

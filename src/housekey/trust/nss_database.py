@@ -14,7 +14,6 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from housekey.errors import TrustFailed
 from housekey.trust.acting import as_owner
+from housekey.trust.nss_printed import Entry, entries, error_name, last_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path, PurePath
 
     from cryptography.x509 import Certificate
@@ -35,33 +34,8 @@ if TYPE_CHECKING:
 TRUSTED_CA = "C,,"  # a CA for servers, not for mail nor for programs: PLATFORMS.md 10.2
 _NO_PASSWORD = ("-f", "/dev/null")
 
-_FINGERPRINT = re.compile(r"Fingerprint \(SHA-256\):\s+([0-9A-F:]{95})")
-_ERROR = re.compile(r"\b((?:SEC|SSL|PR|MOZILLA_PKIX)_[A-Z0-9_]*ERROR[A-Z0-9_]*)\b")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _NOT_THERE = "Could not find cert"
-
-# What certutil prints of a trust record, and the letter that sets it (NSS, cmd/lib/secutil.c
-# printFlags and lib/certdb/certdb.c CERT_DecodeTrustString).
-_LETTERS = (
-    ("Trusted CA", "C"),
-    ("Trusted Client CA", "T"),
-    ("Valid CA", "c"),
-    ("Trusted", "P"),
-    ("Terminal Record", "p"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A certificate in a database."""
-
-    sha256: bytes
-    flags: str  # as certutil takes them: for servers, for mail, for programs
-
-    @property
-    def trusted(self) -> bool:
-        """Whether it is a CA that may speak for servers."""
-        return "C" in self.flags.split(",")[0]
 
 
 class Database:
@@ -83,6 +57,14 @@ class Database:
         return not self.is_there and _is_file(self.folder / "cert8.db")
 
     @property
+    def old_hint(self) -> str:
+        """Say what is to be done where there is only such a one."""
+        return (
+            f"{self.folder} has only a database of before 2018 (cert8.db), which is not touched;"
+            " start Firefox once with this profile, and it makes a new one"
+        )
+
+    @property
     def locked_out(self) -> str:
         """Say why whom the commands run as may not change it, or "".
 
@@ -100,13 +82,21 @@ class Database:
     def find(self, root: Certificate) -> Entry | None:
         """Return the entry of exactly `root`. Raises `TrustFailed` if it cannot be read."""
         wanted = root.fingerprint(hashes.SHA256())
-        entries = _entries(self._list(root) or "")
-        return next((entry for entry in entries if entry.sha256 == wanted), None)
+        found = entries(self._list(root) or "")
+        return next((entry for entry in found if entry.sha256 == wanted), None)
 
     def needs_password(self) -> bool:
         """Whether it has a password, which trust cannot be changed without."""
         ran = self._certutil("-K", *_NO_PASSWORD)
         return "SEC_ERROR_BAD_PASSWORD" in ran.err
+
+    @property
+    def password_hint(self) -> str:
+        """Say what is to be done where there is a password."""
+        return (
+            f"{self.folder} has a password, without which its trust cannot be changed:"
+            " import the root in the browser's settings, which ask for it"
+        )
 
     def make(self) -> None:
         """Make it, as a browser makes it: without a password, for its owner alone."""
@@ -166,10 +156,10 @@ class Database:
 
     def _alike(self, root: Certificate) -> list[tuple[Entry, bytes]]:
         """Return what has the root's subject, which NSS lists together: each with its PEM."""
-        entries = _entries(self._list(root) or "")
+        found = entries(self._list(root) or "")
         pems = _PEM.findall(self._list(root, "-a") or "")
         by_fingerprint = {_sha256_of_pem(pem): pem.encode() + b"\n" for pem in pems}
-        return [(entry, by_fingerprint.get(entry.sha256, b"")) for entry in entries]
+        return [(entry, by_fingerprint.get(entry.sha256, b"")) for entry in found]
 
     def _list(self, root: Certificate, *more: str) -> str | None:
         ran = self._certutil("-L", "-n", _uri(root), *more, *_NO_PASSWORD)
@@ -202,7 +192,7 @@ class Database:
     def _refused(self, ran: Ran) -> TrustFailed:
         if ran.code == 127:
             return TrustFailed(
-                f"the command could not be started: {_last_line(ran.err) or 'certutil'}",
+                f"the command could not be started: {last_line(ran.err) or 'certutil'}",
                 hint="install certutil, and where another user's home is meant, setpriv",
             )
         name = error_name(ran.err)
@@ -218,16 +208,10 @@ class Database:
             )
         return TrustFailed(
             f"certutil cannot use the database in {self.folder}:"
-            f" {name or _last_line(ran.err) or f'it ended with {ran.code}'}",
+            f" {name or last_line(ran.err) or f'it ended with {ran.code}'}",
             hint="close the browser and try again; a browser makes a new database"
             " where cert9.db and key4.db have been moved away",
         )
-
-
-def error_name(text: str) -> str:
-    """Return NSS's name of what went wrong, such as SEC_ERROR_UNKNOWN_ISSUER, or ""."""
-    found = _ERROR.search(text)
-    return found[1] if found else ""
 
 
 def _uri(root: Certificate) -> str:
@@ -255,37 +239,6 @@ def _key_bytes(root: Certificate) -> bytes:
     )
 
 
-def _entries(listed: str) -> list[Entry]:
-    """Read what `certutil -L -n` prints: certificate by certificate, each with its trust."""
-    parts = _FINGERPRINT.split(listed)
-    return [
-        Entry(bytes.fromhex(fingerprint.replace(":", "")), _flags(after))
-        for fingerprint, after in zip(parts[1::2], parts[2::2], strict=True)
-    ]
-
-
-def _flags(printed: str) -> str:
-    groups: list[list[str]] = [[], [], []]
-    at: list[str] | None = None
-    titles = ("SSL Flags:", "Email Flags:", "Object Signing Flags:")
-    for line in (each.strip() for each in printed.splitlines()):
-        if line in titles:
-            at = groups[titles.index(line)]
-        elif at is not None and not line:
-            break
-        elif at is not None:
-            at.append(line)
-    return ",".join(map(_letters, groups))
-
-
-def _letters(lines: Sequence[str]) -> str:
-    found = "".join(letter for words, letter in _LETTERS if words in lines)
-    # C and T imply c, and P implies p.
-    if "C" in found or "T" in found:
-        found = found.replace("c", "")
-    return found.replace("p", "") if "P" in found else found
-
-
 def _sha256_of_pem(pem: str) -> bytes:
     from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415 - rarely needed
 
@@ -297,8 +250,3 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""

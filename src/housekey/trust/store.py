@@ -70,8 +70,11 @@ class State(Enum):
 
 
 def together(states: Sequence[State]) -> State:
-    """Return what several files of one store are together: first what can be done about them."""
-    first = (State.ABSENT, State.NEEDS, State.PRESENT)
+    """Return what several files of one store are together, those that can be changed before all.
+
+    One that cannot be changed stops nobody from changing the others, and says so in its proof.
+    """
+    first = (State.ABSENT, State.PRESENT, State.NEEDS)
     return next((state for state in first if state in states), State.NOT_HERE)
 
 
