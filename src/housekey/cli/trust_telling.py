@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from housekey.trust.variables import Line
 
 
-_A_LINE = 3 * 8  # of a fingerprint: eight pairs, as the onboarding page shows it
+_GROUP = 3 * 8  # of a fingerprint: eight pairs, as the onboarding page shows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,9 @@ def cite(output: Output, chosen: Chosen) -> None:
     """Say which root it is, so that it can be compared."""
     output.row("root", f"{name_of(chosen)}, from {chosen.source}")
     whole = in_pairs(fingerprint(chosen.root))
-    for at in range(0, len(whole), _A_LINE):
-        output.row("" if at else "SHA-256", whole[at : at + _A_LINE].rstrip(":"))
+    groups = [whole[at : at + _GROUP].rstrip(":") for at in range(0, len(whole), _GROUP)]
+    output.row("SHA-256", "   ".join(groups[:2]))
+    output.row("", "   ".join(groups[2:]))
 
 
 def name_of(chosen: Chosen) -> str:
@@ -115,8 +116,8 @@ def _rows(outcome: Outcome, story: Story) -> Iterator[tuple[str, str]]:
     where = f" in {', '.join(outcome.where)}" if outcome.where else ""
     match outcome.end:
         case End.THERE:
-            by = f", and proven: {programs} accept it" if programs else ""
-            yield "there", f"{title}: it is there already{by}"
+            by = f"; accepted by {programs}" if programs else ""
+            yield "proven" if programs else "there", f"{title}: it was there already{by}"
         case End.INSTALLED:
             yield "proven", f"{title}: installed{where}; accepted by {programs}"
         case End.WOULD_INSTALL:
