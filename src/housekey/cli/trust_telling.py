@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from housekey.onboarding.fingerprint import lines_of
 from housekey.pki.encoding import fingerprint
 from housekey.trust.every import NAMES
-from housekey.trust.root import in_pairs, too_wide
+from housekey.trust.root import too_wide
 from housekey.trust.run import End, spoken
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from housekey.trust.run import Outcome
     from housekey.trust.store import Proof
     from housekey.trust.variables import Line
-
-
-_GROUP = 3 * 8  # of a fingerprint: eight pairs, as the onboarding page shows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,10 @@ class Story:
 def cite(output: Output, chosen: Chosen) -> None:
     """Say which root it is, so that it can be compared."""
     output.row("root", f"{name_of(chosen)}, from {chosen.source}")
-    whole = in_pairs(fingerprint(chosen.root))
-    groups = [whole[at : at + _GROUP].rstrip(":") for at in range(0, len(whole), _GROUP)]
-    output.row("SHA-256", "   ".join(groups[:2]))
-    output.row("", "   ".join(groups[2:]))
+    # In the lines in which housekey share and its page show it.
+    lines = [line.rstrip(":") for line in lines_of(fingerprint(chosen.root))]
+    for at in range(0, len(lines), 2):
+        output.row("" if at else "SHA-256", "   ".join(lines[at : at + 2]))
 
 
 def name_of(chosen: Chosen) -> str:
