@@ -408,6 +408,31 @@ def test_what_cannot_be_meant_is_wrong_usage(
     assert said in done.err
 
 
+def test_a_store_that_was_asked_for_and_is_not_here_is_a_no(owner: Owner) -> None:
+    for store in ("fedora", "macos"):
+        done = owner.run("trust", "--store", store)
+        assert done.code == 1, done
+        assert [row["state"] for row in done.json["stores"]] == ["not here"]
+
+
+def test_under_sudo_it_says_that_the_house_is_the_users(owner: Owner) -> None:
+    done = owner.debian.housekey("trust", SUDO_USER="nobody")
+    assert done.code == 3, done
+    assert "name it with --house" in done.err
+
+
+def test_every_store_is_done_and_undone_in_one_go(owner: Owner) -> None:
+    (owner.debian.home / ".pki" / "nssdb").mkdir(parents=True)
+    done = owner.run("trust")
+    assert done.code == 0, done
+    installed = [row["store"] for row in done.json["stores"] if row["state"] == "installed"]
+    assert {"debian", "nss-chrome"} <= set(installed)
+    gone = owner.run("untrust")
+    assert gone.code == 0, gone
+    removed = [row["store"] for row in gone.json["stores"] if row["state"] == "removed"]
+    assert removed == installed
+
+
 def test_without_a_house_it_says_how_to_get_the_root_of_another_machine(owner: Owner) -> None:
     done = owner.debian.housekey("trust", "--house", owner.debian.home / "none")
     assert done.code == 3, done

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from housekey.cli.output import Output
-    from housekey.cli.trusting import Chosen
+    from housekey.cli.trust_choosing import Chosen
     from housekey.trust.run import Outcome
     from housekey.trust.store import Proof
     from housekey.trust.variables import Line
@@ -60,10 +60,9 @@ def name_of(chosen: Chosen) -> str:
 def tell(output: Output, story: Story) -> None:
     """Tell it all."""
     for outcome in story.outcomes:
-        if outcome.end is not End.NOT_HERE or outcome.store in story.named:
-            for label, text in _rows(outcome, story):
-                output.row(label, text)
-    absent = _not_here(story)
+        for label, text in _rows(outcome, story):
+            output.row(label, text)
+    absent = not_here(story)
     if absent:
         output.row("not here", ", ".join(absent))
     wide = too_wide(story.chosen.root)
@@ -120,6 +119,7 @@ def _rows(outcome: Outcome, story: Story) -> Iterator[tuple[str, str]]:
             yield "proven", f"{title}: installed{where}; accepted by {programs}"
         case End.WOULD_INSTALL:
             yield "would", f"put it into {title},{where}"
+            yield "", outcome.about
         case End.GONE:
             yield "removed", f"{title}: taken out; refused again by {programs}"
         case End.NEVER:
@@ -128,7 +128,7 @@ def _rows(outcome: Outcome, story: Story) -> Iterator[tuple[str, str]]:
         case End.WOULD_REMOVE:
             yield "would", f"take it out of {title},{where}"
         case End.NOT_HERE:
-            yield "not here", f"{title}: this computer has no such store"
+            pass  # all of them in one row
         case End.ADMINISTRATOR:
             yield "left", f"{title}: needs an administrator"
         case End.TOOL:
@@ -145,12 +145,10 @@ def _rows(outcome: Outcome, story: Story) -> Iterator[tuple[str, str]]:
         yield "", outcome.hint
 
 
-def _not_here(story: Story) -> list[str]:
-    if story.named:
-        looked_at = {outcome.store for outcome in story.outcomes}
-        return [name for name in story.named if name in NAMES and name not in looked_at]
+def not_here(story: Story) -> list[str]:
+    """Return the stores that this computer does not have: of those that were named, or of all."""
     here = {outcome.store for outcome in story.outcomes if outcome.end is not End.NOT_HERE}
-    return [name for name in NAMES if name not in here]
+    return [name for name in NAMES if name not in here and name in (story.named or NAMES)]
 
 
 def _lines(story: Story) -> Iterator[tuple[str, str]]:
@@ -188,7 +186,7 @@ def _document(story: Story, command: str) -> dict[str, Any]:
             *map(_facts, story.outcomes),
             *(
                 {"store": name, "state": End.NOT_HERE.value}
-                for name in _not_here(story)
+                for name in not_here(story)
                 if name not in {outcome.store for outcome in story.outcomes}
             ),
         ],
@@ -212,6 +210,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         "title": outcome.title,
         "state": outcome.end.value,
         "where": list(outcome.where),
+        "about": outcome.about or None,
         "changed": outcome.changed,
         "note": outcome.note or None,
         "hint": outcome.hint or None,

@@ -45,6 +45,7 @@ class Outcome:
     title: str
     end: End
     where: tuple[str, ...] = ()
+    about: str = ""  # for people: who reads the store, and where it lies
     note: str = ""  # for people: what is missing, what went wrong
     hint: str = ""
     changed: bool = False
@@ -113,6 +114,7 @@ def _planned(store: Store, root: Certificate, machine: Machine, *, taking_out: b
     outcome = Outcome(store.name, store.title, End.NOT_HERE, standing.where)
     if standing.state is State.NOT_HERE:
         return outcome
+    outcome = replace(outcome, about=store.describe())
     if standing.state is State.NEEDS:
         return replace(outcome, end=End.TOOL, hint=standing.hint)
     present = standing.state is State.PRESENT
