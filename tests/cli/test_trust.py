@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import socket
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,18 @@ class Owner:
             chain = chain_to_pem(house.sign(key.public_key, names))
         with served(chain, key.to_pem()) as port:
             yield port
+
+
+@contextmanager
+def sharing(owner: Owner) -> Iterator[str]:
+    """Run `housekey share` for the owner's house; yields the address of the page."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("", 0)) as two:
+        port, proof_port = (each.getsockname()[1] for each in (one, two))
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--proof-port", str(proof_port)]
+    command = [*COMMAND, "share", *options, "--house", str(owner.house)]
+    with Terminal(command, env=owner.debian.environment()) as terminal:
+        terminal.expect("waiting")
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +310,16 @@ def test_from_a_page_it_is_installed_once_the_fingerprint_is_right(owner: Owner)
     assert "another root" in wrong.err
     assert done.code == 0, done
     assert accepted_by(done) == {"curl": True, "wget": True, "Python": True}
+
+
+def test_a_laptop_takes_the_root_from_a_real_housekey_share(owner: Owner) -> None:
+    with sharing(owner) as url:
+        given = ("--from", url, "--fingerprint", owner.sha256, "--json", "--store", "debian")
+        done = owner.debian.housekey("trust", *given)
+        assert (done.code, state_of(done)) == (0, "installed"), done
+        assert accepted_by(done) == {"curl": True, "wget": True, "Python": True}
+        gone = owner.debian.housekey("untrust", "--yes", *given)
+        assert (gone.code, state_of(gone)) == (0, "removed"), gone
 
 
 def test_a_root_in_a_file_is_installed_and_not_called_proven_without_a_server(

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from housekey.trust.variables import Line
 
 
+_DONE = {  # by whether it is taken out, and whether something was changed now
+    (False, True): "installed, but not proven",
+    (False, False): "it was there already, but is not proven",
+    (True, True): "taken out, but not proven",
+    (True, False): "it is not there, and yet",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """All that there is to tell."""
@@ -134,11 +142,8 @@ def _rows(outcome: Outcome, story: Story) -> Iterator[tuple[str, str]]:
         case End.TOOL:
             yield "left", f"{title}: needs something first: {outcome.hint}"
         case End.UNPROVEN:
-            done = "taken out, but" if story.taking_out else "installed, but"
-            yield (
-                "left",
-                f"{title}: {done if outcome.changed else 'it is'} not proven: {outcome.note}",
-            )
+            done = _DONE[story.taking_out, outcome.changed]
+            yield "left", f"{title}: {done}: {outcome.note}"
         case End.FAILED:
             yield "failed", f"{title}: {outcome.note}"
     if outcome.hint and outcome.end in (End.UNPROVEN, End.FAILED):

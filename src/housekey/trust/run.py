@@ -162,7 +162,10 @@ def _proven(outcome: Outcome, proofs: tuple[Proof, ...], *, accepted: bool) -> O
     nobody_says_so = not any(proof.accepts for proof in proofs)
     if not why or (outcome.end is End.NEVER and nobody_says_so):
         return outcome
-    return replace(outcome, end=End.UNPROVEN, note=why, hint=_hint(proofs, accepted=accepted))
+    hint = _hint(proofs, accepted=accepted)
+    if outcome.end is End.THERE and any(proof.accepts is False for proof in proofs):
+        hint = "take it out and put it in again: housekey untrust, then housekey trust"
+    return replace(outcome, end=End.UNPROVEN, note=why, hint=hint)
 
 
 def _hint(proofs: tuple[Proof, ...], *, accepted: bool) -> str:
