@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from housekey.trust.asking import ask_curl, ask_node, ask_python, ask_requests, 
 from housekey.trust.machine import this_machine
 from housekey.trust.pem import certificates_in, holds, without
 from housekey.trust.store import Ran, Server
+from tests.needs import require
 from tests.trust.fakes import fake_machine
 from tests.trust.roots import a_root, pem_of
 
@@ -97,6 +99,18 @@ def test_the_systems_own_program_is_asked_before_one_that_was_brought_along(
     machine = fake_machine(tmp_path, lambda *_, **__: Ran(0, "", ""), programs=("curl", "wget"))
     assert which(machine, "curl") == str(tmp_path / "usr/bin/curl")
     assert which(machine, "wget") == "/usr/sbin/wget"
+
+
+def test_what_is_a_users_own_is_not_run_as_root(tmp_path: Path) -> None:
+    require(os.geteuid() == 0, "what an administrator does is done as root")
+    machine, commands = machine_whose_programs_end(tmp_path, *[Ran(0, '[true, ""]', "")] * 3)
+    machine.home.mkdir()
+    os.chown(machine.home, 65534, 65534)
+    assert ask_requests(machine, SERVER, env={}).accepts
+    assert ask_node(machine, SERVER, env={}).accepts
+    assert ask_python(machine, SERVER).accepts
+    assert [command[0] for command in commands] == ["setpriv", "setpriv", "/usr/sbin/python3"]
+    assert commands[0][1:3] == ["--reuid", "65534"]
 
 
 def test_a_python_with_a_list_of_its_own_is_no_proof(tmp_path: Path) -> None:

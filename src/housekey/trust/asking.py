@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from housekey.trust.acting import as_owner, owner_to_act_as
 from housekey.trust.store import Proof
 
 if TYPE_CHECKING:
@@ -161,9 +162,10 @@ def _scripted(
     program = machine.which(command[0]) if users_own else which(machine, command[0])
     if program is None:
         return Proof(name, None, f"there is no {command[0]} here")
-    ran = machine.run(
-        [program, *command[1:], json.dumps(given)], env=env, seconds=SECONDS + _AND_TO_START
-    )
+    # What lies in a user's home, such as a package of Python, is not run as root.
+    owner = owner_to_act_as(machine, machine.home) if users_own else None
+    asked = as_owner(owner, [program, *command[1:], json.dumps(given)])
+    ran = machine.run(asked, env=env, seconds=SECONDS + _AND_TO_START)
     try:
         accepts, said = json.loads(ran.out)
     except ValueError:  # it did not start, or did not end
