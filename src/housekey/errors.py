@@ -29,6 +29,7 @@
     │   └── FolderMismatch        the folder and the running instance do not belong together
     ├── ShareFailed               the onboarding page could not be served
     ├── TrustFailed               a trust store could not be read or changed
+    │   ├── TrustPutBack          it was changed, failed, and has been put back             (exit 4)
     │   └── RootRefused           a root that is not installed: another one, or one without limits
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
@@ -222,6 +223,12 @@ class ShareFailed(HousekeyError):
 
 class TrustFailed(HousekeyError):
     """A trust store of this computer could not be read or changed."""
+
+
+class TrustPutBack(TrustFailed):
+    """A trust store could not be changed to the end; it is as it was before."""
+
+    exit_code = 4
 
 
 class RootRefused(TrustFailed):

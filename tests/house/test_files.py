@@ -559,3 +559,24 @@ def test_folder_trees_are_removed_whole_and_more_than_once(tmp_path: Path) -> No
     for _ in itertools.repeat(None, 2):
         files.remove_folder(tmp_path / "a")
     assert names_in(tmp_path) == []
+
+
+def test_a_link_is_removed_itself_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("kept")
+    link = tmp_path / "link"
+    Files().make_link(link, "target")
+    assert link.read_text() == "kept"
+    Files().remove_link(link)
+    assert not link.is_symlink()
+    assert target.read_text() == "kept"
+
+
+def test_what_is_no_link_is_not_removed_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("kept")
+    with pytest.raises(FileTrouble):
+        Files().remove_link(path)
+    with pytest.raises(FileTrouble):
+        Files().make_link(path, "elsewhere")
+    assert path.read_text() == "kept"

@@ -34,6 +34,8 @@ _COMMANDS = {
     "undo": ("housekey.cli.undo", "Put it back as it was."),
     "check": ("housekey.cli.check", "Which devices accept a certificate, and if not, why."),
     "share": ("housekey.cli.share", "Hand the root to phones and laptops: page and QR code."),
+    "trust": ("housekey.cli.trust", "Let this computer trust the home: system, browsers, Java."),
+    "untrust": ("housekey.cli.untrust", "Take the home's root out of this computer again."),
     "status": ("housekey.cli.status", "The house at a glance."),
     "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
@@ -48,6 +50,7 @@ Examples:
   housekey undo                                put Home Assistant back as it was
   housekey check ha.lan:8123                   which devices accept it, and if not, why
   housekey share                               phones and laptops: a page, a QR code, who trusts
+  housekey trust                               let this computer trust the home
   housekey status                              what there is, and how long it is good for
   housekey explain ERR_CERT_DATE_INVALID       what an error means
   housekey cert new printer.lan 192.168.1.9    a certificate for something else

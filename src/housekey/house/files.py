@@ -187,6 +187,20 @@ class Files:
             os.unlink(name, dir_fd=folder)
             self._sync_folder(folder)
 
+    def remove_link(self, path: Path) -> None:
+        """Remove the symbolic link at `path` itself; what it leads to stays."""
+        with told(path):
+            if not path.is_symlink():
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            path.unlink()
+            self._sync_path(path.parent)
+
+    def make_link(self, path: Path, target: str) -> None:
+        """Make a symbolic link at `path`, where nothing is, that leads to `target`."""
+        with told(path):
+            path.symlink_to(target)
+            self._sync_path(path.parent)
+
     def rename(self, source: Path, target: Path) -> None:
         """Give the file or folder at `source` the name `target`, on the same file system."""
         with told(target):

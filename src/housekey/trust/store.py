@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -132,3 +132,11 @@ class Store(Protocol):
 
     def prove(self, server: Server) -> tuple[Proof, ...]:
         """Let each program that reads this store connect to `server`: one proof for each."""
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A store that can give back a root of which only the fingerprint is known."""
+
+    def find(self, sha256: str) -> Certificate | None:
+        """Return the certificate with this fingerprint, 64 lower-case digits; None: not here."""
