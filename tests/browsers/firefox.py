@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.browsers import nss, process
 from tests.browsers.bidi import Connection, Refused
 from tests.browsers.keys import KEYS, SHIFT
-from tests.browsers.preferences import PREFERENCES, WALK, way_out, with_policies
+from tests.browsers.preferences import PREFERENCES, way_out, with_policies
+from tests.browsers.privileged import ANSWER_IMPORT, OPEN_IMPORT, WALK
 from tests.browsers.process import BrowserHome, DidNotStart
 from tests.browsers.watching import TELL_VIOLATIONS, Accessible, Said, Watched
 
@@ -54,13 +55,11 @@ class Firefox:
         trust: str = nss.TRUSTED_CA,
         proxy: str | None = None,
         hosts: Sequence[str] = (),
-        policies: Mapping[str, Any] | None = None,
     ) -> None:
         """Start with a fresh profile that trusts `roots` (DER).
 
         `proxy` ("127.0.0.1:port") is asked for every host, this machine's own included; without
         one nothing but this machine is reachable. `hosts` are more names and addresses of it.
-        `policies` are those of an enterprise, as of its start.
         """
         self._home = BrowserHome()
         self._connection: Connection | None = None
@@ -68,8 +67,6 @@ class Firefox:
         self._preferences = {**PREFERENCES, **way_out(proxy, hosts)}
         self._program = "firefox-esr"
         try:
-            if policies is not None:
-                self._program = str(with_policies(self._home.folder / "program", policies))
             nss.trust(self.database, roots, flags=trust)
             self._start()
         except BaseException:
@@ -211,6 +208,20 @@ class Firefox:
                 return [Accessible(**each) for each in found]
             time.sleep(0.1)
         raise TimeoutError("Firefox has no tree of what is accessible")
+
+    def import_root(self, file: Path) -> str:
+        """Import a root as a person does in the settings, and return what was ticked."""
+        self._privileged(OPEN_IMPORT % json.dumps(str(file)))
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            if ticked := self._privileged(ANSWER_IMPORT):
+                return str(ticked)
+            time.sleep(0.1)
+        raise TimeoutError("Firefox does not ask what to trust the root for")
+
+    def enforce(self, policies: Mapping[str, Any]) -> None:
+        """Have an enterprise's policies, once it is started again."""
+        self._program = str(with_policies(self._home.folder / "program", policies))
 
     def restart(self) -> None:
         """Close it as its user would, and start it again with the same home and profile."""

@@ -1,4 +1,4 @@
-"""What Firefox is told before it starts, and the privileged words that BiDi has none for."""
+"""What Firefox is told before it starts: its preferences, and an enterprise's policies."""
 
 from __future__ import annotations
 
@@ -90,31 +90,3 @@ def with_policies(folder: Path, policies: Mapping[str, Any]) -> Path:
             (folder / each.name).symlink_to(each)
     (folder / "distribution/policies.json").write_text(json.dumps({"policies": policies}))
     return folder / "firefox-esr"
-
-
-# The tree of a page, by Firefox's own service: BiDi can find nodes by role and name, and no more.
-WALK = """(() => {
-    const service = Cc["@mozilla.org/accessibilityService;1"].getService(
-        Ci.nsIAccessibilityService);
-    const found = [];
-    const walk = node => {
-        const state = {}, more = {}, attributes = {};
-        node.getState(state, more);
-        for (const each of node.attributes?.enumerate() ?? []) {
-            const {key, value} = each.QueryInterface(Ci.nsIPropertyElement);
-            attributes[key] = value;
-        }
-        const role = service.getStringRole(node.role);
-        found.push({
-            role: attributes["xml-roles"] || role,
-            name: node.name || "",
-            focusable: !!(state.value & Ci.nsIAccessibleStates.STATE_FOCUSABLE),
-            live: attributes["live"] === "off" ? "" : attributes["live"] || "",
-            level: role === "heading" ? Number(attributes["level"] || 0) : 0,
-        });
-        for (let i = 0; i < node.childCount; i++) walk(node.getChildAt(i));
-    };
-    const frame = service.getAccessibleFor(gBrowser.selectedBrowser);
-    for (let i = 0; i < frame?.childCount; i++) walk(frame.getChildAt(i));
-    return found;
-})()"""

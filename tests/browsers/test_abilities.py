@@ -210,15 +210,32 @@ def test_when_a_running_browser_notices_a_root(kind: Any, house: Path) -> None:
         assert browser.evaluate("document.title") == "in"
 
 
-def test_a_root_that_an_enterprise_installs_is_trusted(house: Path) -> None:
+def test_a_root_that_an_enterprise_installs_is_trusted_from_the_next_start_on(house: Path) -> None:
     require(firefox.missing() is None, firefox.missing() or "")
-    policies = {"Certificates": {"Install": [str(house / "root.pem")]}}
     with (
         pages({"/": Document(b"<title>in</title>")}, leaf=house.parent / "leaf") as server,
-        firefox.Firefox(policies=policies) as browser,
+        firefox.Firefox() as browser,
     ):
-        assert browser.navigate(f"https://127.0.0.1:{server.port}/") == ""
+        url = f"https://127.0.0.1:{server.port}/"
+        assert browser.navigate(url) == "SEC_ERROR_UNKNOWN_ISSUER"
+        browser.enforce({"Certificates": {"Install": [str(house / "root.pem")]}})
+        browser.restart()
+        assert browser.navigate(url) == ""
         assert browser.evaluate("document.title") == "in"
+
+
+def test_a_root_that_is_imported_in_the_settings_is_trusted_at_once(house: Path) -> None:
+    require(firefox.missing() is None, firefox.missing() or "")
+    with (
+        pages({"/": Document(b"<title>in</title>")}, leaf=house.parent / "leaf") as server,
+        firefox.Firefox() as browser,
+    ):
+        url = f"https://127.0.0.1:{server.port}/"
+        assert browser.navigate(url) == "SEC_ERROR_UNKNOWN_ISSUER"
+        assert browser.import_root(house / "root.pem") == "Trust this CA to identify websites."
+        assert soon(lambda: browser.navigate(url) == "")
+        browser.restart()
+        assert browser.navigate(url) == ""
 
 
 def test_a_guise_of_a_desktop_has_no_touch_and_says_what_it_runs_on(kind: Any) -> None:
