@@ -80,7 +80,7 @@ class Share:
         end = time.monotonic() + _ANSWERS_WITHIN
         while time.monotonic() < end and self._process.poll() is None:
             with suppress(OSError):
-                self.get()
+                self.get("/about.json")  # which makes nobody a device
                 return self
             time.sleep(0.05)
         self.__exit__()

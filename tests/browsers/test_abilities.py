@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,11 @@ import pytest
 from tests.browsers import chromium, firefox, nss
 from tests.browsers.guise import ANDROID, DESKTOP, IPHONE, WINDOWS, Guise
 from tests.browsers.pages import Document, pages
+from tests.browsers.waiting import soon
 from tests.command import housekey
 from tests.needs import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.engine
@@ -38,14 +37,6 @@ def house(tmp_path: Path) -> Path:
     )
     assert made.code == 0, made
     return tmp_path / "house"
-
-
-def soon(what: Callable[[], Any], *, seconds: float = 20) -> Any:
-    """Return what it returns as soon as that is something."""
-    end = time.monotonic() + seconds
-    while not (found := what()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return found
 
 
 def size_of(png: bytes) -> tuple[int, ...]:
