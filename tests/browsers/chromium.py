@@ -274,6 +274,8 @@ class Chromium:
 
     def _hear(self, message: dict[str, Any]) -> None:
         method, facts = message.get("method", ""), message.get("params", {})
+        if method == "Page.frameNavigated" and "parentId" not in facts["frame"] and self._awaited:
+            self._awaited = facts["frame"]["loaderId"]  # a page may lead on to another
         if method == "Page.lifecycleEvent" and facts["name"] == "load":
             self._loaded.add(facts["loaderId"])
         if self._watched is not None:
