@@ -20,6 +20,10 @@
     return;
   }
   body.classList.toggle("own", facts.shown === kind);
+  if (kind !== facts.kind) {
+    const yours = document.querySelector(".yours");
+    document.querySelector('.tabs a[href*="kind=' + kind + '&"]').append(yours);
+  }
 
   // What this browser remembers, and only here. It may be forbidden to.
   const memory = (store, key) => ({
@@ -45,8 +49,8 @@
       now = step;
       at.set(String(now));
       steps.forEach((each, index) => each.classList.toggle("now", index === now));
-      back.disabled = now === 0;
-      next.disabled = now === steps.length - 1;
+      back.hidden = now === 0;
+      next.hidden = now === steps.length - 1;
     }
     function go(by) {
       show(now + by);
@@ -57,12 +61,12 @@
     function toggle() {
       const one = body.classList.toggle("stepping");
       all.textContent = one ? all.dataset.all : all.dataset.one;
-      back.hidden = next.hidden = !one;
+      if (one) show(now);
+      else back.hidden = next.hidden = true;
     }
     back.addEventListener("click", () => go(-1));
     next.addEventListener("click", () => go(1));
     all.addEventListener("click", toggle);
-    show(now);
     toggle();
     document.querySelector(".pager").hidden = false;
   }
@@ -148,12 +152,15 @@
     function say(state) {
       if (facts.state === state) return;
       facts.state = state;
-      status.replaceChildren(document.getElementById("say-" + state).content.cloneNode(true));
+      const own = body.classList.contains("own"); // not while it looks at the steps of another
+      if (state === "trusted" && own) document.querySelector("main").prepend(status.closest(".status"));
+      const said = document.getElementById(`say-${state}-${kind}`) || document.getElementById("say-" + state);
+      status.replaceChildren(said.content.cloneNode(true));
       if (state !== "trusted") return;
       status.querySelector(".again").hidden = !again;
       proved.set("1");
       document.title = status.querySelector("h2").textContent;
-      if (body.classList.contains("own")) scrollTo({ top: 0 });
+      if (own) scrollTo({ top: 0 });
     }
   }
 })();
