@@ -70,7 +70,7 @@ def way_out(proxy: str | None, hosts: Sequence[str]) -> dict[str, Any]:
         "network.proxy.ssl_port": int(port),
         "network.proxy.failover_direct": False,
         "network.proxy.no_proxies_on": ", ".join([] if proxy else here),
-        "network.dns.localDomains": ", ".join(hosts),
+        "network.dns.localDomains": ", ".join(host for host in hosts if ":" not in host),
         "network.proxy.allow_hijacking_localhost": proxy is not None,
     }
 
