@@ -28,17 +28,6 @@ _FACTS = """[navigator.userAgent, navigator.language, devicePixelRatio, innerWid
     matchMedia('(pointer: coarse)').matches]"""
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Path:
-    """A house, and a leaf for this machine in the folder beside it that is called `leaf`."""
-    made = housekey(
-        *("cert", "new", "homeassistant.local", "127.0.0.1", "--yes"),
-        *("--house", tmp_path / "house", "--out", tmp_path / "leaf"),
-    )
-    assert made.code == 0, made
-    return tmp_path / "house"
-
-
 def size_of(png: bytes) -> tuple[int, ...]:
     return struct.unpack(">II", png[16:24])
 
@@ -181,8 +170,7 @@ def test_when_a_running_browser_notices_a_root(kind: Any, house: Path) -> None:
     """
     secret = {"/": Document(b"<title>in</title>")}
     other = housekey(
-        *("cert", "new", "127.0.0.1", "--yes"),
-        *("--house", house, "--out", house.parent / "other"),
+        *("cert", "new", "127.0.0.1", "--yes", "--house", house, "--out", house.parent / "other")
     )
     assert other.code == 0, other
     with (

@@ -9,10 +9,10 @@ import pytest
 
 from housekey.homeassistant.names import local_addresses
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
-from housekey.pki.encoding import certificates_from_pem, to_der
 from housekey.pki.names import IpName
 from tests.browsers import nss
 from tests.browsers.chromium import Chromium
+from tests.browsers.conftest import HOME_ASSISTANT
 from tests.browsers.firefox import Firefox
 from tests.browsers.guise import ANDROID, DESKTOP, IPHONE, MAC, WINDOWS, Guise
 from tests.browsers.waiting import soon
@@ -21,38 +21,14 @@ from tests.needs import require
 from tests.sharing import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.engine
 _REFUSED = {Chromium: "ERR_CERT_AUTHORITY_INVALID", Firefox: "SEC_ERROR_UNKNOWN_ISSUER"}
-_HOME_ASSISTANT = "https://homeassistant.local:8123"
 _KINDS = ("iphone", "ipad", "mac", "android", "windows", "linux", "chromeos", "other")
 _STATE = "document.body.dataset.state"
 _STATUS = "document.getElementById('status').innerText"
 _NOW = "[...document.querySelectorAll('.step')].filter(it => it.checkVisibility()).length"
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A house whose page leads to a Home Assistant that nobody asks here."""
-    folder = tmp_path_factory.mktemp("onboarding")
-    places = ("--house", folder / "house", "--out", folder / "leaf")
-    made = housekey("cert", "new", "homeassistant.local", "127.0.0.1", *places, "--yes")
-    assert made.code == 0, made
-    return folder / "house"
-
-
-@pytest.fixture(scope="module")
-def share(house: Path) -> Iterator[Share]:
-    """Its page, for all tests of this module."""
-    with Share(house, "--home-assistant", _HOME_ASSISTANT) as it:
-        yield it
-
-
-@pytest.fixture
-def root(house: Path) -> bytes:
-    return to_der(certificates_from_pem((house / "root.pem").read_bytes())[0])
 
 
 def is_of_the_refusal(text: str) -> bool:
@@ -99,7 +75,7 @@ def test_no_state_asks_anybody_else_or_offends_the_policy(
 def test_without_javascript_a_link_is_the_proof(
     kind: Any, house: Path, root: bytes, tmp_path: Path
 ) -> None:
-    with Share(house, "--once", "--home-assistant", _HOME_ASSISTANT) as share:
+    with Share(house, "--once", "--home-assistant", HOME_ASSISTANT) as share:
         link = "document.querySelector('#status a').href"
         with kind() as browser:
             browser.wear(Guise(script=False))
@@ -120,7 +96,7 @@ def test_without_javascript_a_link_is_the_proof(
             assert browser.navigate(browser.evaluate(link)) == ""
             assert browser.evaluate("document.querySelector('h1').innerText.length") > 0
             leads = "document.querySelector('main a.button').href"
-            assert browser.evaluate(leads) == f"{_HOME_ASSISTANT}/"
+            assert browser.evaluate(leads) == f"{HOME_ASSISTANT}/"
         ended = share.ended()
     assert ended.code == 0, ended
     assert [list(it["steps"]) for it in ended.json["devices"]][-1] == ["arrived", "trusts"]
