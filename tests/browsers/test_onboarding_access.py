@@ -93,9 +93,7 @@ def test_everything_is_done_with_a_keyboard(kind: Any, share: Share) -> None:
         for number in range(2, steps + 1):
             tab_to(browser, "Next")
             browser.press("Enter")
-            assert soon(
-                lambda number=number: browser.evaluate(count) == f"Step {number} of {steps}"
-            )
+            assert soon(partial(says, browser, count, f"Step {number} of {steps}"))
             # The reader goes on where the step begins.
             assert browser.evaluate(f"{step}.contains(document.activeElement)")
         tab_to(browser, "Back")
@@ -108,10 +106,10 @@ def test_everything_is_done_with_a_keyboard(kind: Any, share: Share) -> None:
         tab_to(browser, "Android", back=True)
         browser.press("Enter")
         assert soon(lambda: "kind=android" in browser.evaluate("location.search"))
-        assert soon(lambda: browser.evaluate("document.readyState") == "complete")
+        assert soon(partial(says, browser, "document.readyState", "complete"))
         tab_to(browser, "Deutsch", back=True)
         browser.press("Enter")
-        assert soon(lambda: browser.evaluate("document.documentElement.lang") == "de")
+        assert soon(partial(says, browser, "document.documentElement?.lang", "de"))
         current = "document.querySelector('.tabs [aria-current]').innerText"
         assert browser.evaluate(current).startswith("Android")
         tab_to(browser, browser.evaluate("document.querySelector('.steps [data-root]').innerText"))
