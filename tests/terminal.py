@@ -48,6 +48,10 @@ class Terminal:
         """Type `text` and Enter."""
         os.write(self._master, f"{text}\n".encode())
 
+    def send(self, number: int) -> None:
+        """Send it a signal: SIGINT is what Ctrl-C does."""
+        self._process.send_signal(number)
+
     def wait(self, *, seconds: float = 120) -> int:
         """Wait until it ends, and return its exit code."""
         end = time.monotonic() + seconds

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from housekey.house.files import Files
-from housekey.house.house import prepare_house
+from housekey.house.house import House, prepare_house
 from housekey.pki.encoding import certificate_from_pem, fingerprint
 from housekey.pki.subject import Subject
 
@@ -59,6 +59,25 @@ def test_status_is_the_house_at_a_glance(person: Person) -> None:
 def test_an_empty_house_is_told_what_comes_next(person: Person) -> None:
     make_house(person.house)
     assert "next      housekey secure" in person.run("status").out
+
+
+def test_status_names_the_last_devices_and_counts_the_rest(person: Person) -> None:
+    make_house(person.house)
+    with House.open(person.house, files=Files(), clock=lambda: datetime.now(UTC)) as house:
+        root = fingerprint(house.root)
+        for number in range(8):
+            house.ledger.record_event(
+                "device-trusts",
+                at=datetime(2024, 3, number + 1, 12, tzinfo=UTC),
+                by="share",
+                sha256=root if number else "another root",
+                data={"device": "ipad" if number < 7 else "fridge", "browser": "safari"},
+            )
+    out = person.run("status").out
+    assert "devices   7 trust the root: other device (Safari) 8 March 2024, iPad (Safari) 7" in out
+    assert "iPad (Safari) 3 March 2024 and 1 more\n" in out
+    told = person.run("status", "--json").json["devices"]
+    assert [each["device"] for each in told] == ["fridge", *["ipad"] * 6]
 
 
 def test_what_is_due_is_exit_code_1(person: Person) -> None:

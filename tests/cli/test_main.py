@@ -22,6 +22,7 @@ COMMANDS = [
     ["secure"],
     ["undo"],
     ["check"],
+    ["share"],
     ["status"],
     ["explain"],
     ["cert", "new"],

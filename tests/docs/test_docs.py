@@ -115,7 +115,7 @@ def test_every_error_that_troubleshooting_quotes_is_one_of_ours() -> None:
             "calls", '```sh\nsudo "$(command -v housekey)" undo --port 1\n```', id="under sudo"
         ),
         pytest.param(
-            "calls", "```\nExecStart=/bin/sh -c 'housekey share'\n```", id="inside a systemd unit"
+            "calls", "```\nExecStart=/bin/sh -c 'housekey run'\n```", id="inside a systemd unit"
         ),
         pytest.param("calls", "```\n0 9 * * 1  housekey renew\n```", id="in a crontab"),
         pytest.param("links", "[more](docs/nothing.md)", id="a file that is not there"),

@@ -104,7 +104,9 @@ def test_the_one_that_was_secured_last_counts(past: Past) -> None:
 
 
 def test_an_address_that_is_given_is_https() -> None:
-    assert given_address("https://ha.lan:8123") == "https://ha.lan:8123"
+    assert given_address("https://ha.lan:8123/") == "https://ha.lan:8123"
+    assert given_address("https://HA.lan") == "https://ha.lan"
+    assert given_address("https://[fd00::2]:8123") == "https://[fd00::2]:8123"
     for wrong in ("http://ha.lan:8123", "ha.lan", "https://", "ftp://ha.lan", "https://a/b?c"):
         with pytest.raises(UsageError):
             given_address(wrong)

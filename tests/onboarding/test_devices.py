@@ -32,6 +32,17 @@ def test_a_device_counts_once_however_often_it_proves_trust() -> None:
     assert taken((Step.TRUSTS, 1), (Step.TRUSTS, 2)).proofs == 2
 
 
+def test_a_flood_of_devices_is_counted_and_not_kept() -> None:
+    devices = Devices(most=3)
+    for number, step in enumerate((Step.TRUSTS, *[Step.ARRIVED] * 9), 1):
+        devices.take(Event(NOON, step, number, PHONE))
+    assert list(devices.by_number) == [1, 9, 10]
+    assert (devices.came, devices.proofs) == (10, 1)
+    for number in range(11, 20):
+        devices.take(Event(NOON, Step.TRUSTS, number, PHONE))
+    assert len(devices.by_number) == 3
+
+
 def test_only_a_step_further_is_news() -> None:
     devices = Devices()
     arrived = Event(NOON, Step.ARRIVED, 1, PHONE)

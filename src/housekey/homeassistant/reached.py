@@ -7,11 +7,12 @@ the leaf says under which names it is good.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from housekey.errors import UsageError
 from housekey.homeassistant.find import parse_url
 from housekey.homeassistant.names import internal_url_host
-from housekey.homeassistant.plan import https_url
+from housekey.homeassistant.plan import HTTPS_PORT, https_url
 from housekey.homeassistant.switch import HTTP_CONFIG, HTTP_YAML, INTERNAL_URL
 from housekey.house.journal import SettingChange, State
 from housekey.pki.names import IpName
@@ -68,10 +69,10 @@ def _address_in(names: Sequence[Name]) -> str | None:
 
 def given_address(text: str) -> str:
     """Read the address of a Home Assistant on HTTPS that a person wrote. Raises `UsageError`."""
-    url = parse_url(text)
-    if not url.startswith("https:"):
+    parts = urlsplit(parse_url(text))
+    if parts.scheme != "https" or parts.hostname is None:
         raise UsageError(
             f"{text!r} is not a Home Assistant on https, and the page leads nobody to plain http",
             hint="write it like https://homeassistant.local:8123",
         )
-    return url
+    return https_url(parts.hostname, parts.port or HTTPS_PORT)

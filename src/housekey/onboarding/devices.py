@@ -53,30 +53,43 @@ class Device:
 
 @dataclass(slots=True)
 class Devices:
-    """All of them, in the order in which they came."""
+    """All of them, in the order in which they came.
 
+    Of more than `most` those are forgotten that came first, and of these the ones that have
+    proved nothing: whoever floods the page must not fill the memory.
+    """
+
+    most: int = 1024
     by_number: dict[int, Device] = field(default_factory=dict)
+    came: int = 0
+    proofs: int = 0  # devices that have proved trust in this run, each counted once
     refused: Counter[str] = field(default_factory=Counter)  # requests, by the reason
-
-    @property
-    def proofs(self) -> int:
-        """Return how many devices have proved trust in this run, each counted once."""
-        return sum(1 for device in self.by_number.values() if Step.TRUSTS in device.steps)
 
     def take(self, event: Event) -> Device | None:
         """Take note of an event; return the device if it has come further by it."""
         if event.step is Step.REFUSED:
             self.refused[event.reason] += event.count
             return None
-        known = self.by_number.get(event.device)
-        device = known or Device(event.device, event.visitor or _NOBODY)
-        self.by_number[event.device] = device
+        device = self.by_number.get(event.device)
+        if device is None:
+            device = Device(event.device, event.visitor or _NOBODY)
+            self.by_number[event.device] = device
+            self.came += 1
+            self._forget()
         if event.step in device.steps:
             return None
         device.steps[event.step] = event.at
         if event.step is Step.TRUSTS:
             device.again = event.again
+            self.proofs += 1
         return device
+
+    def _forget(self) -> None:
+        if len(self.by_number) <= self.most:
+            return
+        older = list(self.by_number.values())[:-1]
+        gone = next((each for each in older if Step.TRUSTS not in each.steps), older[0])
+        del self.by_number[gone.number]
 
 
 def called(visitor: Visitor) -> str:

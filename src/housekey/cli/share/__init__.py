@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def command(**options: Any) -> None:
     if shared.unrecorded is not None:
         promised.update(shared.document)
         raise ShareFailed(
-            f"{_devices(shared.missing)} that proved trust could not be recorded:"
+            f"the proof of {_devices(shared.missing)} could not be recorded:"
             f" {shared.unrecorded.message}",
             hint=shared.unrecorded.hint,
         )
@@ -97,7 +98,7 @@ def command(**options: Any) -> None:
 
         promised.update(shared.document)
         raise Interrupted(
-            f"interrupted: {_proofs(devices.proofs)}, of {wanted}",
+            f"interrupted when {devices.proofs} of {_devices(wanted)} had proved trust",
             hint="run housekey share again whenever you like",
         )
     output.document(shared.document)
@@ -115,17 +116,23 @@ class _Shared:
 
 @dataclass(slots=True)
 class _Recorder:
-    """Writes proofs into the ledger; what cannot be written is kept, and tried again."""
+    """Writes proofs into the ledger; what cannot be written is kept, and tried again.
+
+    Not without end: whoever is on the network can say that it trusts the root, and the ledger
+    forgets nothing.
+    """
 
     house: House
     sha256: str  # of the root
     pending: list[Event] = field(default_factory=list)
+    room: int = 500  # in one run; no home has as many devices
 
     def write(self, *events: Event) -> HousekeyError | None:
         """Write `events` and what is pending; return what stands against it."""
         from housekey.onboarding.devices import TRUSTS, data_of  # noqa: PLC0415 - loaded already
 
-        self.pending += events
+        self.pending += events[: self.room]
+        self.room -= min(len(events), self.room)
         try:
             while self.pending:
                 event = self.pending[0]
@@ -159,15 +166,15 @@ async def _share(
             proof_port=options["proof_port"],
         ) as serving:
             tell(ready, serving, output)
-            with view_of(devices, output, ends=_end_of(wanted)) as view:
-                try:
+            try:
+                with view_of(devices, output, ends=_end_of(wanted)) as view:
                     await _watch(serving.events(), devices, recorder, view, wanted)
-                except asyncio.CancelledError:
-                    _go_on()  # Ctrl-C is how a page without an end is ended
-            confined = serving.confined
-        unrecorded = recorder.write()
+            except asyncio.CancelledError:
+                _go_on()  # Ctrl-C is how a page without an end is ended
+            finally:
+                unrecorded = recorder.write()
         return _Shared(
-            document_of(ready, devices, confined=confined),
+            document_of(ready, devices, confined=serving.confined),
             devices,
             unrecorded,
             len(recorder.pending),
@@ -184,17 +191,19 @@ async def _watch(
     """Follow what happens at the page, until `wanted` devices have proved trust."""
     from housekey.onboarding.events import Step  # noqa: PLC0415 - loaded already
 
-    async for event in events:
-        device = devices.take(event)
-        view.changed(event, device)
-        if device is not None and event.step is Step.TRUSTS and not event.again:
-            trouble = recorder.write(event)
-            if trouble is not None:
-                view.say("warning", f"not in the ledger yet: {trouble.message}; {trouble.hint}")
-        if wanted is not None and devices.proofs >= wanted:
-            await asyncio.sleep(_LAST_WORDS_SECONDS)
-            return
-    raise ShareFailed("the page ended by itself", hint="run housekey share again")
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(None) as limit:
+            async for event in events:
+                device = devices.take(event)
+                view.changed(event, device)
+                if device is not None and event.step is Step.TRUSTS and not event.again:
+                    trouble = recorder.write(event)
+                    if trouble is not None:
+                        problem = f"{trouble.message}; {trouble.hint}"
+                        view.say("warning", f"not in the ledger yet: {problem}")
+                if wanted is not None and devices.proofs >= wanted and limit.when() is None:
+                    limit.reschedule(loop.time() + _LAST_WORDS_SECONDS)
 
 
 def _go_on() -> None:
@@ -206,21 +215,19 @@ def _go_on() -> None:
 def _end_of(wanted: int | None) -> str:
     if wanted is None:
         return "Ctrl-C ends it"
-    return f"it ends when {_devices(wanted)} {_trust(wanted)} the root, or with Ctrl-C"
+    have = "has" if wanted == 1 else "have"
+    return f"it ends when {_devices(wanted)} {have} proved trust, or with Ctrl-C"
 
 
 def _summary(devices: Devices) -> str:
-    came = len(devices.by_number)
-    return f"{_devices(came)} came, {_proofs(devices.proofs)}" if came else "no device came"
-
-
-def _proofs(number: int) -> str:
-    return f"{number} proved that {'it trusts' if number == 1 else 'they trust'} the root"
+    if not devices.came:
+        return "no device came"
+    proofs = devices.proofs
+    if not proofs:
+        return f"{_devices(devices.came)} came, none proved that it trusts the root"
+    they = "it trusts" if proofs == 1 else "they trust"
+    return f"{_devices(devices.came)} came, {proofs} proved that {they} the root"
 
 
 def _devices(number: int) -> str:
     return f"{number} device{'' if number == 1 else 's'}"
-
-
-def _trust(number: int) -> str:
-    return "trusts" if number == 1 else "trust"

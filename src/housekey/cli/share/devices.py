@@ -144,7 +144,7 @@ def _drawn(devices: Devices, *, size: os.terminal_size, ends: str) -> Renderable
     parts: list[RenderableType] = []
     if shown:
         parts.append(_table(shown, wide=size.columns >= _WIDE))
-    if hidden := len(everybody) - len(shown):
+    if hidden := devices.came - len(shown):
         parts.append(Text(f"and {hidden} more"))
     parts += [
         Text(f"refused: {refused_words(reason, count)}", style="dim")

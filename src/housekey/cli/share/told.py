@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from housekey.cli.output import LABEL_WIDTH
+from housekey.onboarding.confine import FROM_FILES
 from housekey.onboarding.fingerprint import grouped, lines_of
 from housekey.onboarding.firewall import opening_command
 from housekey.onboarding.qr import for_terminal
@@ -42,7 +43,7 @@ def tell(ready: Ready, serving: Serving, output: Output) -> None:
         output.row("leads to", ready.offer.home_assistant)
     if ready.card:
         output.row("card", str(ready.card))
-    for label, line in _labelled("root", fingerprint_lines(ready.sha256, columns=columns)):
+    for label, line in _labelled("compare", fingerprint_lines(ready.sha256, columns=columns)):
         output.row(label, line)
     addresses = address_lines(ready.reach, ready.port, shows_code=shows_code)
     for label, line in _labelled("page", addresses):
@@ -56,16 +57,19 @@ def tell(ready: Ready, serving: Serving, output: Output) -> None:
 def heads_up(ready: Ready, serving: Serving) -> Iterator[str]:
     """Yield what is not as one may think it is."""
     reach = ready.reach
-    if not serving.confined:
+    if not FROM_FILES & set(serving.confined):
         yield (
-            "this system lets no program lock itself in: the processes that serve the page hold"
-            " no key of the house, but could read this machine's other files"
+            "this system lets no program lock itself in: what serves the page holds no key of the"
+            " house, but could read what other users of this machine can read"
         )
     if reach.address is None:
         yield "no other device can open the page: this machine has no private address"
     if reach.address is None or reach.address.version == 6:
         for address in reach.public:
-            yield f"{address} is no private address; only --bind {address} has the page there"
+            yield (
+                f"{address} is no private address, so the page does not answer there;"
+                f" with --bind {address} it does"
+            )
     for name in reach.refused:
         yield f"the page does not answer at {name}: the house may not speak for it"
     if not ready.offer.home_assistant:
@@ -83,7 +87,7 @@ def address_lines(reach: Reach, port: int, *, shows_code: bool) -> Iterator[str]
     if reach.known:
         yield url(reach.known, port)
     if reach.address:
-        note = "  (in the code: not every phone finds names)" if shows_code and reach.known else ""
+        note = "  (in the code; some phones find no names)" if shows_code and reach.known else ""
         yield url(str(reach.address), port) + note
     if reach.perhaps:
         yield f"{url(reach.perhaps, port)}  (where the network knows this name)"
@@ -98,11 +102,16 @@ def _labelled(label: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def fingerprint_lines(sha256: str, *, columns: int) -> Iterator[str]:
-    """Yield the fingerprint in the lines in which the page has it, two in one where they fit."""
-    lines = lines_of(sha256)
-    each = 2 if LABEL_WIDTH + 2 + 2 * len(lines[0]) + len(_GAP) < columns else 1
-    for at in range(0, len(lines), each):
-        yield _GAP.join(line.rstrip(":") for line in lines[at : at + each])
+    """Yield the fingerprint in the lines in which the page has it: two, one or a half in a line."""
+    lines = [line.rstrip(":") for line in lines_of(sha256)]
+    room, width = columns - LABEL_WIDTH - 3, len(lines[0])
+    if room >= 2 * width + len(_GAP):
+        yield from map(_GAP.join, zip(lines[::2], lines[1::2], strict=True))
+    elif room >= width:
+        yield from lines
+    else:
+        for line in lines:
+            yield from (line[: width // 2], line[width // 2 + 1 :])
 
 
 def code_of(reach: Reach, port: int, *, columns: int, colour: bool) -> str | None:
@@ -143,6 +152,7 @@ def document_of(ready: Ready, devices: Devices, *, confined: Sequence[str]) -> d
             }
             for device in devices.by_number.values()
         ],
+        "came": devices.came,
         "proofs": devices.proofs,
         "refused": dict(devices.refused),
     }
