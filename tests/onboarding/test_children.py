@@ -201,7 +201,9 @@ def test_a_pair_that_is_none_is_told_and_nothing_is_left() -> None:
     async def story() -> None:
         before = open_files()
         (chain, _), (_, other) = a_pair(), a_pair()
-        with pytest.raises(ShareFailed, match="the proof has ended: ValueError: the key and") as told:
+        with pytest.raises(
+            ShareFailed, match="the proof has ended: ValueError: the key and"
+        ) as told:
             await starting(pair=(chain, other))
         assert "PRIVATE" not in told.value.message
         await asyncio.sleep(0.1)
@@ -317,6 +319,7 @@ def test_the_kernel_ends_them_even_when_they_cannot_notice() -> None:
 def test_a_parent_that_does_not_read_makes_no_process_grow_and_loses_no_refusal() -> None:
     async def story() -> None:
         async with await starting() as serving:  # whose events nobody reads
+
             async def knock(number: int) -> None:
                 source = f"127.0.1.{number % 200 + 1}"
                 assert (await ask(serving.port, "/", source=source)).status == 200

@@ -54,7 +54,9 @@ def place() -> Iterator[Path]:
 def house(place: Path) -> Path:
     """A real house, with a leaf."""
     new = prepare_house(
-        names=names("homeassistant.local"), subject=Subject(None, organization="Our Home"), clock=lambda: NOW
+        names=names("homeassistant.local"),
+        subject=Subject(None, organization="Our Home"),
+        clock=lambda: NOW,
     )
     with new.write(place / "house", Files()) as opened:
         opened.issue("homeassistant", names("homeassistant.local"))
