@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import HttpVersion10, HttpVersion11, web
+from yarl import URL
 
 from housekey.onboarding.answering import BAD_REQUEST, TOO_LARGE, Answer, Asked, Refused
 from housekey.onboarding.crowd import Crowd, Limits
@@ -37,6 +38,7 @@ _SHUTDOWN_SECONDS = 1.0  # for a client's part in the end of TLS
 _PAUSE_SECONDS = 0.1  # after accepting failed, for want of file descriptors
 
 _VERSIONS = (HttpVersion10, HttpVersion11)
+_NOWHERE = URL("/")
 _SILENT = logging.getLogger("housekey.onboarding.silent")
 _SILENT.disabled = True
 
@@ -59,7 +61,7 @@ class Gate:
         self._crowd = Crowd(self._limits)
         self._tasks: dict[Visit, asyncio.Task[None]] = {}
         self._left = asyncio.Event()
-        self._server = web.Server(self._handle)
+        self._server = web.Server(self._handle, request_factory=_request)
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept connections on `listener`, which must not block, until cancelled."""
@@ -242,6 +244,18 @@ def complain(exc: BaseException | None) -> None:
         place = f"{code.co_filename}:{trace.tb_lineno} in {code.co_name}"
         trace = trace.tb_next
     sys.stderr.write(f"housekey: {type(exc).__name__} at {place}\n")
+
+
+def _request(
+    message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
+) -> web.BaseRequest:
+    """Make aiohttp's request, but let it take no address apart.
+
+    Given a strange host in an absolute one, yarl raises where aiohttp awaits nothing of the kind,
+    and the client would be left waiting. The target is read as it was sent.
+    """
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message._replace(url=_NOWHERE), payload, protocol, writer, task, loop)
 
 
 def _asked(request: web.BaseRequest, address: str) -> Asked:
