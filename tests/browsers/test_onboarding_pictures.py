@@ -87,7 +87,8 @@ def test_a_picture_of_a_page_that_has_ended(kind: Any, house: Path) -> None:
         assert soon(partial(is_in, browser, "waiting"))
         share.end()
         assert soon(partial(is_in, browser, "ended"))
-        browser.evaluate("document.getElementById('status').scrollIntoView({block: 'center', behavior: 'instant'})")
+        status = "document.getElementById('status')"
+        browser.evaluate(f"{status}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
         kept(browser, "iphone-en-light-ended")
 
 
