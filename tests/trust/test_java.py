@@ -319,13 +319,9 @@ def test_a_java_that_cannot_run_proves_nothing(tmp_path: Path, real: Path, serve
     assert proof.said
 
 
-def test_root_runs_a_users_java_as_the_user(tmp_path: Path, real: Path, server: Server) -> None:
+def test_root_runs_a_users_java_as_the_user(open_path: Path, real: Path, server: Server) -> None:
     require(os.geteuid() == 0, "only root can act for another user")
-    for folder in tmp_path.parents:
-        if folder.stat().st_mode & 0o001 == 0 and "pytest" in str(folder):
-            folder.chmod(0o711)
-    tmp_path.chmod(0o711)
-    home = tmp_path / "home/.sdkman/candidates/java/17"
+    home = open_path / "home/.sdkman/candidates/java/17"
     cacerts = fake_jdk(real, home)
     for path in (home, *home.rglob("*")):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
@@ -335,7 +331,7 @@ def test_root_runs_a_users_java_as_the_user(tmp_path: Path, real: Path, server: 
         ran.append(list(map(str, command)))
         return run(command, **options)
 
-    here = a_machine(tmp_path, administrator=True)
+    here = a_machine(open_path, administrator=True)
     object.__setattr__(here, "run", watched)
     store = JavaStore(here)
     store.install(ROOT)
@@ -346,15 +342,11 @@ def test_root_runs_a_users_java_as_the_user(tmp_path: Path, real: Path, server: 
     assert proof.accepts in (True, None), proof.said  # None: the program is not the user's to read
 
 
-def test_a_store_that_is_anothers_needs_the_administrator(tmp_path: Path, real: Path) -> None:
+def test_a_store_that_is_anothers_needs_the_administrator(open_path: Path, real: Path) -> None:
     require(os.geteuid() == 0, "only root can become another user")
-    cacerts = fake_jdk(real, jvm(tmp_path))
-    here = a_machine(tmp_path, administrator=False)
+    cacerts = fake_jdk(real, jvm(open_path))
+    here = a_machine(open_path, administrator=False)
     assert JavaStore(here).look(ROOT).needs_administrator is False  # root may write it all the same
-
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_mode & 0o001 == 0 and "pytest" in str(folder):
-            folder.chmod(0o711)
 
     def as_nobody(command: list[Any], **options: Any) -> Ran:
         who = ("setpriv", "--reuid", str(NOBODY), "--clear-groups", "--")
