@@ -468,6 +468,7 @@ def test_a_port_that_is_taken_is_two_lines(house: Path) -> None:
     ("options", "said"),
     [
         (["--bind", "eth0"], "'eth0' is not an IP address"),
+        (["--bind", "fe80::1%eth0"], "is known on one network card alone"),
         (["--bind", "198.51.100.1"], "198.51.100.1 is not an address of this machine"),
         (["--home-assistant", "http://ha.lan:8123"], "is not a Home Assistant on https"),
         (["--home-assistant", "https://"], "cannot be the address of a Home Assistant"),
