@@ -535,6 +535,13 @@ def test_a_house_that_stays_locked_is_told_and_one_with_a_leaf_needs_no_lock(
 
 
 def _until_it_has_opened(file: Path, pid: int) -> None:
-    fds = Path(f"/proc/{pid}/fd")
-    while not any(os.path.realpath(fd) == str(file) for fd in fds.iterdir()):
+    while not _has_open(file, pid):
         pass
+
+
+def _has_open(file: Path, pid: int) -> bool:
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if Path(os.path.realpath(fd)) == file:
+                return True
+    return False
