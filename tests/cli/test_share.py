@@ -468,6 +468,7 @@ def test_a_port_that_is_taken_is_two_lines(house: Path) -> None:
     ("options", "said"),
     [
         (["--bind", "eth0"], "'eth0' is not an IP address"),
+        (["--bind", "fe80::1%eth0"], "is known on one network card alone"),
         (["--bind", "198.51.100.1"], "198.51.100.1 is not an address of this machine"),
         (["--home-assistant", "http://ha.lan:8123"], "is not a Home Assistant on https"),
         (["--home-assistant", "https://"], "cannot be the address of a Home Assistant"),
@@ -534,6 +535,13 @@ def test_a_house_that_stays_locked_is_told_and_one_with_a_leaf_needs_no_lock(
 
 
 def _until_it_has_opened(file: Path, pid: int) -> None:
-    fds = Path(f"/proc/{pid}/fd")
-    while not any(os.path.realpath(fd) == str(file) for fd in fds.iterdir()):
+    while not _has_open(file, pid):
         pass
+
+
+def _has_open(file: Path, pid: int) -> bool:
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if Path(os.path.realpath(fd)) == file:
+                return True
+    return False

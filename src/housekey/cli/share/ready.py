@@ -98,6 +98,11 @@ def _addresses(given: Sequence[str]) -> tuple[Address, ...]:
     """Read what `--bind` says. Raises `UsageError`."""
     found = []
     for text in given:
+        if "%" in text:
+            raise UsageError(
+                f"{text} is known on one network card alone, and no device could open it",
+                hint="give another address of this machine",
+            )
         try:
             address = ip_address(text.strip("[]"))
             with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET) as it:
