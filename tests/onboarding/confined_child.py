@@ -17,6 +17,7 @@ import struct
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housekey.onboarding import confine as confining
@@ -99,10 +100,10 @@ def attempts(orders: Orders) -> dict[str, Callable[[], object]]:
 
     return {
         **{f"read {path}": read(path) for path in orders.files},
-        "list the folder": lambda: os.listdir(orders.folder),
-        "list /": lambda: os.listdir("/"),
+        "list the folder": lambda: list(Path(orders.folder).iterdir()),
+        "list /": lambda: list(Path("/").iterdir()),
         "write a file": lambda: os.close(
-            os.open(os.path.join(orders.folder, "new"), os.O_CREAT | os.O_WRONLY)
+            os.open(Path(orders.folder, "new"), os.O_CREAT | os.O_WRONLY)
         ),
         "read a process's memory": read(f"/proc/{orders.victim}/mem"),
         "read a process's environment": read(f"/proc/{orders.victim}/environ"),

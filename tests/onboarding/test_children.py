@@ -156,7 +156,7 @@ def test_closing_ends_both_and_frees_the_ports() -> None:
 
 
 def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.parametrize("which", ["port", "proof_port"])
@@ -166,7 +166,7 @@ def test_a_port_that_is_taken_is_told_before_any_process_is_started(which: str) 
             port = other.getsockname()[1]
             before = open_files()
             with pytest.raises(ShareFailed, match=f"port {port} at 127.0.0.1 is taken") as told:
-                await starting(**{which: port})  # type: ignore[arg-type]
+                await starting(**{which: port})
             assert "--port" in told.value.hint
             assert open_files() == before
 

@@ -266,14 +266,14 @@ def test_the_real_processes_have_nothing_of_the_house(
                     assert status["Gid"].split() == ["65534"] * 4
                     assert status["Groups"].strip() == ""
                     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
-                    leads_to = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+                    leads_to = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
                     assert leads_to
                     assert {each.split(":")[0] for each in leads_to} <= {
                         "pipe",
                         "socket",
                         "anon_inode",
                     }
-                    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+                    assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
                     for what in ("cmdline", "environ"):
                         shown = Path(f"/proc/{pid}/{what}").read_bytes()
                         assert shown

@@ -414,7 +414,7 @@ def test_slow_clients_keep_nobody_out(secure: bool) -> None:
         drips = [asyncio.create_task(drip(number)) for number in range(600)]
         try:
             await asyncio.sleep(1)
-            for number in range(20):
+            for _ in range(20):
                 async with asyncio.timeout(5):
                     said = await ask(
                         port, "/style.css", tls=trusting() if secure else None, source="127.0.8.1"
@@ -518,7 +518,7 @@ def ports() -> Iterator[tuple[int, int]]:
     def serve() -> None:
         try:
             asyncio.run(whole())
-        except BaseException as exc:
+        except BaseException as exc:  # noqa: BLE001 - told at the end of the tests
             failed.append(exc)
         finally:
             ready.set()

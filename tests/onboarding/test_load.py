@@ -51,15 +51,22 @@ def memory_kib(pid: int) -> int:
     raise AssertionError(pid)
 
 
-def open_files(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+async def quiet(shared: Shared) -> list[int]:
+    """Return how many files each process has open, once that does not change any more."""
+    last: list[int] = []
+    while True:
+        now = [len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in shared.serving.pids]
+        if now == last:
+            return now
+        last = now
+        await asyncio.sleep(0.5)
 
 
 def test_200_devices_at_once_are_served_and_no_round_of_them_costs_memory() -> None:
     async def story() -> None:
         tls = trusting()
         async with sharing() as shared:
-            idle = [open_files(pid) for pid in shared.serving.pids]
+            idle = await quiet(shared)
             rounds: list[list[int]] = []
             for each in range(ROUNDS):
                 await asyncio.gather(
@@ -75,11 +82,11 @@ def test_200_devices_at_once_are_served_and_no_round_of_them_costs_memory() -> N
                     assert {event.device for event in told} == set(range(1, DEVICES + 1))
                 rounds.append([memory_kib(pid) for pid in shared.serving.pids])
             assert not shared.refused()
-            # The first rounds fill what is kept on purpose, up to its bounds.
-            for of_second, of_last in zip(rounds[1], rounds[-1], strict=True):
-                assert of_last - of_second < 0.03 * of_second, rounds
-            await asyncio.sleep(0.5)
-            assert [open_files(pid) for pid in shared.serving.pids] == idle
+            # The first rounds fill what is kept on purpose, up to its bounds. Then not even 1 KiB
+            # stays of a request.
+            for _, second, *_, last in zip(*rounds, strict=True):
+                assert last - second < (ROUNDS - 2) * DEVICES * 7, rounds
+            assert await quiet(shared) == idle
 
     asyncio.run(story())
 
@@ -103,7 +110,7 @@ def test_connections_that_come_and_go_leave_nothing() -> None:
     async def story() -> None:
         async with sharing() as shared:
             sizes: list[list[int]] = []
-            for _ in range(4):
+            for _ in range(7):
                 for _ in range(100):
                     opened = []
                     for port in (shared.port, shared.proof_port):
@@ -117,8 +124,9 @@ def test_connections_that_come_and_go_leave_nothing() -> None:
                     for connection in opened:
                         connection.close()
                 sizes.append([memory_kib(pid) for pid in shared.serving.pids])
-            for of_second, of_last in zip(sizes[1], sizes[-1], strict=True):
-                assert of_last - of_second < 0.03 * of_second, sizes
+            # What the collector has not come to yet may lie about; but one that stays costs more.
+            for second, *_, last in zip(*sizes[1:], strict=True):
+                assert last - second < 4 * 5000, sizes
             assert (await ask(shared.port)).status == 200
             assert (await ask(shared.proof_port, "/trusted", tls=trusting())).status == 200
 
@@ -126,15 +134,18 @@ def test_connections_that_come_and_go_leave_nothing() -> None:
 
 
 def test_the_page_weighs_less_than_60_kib_in_all() -> None:
-    page = Page(an_offer())
-    for agent in AGENTS:
-
-        async def weigh(agent: str = agent) -> int:
-            async with sharing() as shared:
+    async def story() -> None:
+        page = Page(an_offer())
+        async with sharing() as shared:
+            for agent in AGENTS:
                 weight = 0
-                for path in ("/", *(p for p, a in page.assets.items() if not a.is_root)):
+                for path in (
+                    "/",
+                    *(path for path, file in page.assets.items() if not file.is_root),
+                ):
                     said = await ask(shared.port, path, f"User-Agent: {agent}")
-                    weight += len(said.body) + sum(map(len, (*said.headers, *said.headers.values())))
-                return weight
+                    weight += len(said.body)
+                    weight += sum(map(len, (*said.headers, *said.headers.values())))
+                assert weight < 60 * 1024
 
-        assert asyncio.run(weigh()) < 60 * 1024
+    asyncio.run(story())

@@ -29,17 +29,16 @@ def a_nonce(*, now: float = NOW, secret: Secret = SECRET) -> str:
 
 
 @given(
-    device=st.integers(1, 2**32 - 1),
-    kind=st.sampled_from(Kind),
-    browser=st.sampled_from(Browser),
-    again=st.booleans(),
+    facts=st.builds(
+        Facts,
+        device=st.integers(1, 2**32 - 1),
+        visitor=st.builds(Visitor, st.sampled_from(Kind), st.sampled_from(Browser)),
+        again=st.booleans(),
+    ),
     now=st.floats(0, 1e9),
     later=st.floats(0, LIFE_SECONDS - 1),
 )
-def test_it_carries_what_the_page_knew(
-    device: int, kind: Kind, browser: Browser, again: bool, now: float, later: float
-) -> None:
-    facts = Facts(device, Visitor(kind, browser), again)
+def test_it_carries_what_the_page_knew(facts: Facts, now: float, later: float) -> None:
     nonce = Issuer(SECRET).issue(facts, now=now)
     assert len(nonce) == NONCE_LENGTH
     assert Acceptor(SECRET).accept(nonce, now=now + later) == facts

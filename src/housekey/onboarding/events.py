@@ -33,5 +33,5 @@ class Event:
     device: int = 0  # counts from 1 in this run, so that steps can be told together; 0: nobody
     visitor: Visitor | None = None  # None for what was refused
     again: bool = False  # TRUSTS: the device says that it had proved it before, to this root
-    reason: str = ""  # REFUSED: wrong-host, no-such-page, too-large, too-slow, too-many, bad-nonce
+    reason: str = ""  # REFUSED: one of wire.REASONS
     count: int = 1  # REFUSED: how many of the same within a second are told by this one

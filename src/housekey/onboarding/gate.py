@@ -135,8 +135,10 @@ class Gate:
         except TimeoutError:
             if (protocol.received and not protocol.answered) or (self._tls and transport is None):
                 self.refuse("too-slow")
-        except OSError:
-            pass  # no TLS came of it: a device that does not trust the root, or no device at all
+        except OSError as failed:
+            # No TLS came of it: a device that does not trust the root, or no device at all. The
+            # frames of its traceback hold asyncio's buffers, of 256 KiB, in a circle.
+            failed.__traceback__ = None
         finally:
             if transport is not None:
                 transport.abort()

@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import sys
+from asyncio import sslproto
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,8 @@ def run(build: Callable[[Task], Part]) -> None:
     """Be the process that `build` makes of its task, until the parent has gone."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    # asyncio sets 256 KiB aside for every TLS connection; a request here is smaller than a record.
+    sslproto.SSLProtocol.max_size = 16_384
     logging.disable()  # aiohttp and asyncio would log addresses
     task = task_from(_told())
     asyncio.run(_live(task, build(task)))

@@ -17,16 +17,16 @@ from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.secret import Secret
 
 LINE_BYTES = 4096  # of an event, at most
-REASONS = frozenset(
+REASONS = frozenset(  # why something was refused
     {
-        "bad-nonce",
-        "bad-request",
-        "failed",
+        "bad-nonce",  # used, old, or never given out
+        "bad-request",  # no HTTP, or more than looking
+        "failed",  # a mistake of ours
         "no-such-page",
-        "too-large",
-        "too-many",
+        "too-large",  # headers, or anything that is sent along
+        "too-many",  # connections, or events
         "too-slow",
-        "wrong-host",
+        "wrong-host",  # a Host header that was not offered
     }
 )
 
@@ -90,7 +90,7 @@ def ready_line(confined: tuple[str, ...]) -> bytes:
 
 def confined_from(line: bytes) -> tuple[str, ...]:
     """Return what `ready_line` told. Raises ValueError for anything else."""
-    told = json.loads(line)
+    told = _parsed(line)
     if not isinstance(told, dict) or not isinstance(told.get("confined"), list):
         raise ValueError("not the line that is expected")  # noqa: TRY004 - of a line, not of a type
     return tuple(str(each) for each in told["confined"])
@@ -110,7 +110,7 @@ def event_line(event: Event) -> bytes:
 
 def event_from(line: bytes) -> Event:
     """Return the event that `event_line` told. Raises ValueError for anything else."""
-    told = json.loads(line)
+    told = _parsed(line)
     if not isinstance(told, dict):
         raise ValueError("not an event")  # noqa: TRY004 - of a line, not of a type
     try:
@@ -128,3 +128,10 @@ def event_from(line: bytes) -> Event:
     except (KeyError, TypeError, OverflowError, OSError) as wrong:
         raise ValueError("not an event") from wrong
     return Event(at, step, device, visitor, again)
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except RecursionError as deep:
+        raise ValueError("not a line of ours") from deep
