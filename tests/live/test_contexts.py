@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import ssl
 import weakref
@@ -187,6 +188,50 @@ def test_a_session_from_before_becomes_a_whole_handshake_that_shows_the_new_leaf
     assert new is not None
     met = connect(server, client, session=new)
     assert (met.leaf, met.resumed) == (to_der(pair.leaf), True)
+
+
+@each_version
+def test_a_handshake_in_the_middle_of_which_it_is_swapped_ends_well(
+    version: ssl.TLSVersion,
+) -> None:
+    server, client, early, late = a_server(a_pair()), a_client(version), a_pair(), a_pair(KINDS[1])
+    live = led(server)
+    live.swap(prepared(live, early))
+    ready = prepared(live, late)
+    for swapped_before in ("the greeting is read", "the answer is read"):
+        down, up = ssl.MemoryBIO(), ssl.MemoryBIO()
+        asking = client.wrap_bio(down, up, server_hostname="ha.lan")
+        answering = server.wrap_bio(up, down, server_side=True)
+        with pytest.raises(ssl.SSLWantReadError):
+            asking.do_handshake()
+        if swapped_before == "the greeting is read":
+            live.swap(ready)
+        with pytest.raises(ssl.SSLWantReadError):
+            answering.do_handshake()
+        live.swap(ready)
+        for end in (asking, answering, asking):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+        expected = late if swapped_before == "the greeting is read" else early
+        assert asking.getpeercert(binary_form=True) == to_der(expected.leaf), swapped_before
+        answering.write(b"hello")
+        assert asking.read(5) == b"hello"
+        live.swap(prepared(live, early))
+
+
+# Python itself tells of it, and refuses (CPython, Modules/_ssl.c, _servername_callback).
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_greeting_with_a_name_that_is_none_is_refused_and_harms_nobody_else() -> None:
+    server, client, pair = a_server(a_pair()), a_client(TLS_1_3), a_pair()
+    live = led(server)
+    live.swap(prepared(live, pair))
+    down, up = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        client.wrap_bio(down, up, server_hostname="ha.lan").do_handshake()
+    up.write(up.read().replace(b"ha.lan", b"h\xff.lan"))
+    with pytest.raises(ssl.SSLError, match="CALLBACK_FAILED"):
+        server.wrap_bio(up, down, server_side=True).do_handshake()
+    assert connect(server, client).leaf == to_der(pair.leaf)
 
 
 def test_sessions_come_back_as_they_were() -> None:
