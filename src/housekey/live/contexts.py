@@ -131,8 +131,8 @@ class LiveContext:
         try:
             context = self._settings.context(alpn=self._alpn)
             load_pair(context, chain_pem, key_pem)
-        except (ssl.SSLError, SettingsUnknown) as error:
-            raise PairRefused(f"the server could not load it: {error}") from error
+        except (OSError, SettingsUnknown) as error:
+            raise PairRefused("the server could not load it") from error
         self._rehearse(context, leaf, root=root, name=(*names, *names_of(leaf))[0])
         return Prepared(leaf, context, self._settings)
 
