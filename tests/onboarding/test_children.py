@@ -152,6 +152,25 @@ def test_closing_ends_both_and_frees_the_ports() -> None:
     asyncio.run(story())
 
 
+def test_events_end_with_the_serving() -> None:
+    async def story() -> None:
+        async with await starting() as serving:
+            await ask(serving.port)
+            met = [await anext(serving.events())]
+
+            async def the_rest() -> None:
+                met.extend([event async for event in serving.events()])
+
+            rest = asyncio.create_task(the_rest())
+            await asyncio.sleep(0)
+            await serving.close()
+            async with asyncio.timeout(5):
+                await rest
+            assert [event.step for event in met] == [Step.ARRIVED]
+
+    asyncio.run(story())
+
+
 # What goes wrong
 
 

@@ -63,7 +63,8 @@ class Serving:
         self.confined = tuple(each for each in page.confined if each in proof.confined)
         self._children = (page, proof)
         self._words = words
-        self._events: asyncio.Queue[Event | ShareFailed] = asyncio.Queue(_MOST_EVENTS)
+        # None is the end.
+        self._events: asyncio.Queue[Event | ShareFailed | None] = asyncio.Queue(_MOST_EVENTS)
         self._reading = [asyncio.create_task(self._read(child)) for child in self._children]
         self._closed = False
 
@@ -77,6 +78,8 @@ class Serving:
         """Give each event as it happens, until `close`. Raises ShareFailed when one has died."""
         while True:
             met = await self._events.get()
+            if met is None:
+                return
             if isinstance(met, ShareFailed):
                 raise met
             yield met
@@ -92,6 +95,9 @@ class Serving:
         await asyncio.gather(*(_end(child.process) for child in self._children))
         for words in self._words:
             await words.close()
+        while self._events.full():
+            self._events.get_nowait()
+        self._events.put_nowait(None)
 
     async def __aenter__(self) -> Self:
         return self

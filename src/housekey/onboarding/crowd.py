@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 class Limits:
     """The bounds of one port."""
 
-    connections: int = 512  # at once
-    per_address: int = 256  # at once, from one address: a router may stand for a whole home
+    connections: int = 1024  # at once
+    # At once, from one address: a router may stand for a whole home, whose browsers open several.
+    per_address: int = 768
     grace_seconds: float = 2.0  # for which nobody has to go
     seconds: float = 20.0  # from being accepted to the last byte of the answer
     request_bytes: int = 16_384  # request line and headers in all
