@@ -9,9 +9,9 @@ import segno
 
 from housekey.onboarding import qr
 from housekey.onboarding.card import card
-from housekey.onboarding.fingerprint import grouped, lines_of
 from housekey.onboarding.texts import languages, read
 from housekey.pki.encoding import fingerprint
+from housekey.pki.fingerprint import grouped, lines_of
 from tests.onboarding.offers import an_offer
 from tests.pki.houses import a_house
 

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from housekey.onboarding import guides, texts
-from housekey.onboarding.fingerprint import grouped
 from housekey.onboarding.render import Asset, Page
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import fingerprint
+from housekey.pki.fingerprint import grouped
 from tests.onboarding.offers import HOSTS, a_page, an_offer
 from tests.pki.houses import a_house
 

@@ -23,9 +23,8 @@ from tests.trust.real_machine import machine
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-    from typing import Any
 
 pytestmark = pytest.mark.engine
 
@@ -54,9 +53,9 @@ class PreparedChromium(Chromium):
         self._prepare = prepare
         super().__init__()
 
-    def _start(self, proxy: str | None) -> None:
+    def _start(self) -> None:
         self._prepare(self._home.folder)
-        super()._start(proxy)
+        super()._start()
 
 
 class PreparedFirefox(Firefox):
@@ -66,14 +65,14 @@ class PreparedFirefox(Firefox):
         self._prepare = prepare
         super().__init__()
 
-    def _start(self, preferences: Mapping[str, Any]) -> None:
+    def _start(self) -> None:
         folder = self._home.folder / ".config/mozilla/firefox"
         folder.mkdir(parents=True)
         (folder / "profiles.ini").write_text(
             f"[Profile0]\nName=x\nIsRelative=0\nPath={self._profile}\n"
         )
         self._prepare(self._home.folder)
-        super()._start(preferences)
+        super()._start()
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ def show(**options: Any) -> None:
     """Show the root, the issuing CA and what the house may issue for."""
     from housekey.cli.cert import shown  # noqa: PLC0415 - after --help
     from housekey.pki.encoding import fingerprint  # noqa: PLC0415
+    from housekey.pki.fingerprint import grouped  # noqa: PLC0415
 
     output = Output(as_json=options["as_json"])
     folder = house_folder(options)
@@ -56,12 +57,6 @@ def show(**options: Any) -> None:
             "leaves": [shown(leaf) for leaf in leaves],
         }
     )
-
-
-def grouped(digest: str) -> str:
-    """Write a fingerprint as phones show it, in pairs."""
-    pairs = (digest[at : at + 2].upper() for at in range(0, len(digest), 2))
-    return ":".join(pairs)
 
 
 def _facts(certificate: Any) -> dict[str, str]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from housekey.onboarding.fingerprint import lines_of
 from housekey.pki.encoding import fingerprint
+from housekey.pki.fingerprint import lines_of
 from housekey.trust.every import NAMES
 from housekey.trust.root import too_wide
 from housekey.trust.run import End, spoken

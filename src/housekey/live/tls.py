@@ -6,16 +6,11 @@ must decide alike. And a server's side, whose key lies in no file.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import ssl
-import threading
 import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cryptography import x509
 
     from housekey.pki.secret import Secret
@@ -70,32 +65,11 @@ def context_for_looking(only: ssl.TLSVersion | None = None) -> ssl.SSLContext | 
 def server_context(chain_pem: bytes, key_pem: Secret) -> ssl.SSLContext:
     """Return the server's side of TLS, from a pair that never lies in a file.
 
-    Python takes the pair by names of files alone; so each comes through a pipe, whose reading
-    end has a name in /dev/fd on Linux and macOS. Raises OSError, of which ssl.SSLError is one,
-    when the two do not belong together.
+    Raises OSError, of which ssl.SSLError is one, when the two do not belong together.
     """
+    from housekey.live.pair import load_pair  # noqa: PLC0415 - clients go without
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    with _piped(chain_pem) as chain, _piped(key_pem.reveal()) as key:
-        # A passphrase must never be asked for on a terminal.
-        context.load_cert_chain(chain, key, password="")
+    load_pair(context, chain_pem, key_pem)
     return context
-
-
-@contextlib.contextmanager
-def _piped(content: bytes) -> Iterator[str]:
-    """Yield a name under which `content` can be read once, from front to end."""
-    reading, writing = os.pipe()
-
-    def feed() -> None:
-        with contextlib.suppress(OSError), os.fdopen(writing, "wb") as pipe:
-            pipe.write(content)  # fails when nobody reads on; OpenSSL says why
-
-    # A pipe may hold as little as a page (pipe(7)); so somebody writes while OpenSSL reads.
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try:
-        yield f"/dev/fd/{reading}"
-    finally:
-        os.close(reading)
-        thread.join()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from housekey.onboarding import downloads, qr, texts
-from housekey.onboarding.fingerprint import lines_of
 from housekey.onboarding.pages import environment
 from housekey.pki.encoding import certificate_from_der, fingerprint
+from housekey.pki.fingerprint import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -134,7 +134,7 @@ async def serve(
     """
     page_sockets, port = listen(addresses, port)
     try:
-        proof_sockets, proof_port = listen(addresses, proof_port)
+        proof_sockets, proof_port = listen(addresses, proof_port, option="--proof-port")
     except ShareFailed:
         _close(page_sockets)
         raise

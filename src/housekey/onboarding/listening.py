@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 BACKLOG = 512
 
 
-def listen(addresses: Sequence[str], port: int) -> tuple[tuple[socket.socket, ...], int]:
+def listen(
+    addresses: Sequence[str], port: int, *, option: str = "--port"
+) -> tuple[tuple[socket.socket, ...], int]:
     """Listen at every one of `addresses` on one port; return the sockets, and the port.
 
-    Port 0 is any that is free at all of them. Raises ShareFailed, with nothing left open.
+    Port 0 is any that is free at all of them; `option` names another one. Raises ShareFailed, with
+    nothing left open.
     """
     opened: list[socket.socket] = []
     try:
@@ -28,7 +31,7 @@ def listen(addresses: Sequence[str], port: int) -> tuple[tuple[socket.socket, ..
     except OSError as trouble:
         for each in opened:
             each.close()
-        raise _failed(trouble, address, port) from trouble
+        raise _failed(trouble, address, port, option) from trouble
     return tuple(opened), port
 
 
@@ -51,16 +54,16 @@ def _listen(address: str, port: int) -> socket.socket:
     return listener
 
 
-def _failed(trouble: OSError, address: str, port: int) -> ShareFailed:
+def _failed(trouble: OSError, address: str, port: int, option: str) -> ShareFailed:
     if trouble.errno == errno.EADDRINUSE:
         return ShareFailed(
             f"port {port} at {address} is taken by another program",
-            hint="another `housekey share` may be running; else choose a free port with --port",
+            hint=f"another `housekey share` may be running; else choose a free port with {option}",
         )
     if trouble.errno in (errno.EACCES, errno.EPERM):
         return ShareFailed(
             f"port {port} at {address} may not be opened by this user",
-            hint="choose a port above 1023 with --port",
+            hint=f"choose a port above 1023 with {option}",
         )
     if trouble.errno == errno.EADDRNOTAVAIL or isinstance(trouble, socket.gaierror):
         return ShareFailed(
@@ -70,5 +73,5 @@ def _failed(trouble: OSError, address: str, port: int) -> ShareFailed:
     reason = os.strerror(trouble.errno or 0).lower()
     return ShareFailed(
         f"port {port} at {address} cannot be opened: {reason}",
-        hint="choose another port with --port, or another address with --bind",
+        hint=f"choose another port with {option}, or another address with --bind",
     )

@@ -6,13 +6,12 @@ session is ever resumed, because a resumed one verifies nothing (RFC 8446, secti
 
 from __future__ import annotations
 
-import os
 import ssl
-import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from housekey.live.tls import server_context
 from housekey.onboarding.answering import (
     NO_SUCH_PAGE,
     Answer,
@@ -132,48 +131,14 @@ class ProofServer:
 def proof_context(chain_pem: bytes, key_pem: Secret) -> ssl.SSLContext:
     """Return the server's side of TLS, from a pair that never lies in a file.
 
-    Raises ValueError for a pair that is none. Python takes the pair by names of
-    files alone; so each comes through a pipe, whose reading end has a name in /dev/fd on Linux
-    and macOS. Nothing of it can reach a disk, and nobody else can open it.
+    Raises ValueError for a pair that is none.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context = server_context(chain_pem, key_pem)
+    except OSError as trouble:
+        raise ValueError("the key and the chain are no pair") from trouble
     context.num_tickets = 0  # TLS 1.3
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_SINGLE_ECDH_USE
     context.set_alpn_protocols(["http/1.1"])
-    with _Piped(chain_pem) as chain, _Piped(key_pem.reveal()) as key:
-        try:
-            # A passphrase must never be asked for on a terminal.
-            context.load_cert_chain(chain, key, password="")
-        except OSError as trouble:  # of which the pipe may have said something else in between
-            raise ValueError("the key and the chain are no pair") from trouble
     return context
-
-
-class _Piped:
-    """Bytes under the name of a pipe's reading end, to be read once from front to end."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def __enter__(self) -> str:
-        self._reading, self._writing = os.pipe()
-        # A pipe may hold as little as a page (pipe(7)); so somebody writes while OpenSSL reads.
-        self._thread = threading.Thread(target=self._feed)
-        self._thread.start()
-        return f"/dev/fd/{self._reading}"
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._reading)  # one who still writes ends with EPIPE
-        self._thread.join()
-
-    def _feed(self) -> None:
-        rest = memoryview(self._content)
-        try:
-            while rest:
-                rest = rest[os.write(self._writing, rest) :]
-        except OSError:
-            pass  # nobody reads on: OpenSSL says why
-        finally:
-            os.close(self._writing)

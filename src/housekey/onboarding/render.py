@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from housekey.onboarding import downloads, guides, qr, texts
-from housekey.onboarding.fingerprint import lines_of
 from housekey.onboarding.offer import PORT
 from housekey.onboarding.pages import environment
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import certificate_from_der, fingerprint
+from housekey.pki.fingerprint import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

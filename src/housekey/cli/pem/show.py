@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from housekey.cli.house import grouped
 from housekey.cli.output import Output, common_options, now
 from housekey.cli.pem.given import Given, passphrase_option, shown
 from housekey.house.files import Files
@@ -20,6 +19,7 @@ from housekey.pki.description import (
     UnreadFacts,
     describe,
 )
+from housekey.pki.fingerprint import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

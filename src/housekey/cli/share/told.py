@@ -11,10 +11,10 @@ import click
 
 from housekey.cli.output import LABEL_WIDTH
 from housekey.onboarding.confine import FROM_FILES
-from housekey.onboarding.fingerprint import grouped, lines_of
 from housekey.onboarding.firewall import opening_command
 from housekey.onboarding.qr import for_terminal
 from housekey.onboarding.reach import url
+from housekey.pki.fingerprint import grouped, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
