@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands import housekey
 from bench.processes import output_of, say
-from bench.rows import Figures, NotMeasured, Row, Unit, Wanted
+from bench.rows import Figures, NotMeasured, Row, Unit, Wanted, ratio_below
 from demo.instance import free_port
 from demo.release import plain_environment
 from tests.browsers.guise import (
@@ -119,7 +119,7 @@ def _weight(share: Share) -> Row:
         "weight of the onboarding page in all / what it may weigh",
         figures,
         f"nothing compressed, the heaviest of {len(pages)} devices and languages: {told}",
-        Wanted(f"ratio < {1:g}", figures.ratio < 1),
+        ratio_below(figures, 1),
     )
 
 

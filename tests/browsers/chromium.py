@@ -101,6 +101,11 @@ class Chromium:
             raise
 
     @property
+    def home(self) -> Path:
+        """The home folder of its user."""
+        return self._home.folder
+
+    @property
     def database(self) -> Path:
         """The NSS database that it reads roots from."""
         # Where it exists, this folder is used by every release (PLATFORMS.md CHR-27).

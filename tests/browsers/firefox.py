@@ -63,7 +63,8 @@ class Firefox:
         """
         self._home = BrowserHome()
         self._connection: Connection | None = None
-        self._profile = self._home.folder / "profile"
+        # Where Firefox itself has new ones (PLATFORMS.md FFX-22).
+        self._profile = self._home.folder / ".config/mozilla/firefox/tests.default"
         self._preferences = {**PREFERENCES, **way_out(proxy, hosts)}
         self._program = "firefox-esr"
         try:
@@ -72,6 +73,11 @@ class Firefox:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def home(self) -> Path:
+        """The home folder of its user."""
+        return self._home.folder
 
     @property
     def database(self) -> Path:

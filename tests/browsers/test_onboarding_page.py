@@ -135,7 +135,7 @@ def test_the_page_says_when_it_has_ended(kind: Any, house: Path) -> None:
         assert soon(lambda: browser.evaluate(_STATE) == "waiting")
         share.end()
         # The proof is refused as before, so the page has to notice by itself that it is alone.
-        assert soon(lambda: browser.evaluate(_STATE) == "ended")
+        assert soon(lambda: browser.evaluate(_STATE) == "ended", seconds=90)
 
 
 def test_a_device_of_the_network_proves_it_by_an_address(

@@ -86,7 +86,7 @@ def test_a_picture_of_a_page_that_has_ended(kind: Any, house: Path) -> None:
         browser.navigate(share.url)
         assert soon(partial(is_in, browser, "waiting"))
         share.end()
-        assert soon(partial(is_in, browser, "ended"))
+        assert soon(partial(is_in, browser, "ended"), seconds=90)
         status = "document.getElementById('status')"
         browser.evaluate(f"{status}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
         kept(browser, "iphone-en-light-ended")

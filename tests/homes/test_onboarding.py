@@ -150,3 +150,29 @@ def test_a_firefox_of_an_enterprise_gets_the_root_by_its_policy(
         assert share.ended().json["proofs"] == 1
         assert devices(owner) == [{"device": "linux", "browser": "firefox"}]
         open_home_assistant(browser, home_assistant)
+
+
+@pytest.mark.parametrize(("kind", "store"), [(Chromium, "nss-chrome"), (Firefox, "nss-firefox")])
+def test_one_command_lets_a_computer_trust_the_home_and_another_takes_it_back(
+    kind: Any, store: str, home_2026_11: NewHome, tmp_path: Path
+) -> None:
+    """As the steps for a computer with housekey say it, with the address of the page."""
+    owner = taken_to_https(home_2026_11, tmp_path)
+    with Share(owner.house) as share, kind(hosts=["localhost"]) as browser:
+        home_assistant = wait_at_the_page(browser, share)
+        shown = browser.evaluate(_FINGERPRINT).replace("\n", "")
+        here = {"HOME": str(browser.home)}
+        said = ("--store", store, "--json")
+        trusted = housekey("trust", "--from", share.url, "--fingerprint", shown, *said, env=here)
+        assert trusted.code == 0, trusted
+        assert [it["state"] for it in trusted.json["stores"]] == ["installed"]
+        if kind is Chromium:
+            browser.restart()
+            assert browser.navigate(share.url) == ""
+        assert soon(lambda: browser.evaluate(_STATE) == "trusted")
+        open_home_assistant(browser, home_assistant)
+        house = ("--house", str(owner.house), "--yes")
+        removed = housekey("untrust", *house, *said, env=here)
+        assert removed.code == 0, removed
+        browser.restart()
+        assert browser.navigate(home_assistant) == _REFUSED[kind]
