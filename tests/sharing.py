@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import subprocess
 import tempfile
@@ -51,6 +52,18 @@ class Share:
             return connection.getresponse().read()
         finally:
             connection.close()
+
+    def stop_the_proof(self) -> None:
+        """Let the process of the proof say nothing more, as a firewall would."""
+        assert self._process is not None
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                parent = stat.read_text().rpartition(")")[2].split()[1]
+                command = stat.with_name("cmdline").read_bytes()
+                if parent == str(self._process.pid) and b"proof_process" in command:
+                    os.kill(int(stat.parent.name), signal.SIGSTOP)
+                    return
+        raise AssertionError("there is no process of the proof")
 
     def ended(self, *, seconds: float = 60) -> Done:
         """Wait until it ends by itself, and return how."""

@@ -138,6 +138,37 @@ def test_the_page_says_when_it_has_ended(kind: Any, house: Path) -> None:
         assert soon(lambda: browser.evaluate(_STATE) == "ended", seconds=90)
 
 
+@pytest.mark.parametrize(
+    ("guise", "missing"),
+    [
+        (IPHONE, "Certificate Trust Settings"),
+        (replace(IPHONE, language="de-DE"), "Zertifikatsvertrauenseinstellungen"),
+        (ANDROID, "CA certificate"),
+    ],
+    ids=["iphone", "iphone-de", "android"],
+)
+def test_a_device_that_comes_back_without_trust_is_told_what_is_missing(
+    kind: Any, share: Share, guise: Guise, missing: str
+) -> None:
+    with kind() as browser:
+        browser.wear(guise)
+        browser.navigate(share.url)
+        browser.evaluate("document.querySelector('.step [data-root]').click()")
+        file = browser.downloads
+        assert soon(lambda: file.exists() and any(file.iterdir()))
+        browser.navigate(share.url)  # its owner comes back from the settings
+        assert soon(lambda: browser.evaluate(_STATE) == "missing", seconds=60)
+        assert missing in browser.evaluate(_STATUS)
+
+
+def test_a_device_that_cannot_reach_the_proof_is_told_so(kind: Any, house: Path) -> None:
+    with Share(house) as share, kind() as browser:
+        share.stop_the_proof()
+        browser.navigate(share.url)
+        assert soon(lambda: browser.evaluate(_STATE) == "unreachable", seconds=60)
+        assert str(share.proof_port) in browser.evaluate(_STATUS)
+
+
 def test_a_device_of_the_network_proves_it_by_an_address(
     kind: Any, house: Path, root: bytes
 ) -> None:
