@@ -78,6 +78,10 @@ def test_events_come_newest_first_as_they_were_told(ledger: SqliteLedger) -> Non
     assert (kept.kind, kept.by, kept.sha256, kept.data) == ("kept", "housekey", None, {})
     assert kept.at == NOW
     assert (issued.kind, issued.by, issued.sha256) == ("issued", "anna", "ab")
+    assert ledger.events(kind="issued") == (issued,)
+    assert ledger.events(1) == (kept,)
+    assert ledger.events(1, kind="issued") == (issued,)
+    assert ledger.events(kind="undone") == ()
     assert issued.data == {"names": ["ä.lan"]}
     assert [event.kind for event in ledger.events(1)] == ["kept"]
 

@@ -280,10 +280,16 @@ def _root_of(house: Path, world: World) -> x509.Certificate | None:
     return certificate_from_pem(world.files.read(path)) if path.exists() else None
 
 
-def running(work: Coroutine[Any, Any, _T], output: Output) -> _T:
+def running(
+    work: Coroutine[Any, Any, _T],
+    output: Output,
+    *,
+    ending: str = "everything is being put back as it was",
+) -> _T:
     """Run a command's work; Ctrl-C, a closed terminal and SIGTERM let it put things back.
 
-    Only the first of them counts: putting back what was changed is not interrupted again.
+    Only the first of them counts: putting back what was changed is not interrupted again, and
+    `ending` says what is going on.
     """
 
     async def guarded() -> _T:
@@ -294,7 +300,7 @@ def running(work: Coroutine[Any, Any, _T], output: Output) -> _T:
         def stop() -> None:
             nonlocal stopped
             if stopped:
-                output.row("wait", "everything is being put back as it was")
+                output.row("wait", ending)
                 return
             stopped = True  # task.cancelling() counts time-outs that are just over too
             task.cancel()

@@ -33,6 +33,7 @@ _COMMANDS = {
     "secure": ("housekey.cli.secure", "Take a Home Assistant to https."),
     "undo": ("housekey.cli.undo", "Put it back as it was."),
     "check": ("housekey.cli.check", "Which devices accept a certificate, and if not, why."),
+    "share": ("housekey.cli.share", "Hand the root to phones and laptops: page and QR code."),
     "status": ("housekey.cli.status", "The house at a glance."),
     "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
@@ -46,6 +47,7 @@ Examples:
   housekey secure --dry-run                    say what that would do, and change nothing
   housekey undo                                put Home Assistant back as it was
   housekey check ha.lan:8123                   which devices accept it, and if not, why
+  housekey share                               phones and laptops: a page, a QR code, who trusts
   housekey status                              what there is, and how long it is good for
   housekey explain ERR_CERT_DATE_INVALID       what an error means
   housekey cert new printer.lan 192.168.1.9    a certificate for something else

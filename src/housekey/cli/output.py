@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from housekey.house.house import House
     from housekey.house.recovery import RecoveryCode
 
-_LABEL_WIDTH = 10
+LABEL_WIDTH = 10
 # What the one JSON document has to hold even if it comes to tell an error: the recovery code of a
 # house that is there by now.
 promised: dict[str, Any] = {}
@@ -53,9 +53,8 @@ class Output:
         if self.as_json:
             return
         self.busy("")
-        shown = styled(f"{label:<{_LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
         stream = sys.stderr if self.story_to_stderr else sys.stdout
-        click.echo(f"  {shown} {folded(text, _LABEL_WIDTH + 2, stream=stream)}", file=stream)
+        click.echo(line_of(label, text, stream=stream), file=stream)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the JSON document, if one was asked for."""
@@ -139,6 +138,12 @@ def folded(
     return "\n".join(lines)[len(begin) :]
 
 
+def line_of(label: str, text: str, *, stream: TextIO | None = None) -> str:
+    """Write one line of a story: its label in a column of its own, its text folded beside it."""
+    shown = styled(f"{label:<{LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
+    return f"  {shown} {folded(text, LABEL_WIDTH + 2, stream=stream)}"
+
+
 _COLOURS = {
     "heads up": "yellow",
     "warning": "yellow",
@@ -147,6 +152,7 @@ _COLOURS = {
     "nothing": "green",
     "next": "cyan",
     "owed": "yellow",
+    "trusts": "green",
 }
 
 

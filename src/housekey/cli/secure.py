@@ -100,7 +100,7 @@ def command(**options: Any) -> None:
     if owed:
         output.row("owed", "restart Home Assistant, then run housekey secure again to prove it")
     elif result.changed:
-        output.row("next", f"phones and laptops: have them trust {result.house / 'root.pem'}")
+        output.row("next", "phones and laptops: housekey share")
     output.document(_document(result, output))
     if owed:
         raise click.exceptions.Exit(1)  # a restart is still due

@@ -100,6 +100,18 @@ def local_addresses() -> tuple[Address, ...]:
     return tuple(dict.fromkeys(sorted(found, key=lambda address: address.version)))
 
 
+def loopback_addresses() -> tuple[Address, ...]:
+    """Return the addresses by which this machine reaches itself; without IPv6 there is no ::1."""
+    import ifaddr  # noqa: PLC0415 - as above
+
+    found = [each.ip for adapter in ifaddr.get_adapters() for each in adapter.ips]
+    addresses = [ip_address(each if isinstance(each, str) else each[0]) for each in found]
+    loopback = sorted(
+        {each for each in addresses if each.is_loopback}, key=lambda each: each.version
+    )
+    return tuple(loopback)
+
+
 async def gather(
     url: str,
     *,
@@ -127,7 +139,7 @@ async def gather(
     found_by_default_name = await resolver(DEFAULT_HOST)
     if any(address in machine.addresses for address in found_by_default_name):
         candidates.append(Candidate(DEFAULT_HOST, Source.ANNOUNCED))
-    candidates += _own_names(machine)
+    candidates += [Candidate(each, Source.HOST) for each in own_names(machine)]
     candidates += [Candidate(str(address), Source.ADDRESS) for address in machine.addresses]
     candidates += [Candidate(each, Source.LOOPBACK) for each in ("localhost", "127.0.0.1", "::1")]
     return tuple(candidates)
@@ -188,14 +200,15 @@ def internal_url_host(
     return str(usable[0]) if usable else None
 
 
-def _own_names(machine: Machine) -> list[Candidate]:
+def own_names(machine: Machine) -> tuple[str, ...]:
+    """Return what other devices may call `machine`: by mDNS, by its bare name, by its full one."""
     hostname = machine.hostname.rstrip(".").lower()
     if _is_localhost(hostname):
-        return []
+        return ()
     bare = hostname.partition(".")[0]
     domains = (hostname, machine.fqdn.rstrip(".").lower())
     full = [each for each in domains if "." in each and not _is_nobodys(each)]
-    return [Candidate(each, Source.HOST) for each in dict.fromkeys([f"{bare}.local", bare, *full])]
+    return tuple(dict.fromkeys([f"{bare}.local", bare, *full]))
 
 
 def _is_nobodys(host: str) -> bool:

@@ -57,8 +57,8 @@ def remember_wishes(request: Request, house: House, world: World) -> None:
 
 def _said(request: Request, house: House | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names to add and to remove; what is said now undoes what was said before."""
-    events = house.ledger.events(limit=10_000) if house is not None else ()
-    before: Mapping[str, Any] = next((e.data for e in events if e.kind == NAMES_CHOSEN), {})
+    last = house.ledger.events(1, kind=NAMES_CHOSEN) if house is not None else ()
+    before: Mapping[str, Any] = last[0].data if last else {}
     add = dict.fromkeys((*before.get("add", ()), *request.add))
     remove = dict.fromkeys((*before.get("remove", ()), *request.remove))
     return (

@@ -18,6 +18,7 @@ from housekey.pki.keys import KeyType, PrivateKey, Secret
 from housekey.pki.names import Name, names_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from cryptography.x509 import Certificate
@@ -39,6 +40,12 @@ class Leaf:
     key_pem: Secret
     key_type: KeyType
     names: tuple[Name, ...]
+
+
+def is_due(certificate: Certificate, *, now: datetime) -> bool:
+    """Whether two thirds of its life are over: a third is left to renew it in."""
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return now >= end - (end - begin) / 3
 
 
 def folder_name(label: str) -> str:

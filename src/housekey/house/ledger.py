@@ -54,7 +54,7 @@ class IssuedCertificate:
 @dataclass(frozen=True, slots=True)
 class Event:
     at: datetime
-    kind: str  # house-created, issued, signed, …
+    kind: str  # house-created, issued, signed, device-trusts, …
     by: str
     sha256: str | None  # the certificate that it is about
     data: Mapping[str, JsonValue]
@@ -80,8 +80,8 @@ class Ledger(Protocol):
     def certificates(self, label: str | None = None) -> tuple[IssuedCertificate, ...]:
         """The certificates ever issued, of one label or of all, newest first."""
 
-    def events(self, limit: int = 100) -> tuple[Event, ...]:
-        """The last `limit` events, newest first."""
+    def events(self, limit: int = 100, *, kind: str | None = None) -> tuple[Event, ...]:
+        """The last `limit` events, of one kind or of all, newest first; -1 is no limit."""
 
     def serial_exists(self, serial: int) -> bool: ...
 
@@ -167,10 +167,12 @@ class SqliteLedger:
             ).fetchall()
         return tuple(map(_issued, rows))
 
-    def events(self, limit: int = 100) -> tuple[Event, ...]:
+    def events(self, limit: int = 100, *, kind: str | None = None) -> tuple[Event, ...]:
         with self._told():
             rows = self._connection.execute(
-                "SELECT at, kind, by, sha256, data FROM events ORDER BY id DESC LIMIT ?", (limit,)
+                "SELECT at, kind, by, sha256, data FROM events"
+                " WHERE ?1 IS NULL OR kind = ?1 ORDER BY id DESC LIMIT ?2",
+                (kind, limit),
             ).fetchall()
         return tuple(
             Event(datetime.fromisoformat(at), kind, by, sha256, json.loads(data))

@@ -1,0 +1,226 @@
+"""`housekey share`: the page by which devices learn to trust the root, and who has."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from housekey.cli.home import running
+from housekey.cli.output import (
+    Output,
+    common_options,
+    house_folder,
+    open_house,
+    promised,
+    yes_option,
+)
+from housekey.errors import HousekeyError, ShareFailed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from housekey.cli.share.devices import View
+    from housekey.house.house import House
+    from housekey.onboarding.devices import Devices
+    from housekey.onboarding.events import Event
+
+# After the last proof: the device that gave it is still to hear that it was seen.
+_LAST_WORDS_SECONDS = 1.0
+
+
+@click.command("share")
+@click.option(
+    "--bind",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Answer at this address of this machine; 0.0.0.0 and :: stand for all of their kind."
+    "  [default: every private address]",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8125,
+    metavar="PORT",
+    help="Where the page answers.  [default: 8125]",
+)
+@click.option(
+    "--proof-port",
+    type=click.IntRange(1, 65535),
+    default=8126,
+    metavar="PORT",
+    help="Where devices prove that they trust the root.  [default: 8126]",
+)
+@click.option(
+    "--home-assistant",
+    metavar="URL",
+    help="Where the page leads in the end.  [default: the Home Assistant that was secured]",
+)
+@click.option(
+    "--until", type=click.IntRange(1), metavar="N", help="End when N devices have proved trust."
+)
+@click.option("--once", is_flag=True, help="End when one device has.")
+@click.option("--card", metavar="FILE", help="Write a card to print, as SVG, before that.")
+@yes_option
+@common_options
+def command(**options: Any) -> None:
+    """Hand the root to phones and laptops: a page on this network, and a QR code.
+
+    The page shows each device its steps, and notices by itself when the device
+    trusts the root. It gives away the root's certificate and nothing else.
+    housekey status lists the devices that have proved it.
+    """
+    from housekey.cli.share.card import card_path  # noqa: PLC0415 - after --help
+    from housekey.house.files import Files  # noqa: PLC0415
+
+    if options["once"] and options["until"]:
+        raise UsageError("--once and --until say two things", hint="--once is --until 1")
+    wanted = 1 if options["once"] else options["until"]
+    output = Output(as_json=options["as_json"], yes=options["yes"])
+    card = card_path(options["card"], output, Files()) if options["card"] else None
+    work = _share(options, wanted, card, output)
+    shared = running(work, output, ending="the page is being closed")
+    devices = shared.devices
+    output.row("ended", _summary(devices))
+    if shared.unrecorded is not None:
+        promised.update(shared.document)
+        raise ShareFailed(
+            f"{_devices(shared.missing)} that proved trust could not be recorded:"
+            f" {shared.unrecorded.message}",
+            hint=shared.unrecorded.hint,
+        )
+    if wanted is not None and devices.proofs < wanted:
+        from housekey.homeassistant.site import Interrupted  # noqa: PLC0415 - rarely needed
+
+        promised.update(shared.document)
+        raise Interrupted(
+            f"interrupted: {_proofs(devices.proofs)}, of {wanted}",
+            hint="run housekey share again whenever you like",
+        )
+    output.document(shared.document)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What came of it."""
+
+    document: dict[str, Any]
+    devices: Devices
+    unrecorded: HousekeyError | None  # why the ledger lacks a proof
+    missing: int  # proofs that it lacks
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Writes proofs into the ledger; what cannot be written is kept, and tried again."""
+
+    house: House
+    sha256: str  # of the root
+    pending: list[Event] = field(default_factory=list)
+
+    def write(self, *events: Event) -> HousekeyError | None:
+        """Write `events` and what is pending; return what stands against it."""
+        from housekey.onboarding.devices import TRUSTS, data_of  # noqa: PLC0415 - loaded already
+
+        self.pending += events
+        try:
+            while self.pending:
+                event = self.pending[0]
+                self.house.ledger.record_event(
+                    TRUSTS, at=event.at, by="share", sha256=self.sha256, data=data_of(event)
+                )
+                del self.pending[0]
+        except HousekeyError as trouble:
+            return trouble
+        return None
+
+
+async def _share(
+    options: dict[str, Any], wanted: int | None, card: Path | None, output: Output
+) -> _Shared:
+    from housekey.cli.share.devices import view_of  # noqa: PLC0415 - after --help
+    from housekey.cli.share.ready import make_ready  # noqa: PLC0415
+    from housekey.cli.share.told import document_of, tell  # noqa: PLC0415
+    from housekey.onboarding.children import serve  # noqa: PLC0415
+    from housekey.onboarding.devices import Devices  # noqa: PLC0415
+
+    with open_house(house_folder(options)) as house:
+        ready = await make_ready(house, options, card, output)
+        devices, recorder = Devices(), _Recorder(house, ready.sha256)
+        async with await serve(
+            ready.offer,
+            chain_pem=ready.leaf.chain_pem,
+            key_pem=ready.leaf.key_pem,
+            addresses=ready.reach.listen,
+            port=options["port"],
+            proof_port=options["proof_port"],
+        ) as serving:
+            tell(ready, serving, output)
+            with view_of(devices, output, ends=_end_of(wanted)) as view:
+                try:
+                    await _watch(serving.events(), devices, recorder, view, wanted)
+                except asyncio.CancelledError:
+                    _go_on()  # Ctrl-C is how a page without an end is ended
+            confined = serving.confined
+        unrecorded = recorder.write()
+        return _Shared(
+            document_of(ready, devices, confined=confined),
+            devices,
+            unrecorded,
+            len(recorder.pending),
+        )
+
+
+async def _watch(
+    events: AsyncIterator[Event],
+    devices: Devices,
+    recorder: _Recorder,
+    view: View,
+    wanted: int | None,
+) -> None:
+    """Follow what happens at the page, until `wanted` devices have proved trust."""
+    from housekey.onboarding.events import Step  # noqa: PLC0415 - loaded already
+
+    async for event in events:
+        device = devices.take(event)
+        view.changed(event, device)
+        if device is not None and event.step is Step.TRUSTS and not event.again:
+            trouble = recorder.write(event)
+            if trouble is not None:
+                view.say("warning", f"not in the ledger yet: {trouble.message}; {trouble.hint}")
+        if wanted is not None and devices.proofs >= wanted:
+            await asyncio.sleep(_LAST_WORDS_SECONDS)
+            return
+    raise ShareFailed("the page ended by itself", hint="run housekey share again")
+
+
+def _go_on() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+def _end_of(wanted: int | None) -> str:
+    if wanted is None:
+        return "Ctrl-C ends it"
+    return f"it ends when {_devices(wanted)} {_trust(wanted)} the root, or with Ctrl-C"
+
+
+def _summary(devices: Devices) -> str:
+    came = len(devices.by_number)
+    return f"{_devices(came)} came, {_proofs(devices.proofs)}" if came else "no device came"
+
+
+def _proofs(number: int) -> str:
+    return f"{number} proved that {'it trusts' if number == 1 else 'they trust'} the root"
+
+
+def _devices(number: int) -> str:
+    return f"{number} device{'' if number == 1 else 's'}"
+
+
+def _trust(number: int) -> str:
+    return "trusts" if number == 1 else "trust"

@@ -1,0 +1,176 @@
+"""The onboarding page as bytes: made once from an offer, then rendered without opening a file."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from housekey.onboarding import downloads, guides, qr, texts
+from housekey.onboarding.fingerprint import lines_of
+from housekey.onboarding.offer import PORT
+from housekey.onboarding.pages import environment
+from housekey.onboarding.visitor import Browser, Kind, Visitor
+from housekey.pki.encoding import certificate_from_der, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from housekey.onboarding.offer import Offer
+
+_STATIC = {
+    "style.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+_WITH_A_KEYBOARD = {Kind.MAC, Kind.WINDOWS, Kind.LINUX, Kind.CHROMEOS, Kind.OTHER}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file that the page process hands out."""
+
+    body: bytes
+    media_type: str
+    filename: str | None  # for Content-Disposition: attachment; None: for the browser itself
+    etag: str  # with its quotes, as the header wants it
+    is_root: bool  # whoever fetched it has the root
+
+
+class Page:
+    """The page for one offer. Thread-safe; every method is pure."""
+
+    def __init__(self, offer: Offer, *, port: int = PORT) -> None:
+        """Read templates and texts, and build all assets. Raises PemUnreadable for a bad root.
+
+        `port` is where the page itself is served, for the addresses that it shows.
+        """
+        self._offer = offer
+        self._port = port
+        root = certificate_from_der(offer.root_der)
+        self._root = downloads.listed(root)
+        self._sha256 = fingerprint(root)
+        self._languages = {code: texts.read(code) for code in texts.languages()}
+        made = environment()
+        self._page = made.get_template("page.html")
+        self._trusted = made.get_template("trusted.html")
+        self._qr_host = _for_phones(offer.hosts)
+        self._codes = {
+            host: qr.path(_address("http", host, port)) for host in {*offer.hosts, self._qr_host}
+        }
+        self.assets: Mapping[str, Asset] = _assets(offer)
+        # Whatever a template or a library loads late is loaded now.
+        visitor = Visitor(Kind.OTHER, Browser.OTHER)
+        host = offer.hosts[0] if offer.hosts else "localhost"
+        for code in self._languages:
+            self.html(visitor, host=host, language=code, nonce="", shown=None)
+            self.trusted_html(visitor, host=host, language=code)
+
+    def html(
+        self, visitor: Visitor, *, host: str, language: str, nonce: str, shown: Kind | None
+    ) -> bytes:
+        """Return the page for `visitor`, who came by `host`.
+
+        `language` comes from `language_for`, `shown` from the query: the kind of device whose
+        steps are wanted, by default the visitor's own.
+        """
+        words = self._languages[language]
+        kind = shown or visitor.kind
+        own = guides.ways(visitor.kind, visitor)
+        proof = _address("https", host, self._offer.proof_port)
+        code_host = self._qr_host if _is_loopback(host) or not _is_address(host) else host
+        return self._page.render(
+            words=words,
+            languages=self._languages.values(),
+            query=lambda **asked: "?" + urlencode({"kind": kind.value, "lang": language} | asked),
+            home=self._offer.home,
+            root=self._root,
+            sha256=self._sha256,
+            fingerprint=lines_of(self._sha256),
+            visitor=visitor,
+            kind=kind,
+            kinds=list(Kind),
+            ways=guides.ways(kind, visitor),
+            own_way=own[0],
+            files=[name for name in self.assets if self.assets[name].is_root],
+            host=host,
+            port=self._offer.proof_port,
+            address=_address("http", host, self._port) + "/",
+            proof=proof,
+            test=f"{proof}/trusted?{urlencode({'nonce': nonce})}",
+            nonce=nonce,
+            home_assistant=self.home_assistant_for(host),
+            code=self._codes.get(code_host) if visitor.kind in _WITH_A_KEYBOARD else None,
+            code_address=_address("http", code_host, self._port) + "/",
+        ).encode()
+
+    def trusted_html(self, visitor: Visitor, *, host: str, language: str) -> bytes:
+        """Return what the proof listener shows to a browser that came to it by itself."""
+        return self._trusted.render(
+            words=self._languages[language],
+            languages=self._languages.values(),
+            home=self._offer.home,
+            visitor=visitor,
+            home_assistant=self.home_assistant_for(host),
+        ).encode()
+
+    def language_for(self, accept_language: str, asked: str | None) -> str:
+        """Return the language to speak: the `asked` one, else what the header prefers."""
+        return texts.choose(accept_language, asked, tuple(self._languages))
+
+    def home_assistant_for(self, host: str) -> str | None:
+        """Return Home Assistant's https address, by `host` itself where its certificate has it."""
+        known = self._offer.home_assistant
+        if known is None or host not in self._offer.home_assistant_hosts:
+            return known
+        return _address("https", host, urlsplit(known).port)
+
+
+def _assets(offer: Offer) -> dict[str, Asset]:
+    folder = resources(__package__).joinpath("static")
+    assets = {
+        f"/{name}": _asset(folder.joinpath(name).read_bytes(), media_type)
+        for name, media_type in _STATIC.items()
+    }
+    for file in downloads.files(offer):
+        assets[f"/{file.name}"] = _asset(
+            file.body, file.media_type, filename=file.name if file.saved else None, is_root=True
+        )
+    return assets
+
+
+def _asset(
+    body: bytes, media_type: str, *, filename: str | None = None, is_root: bool = False
+) -> Asset:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return Asset(body, media_type, filename, etag, is_root)
+
+
+def _address(scheme: str, host: str, port: int | None) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" + (f":{port}" if port else "")
+
+
+def _for_phones(hosts: tuple[str, ...]) -> str:
+    """Return the host that any phone finds: an address, as many Androids know no .local name."""
+    reachable = [host for host in hosts if not _is_loopback(host)]
+    addresses = [host for host in reachable if _is_address(host)]
+    addresses.sort(key=lambda host: ":" in host)  # IPv4 first, stable
+    return next(iter(addresses + reachable + list(hosts)), "localhost")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    if _is_address(host):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"

@@ -1,0 +1,159 @@
+// The onboarding page's script: one step at a time, and the proof in the background.
+// Everything works without it; it asks nobody but the page itself and the proof beside it.
+"use strict";
+
+(() => {
+  const body = document.body;
+  const facts = body.dataset; // proof, nonce, kind, shown, fingerprint: see page.html
+  const status = document.getElementById("status");
+  const SECONDS = 1000;
+  const PATIENCE = 10 * SECONDS; // for an answer; a refused certificate fails at once
+  const PAUSE = 3 * SECONDS; // between two tries
+  const SOME_TRIES = 5; // that fail after the download, before it says what is missing
+
+  // iPadOS calls itself a Mac. No Mac has a touch screen.
+  const kind = facts.kind === "mac" && navigator.maxTouchPoints > 1 ? "ipad" : facts.kind;
+  if (kind !== facts.kind && !new URLSearchParams(location.search).has("kind")) {
+    const query = new URLSearchParams(location.search);
+    query.set("kind", kind);
+    location.replace("?" + query + location.hash);
+    return;
+  }
+  body.classList.toggle("own", facts.shown === kind);
+
+  // What this browser remembers, and only here. It may be forbidden to.
+  const memory = (store, key) => ({
+    get() { try { return store().getItem(key); } catch { return null; } },
+    set(value) { try { store().setItem(key, value); } catch { /* then not */ } },
+  });
+  const proved = memory(() => localStorage, "housekey proved " + facts.fingerprint);
+  const fetched = memory(() => sessionStorage, "housekey fetched " + facts.fingerprint);
+
+  stepping();
+  proving();
+
+  // One step at a time
+
+  function stepping() {
+    const list = document.querySelector(".steps");
+    const steps = [...list.children];
+    const [back, next, all] = ["back", "next", "all"].map((id) => document.getElementById(id));
+    const at = memory(() => sessionStorage, "housekey step " + facts.shown + " " + list.dataset.way);
+    let now = Math.min(Number(at.get()) || 0, steps.length - 1);
+
+    function show(step) {
+      now = step;
+      at.set(String(now));
+      steps.forEach((each, index) => each.classList.toggle("now", index === now));
+      back.disabled = now === 0;
+      next.disabled = now === steps.length - 1;
+    }
+    function go(by) {
+      show(now + by);
+      const heading = steps[now].querySelector("h3");
+      heading.focus({ preventScroll: true });
+      steps[now].scrollIntoView({ block: "nearest" });
+    }
+    function toggle() {
+      const one = body.classList.toggle("stepping");
+      all.textContent = one ? all.dataset.all : all.dataset.one;
+      back.hidden = next.hidden = !one;
+    }
+    back.addEventListener("click", () => go(-1));
+    next.addEventListener("click", () => go(1));
+    all.addEventListener("click", toggle);
+    show(now);
+    toggle();
+    document.querySelector(".pager").hidden = false;
+  }
+
+  // The proof
+
+  function proving() {
+    let nonce = facts.nonce;
+    let until = Date.now() + 300 * SECONDS; // of the nonce; a fresh one says it itself
+    let failures = 0;
+    let timer = 0;
+    let busy = false;
+    const again = Boolean(proved.get());
+    if (again || kind !== facts.kind) nonce = ""; // that one says something else of this device
+
+    for (const link of document.querySelectorAll("a[data-root]")) {
+      link.addEventListener("click", () => { fetched.set("1"); failures = 0; });
+    }
+    // Back from the settings: look at once.
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(0); });
+    for (const event of ["pageshow", "focus", "online"]) addEventListener(event, () => soon(0));
+    say("waiting");
+    soon(0);
+
+    function soon(wait) {
+      clearTimeout(timer);
+      timer = setTimeout(look, wait);
+    }
+
+    async function look() {
+      if (busy || document.hidden || facts.state === "trusted") return;
+      busy = true;
+      const state = await outcome();
+      busy = false;
+      say(state);
+      if (state !== "trusted") soon(PAUSE);
+    }
+
+    async function outcome() {
+      for (let fresh = 0; fresh < 2; fresh++) {
+        if (!nonce || Date.now() > until) {
+          try {
+            await renew();
+          } catch {
+            return "ended";
+          }
+        }
+        const answer = await ask(facts.proof + "/proof?nonce=" + encodeURIComponent(nonce), {
+          mode: "cors", cache: "no-store", credentials: "omit",
+        });
+        if (answer === "late") return "unreachable";
+        if (answer === "refused") {
+          failures += 1;
+          return fetched.get() && failures >= SOME_TRIES ? "missing" : "waiting";
+        }
+        if (answer.ok) return "trusted";
+        nonce = ""; // used or old; the connection is trusted, but it has to be counted
+      }
+      return "waiting";
+    }
+
+    async function renew() {
+      const query = new URLSearchParams({ kind, again: again ? "1" : "0" });
+      const answer = await ask("/nonce?" + query, { cache: "no-store" });
+      const given = await answer.json();
+      nonce = given.nonce;
+      until = Date.now() + given.seconds * SECONDS * 0.8;
+    }
+
+    async function ask(address, options) {
+      const patience = new AbortController();
+      const alarm = setTimeout(() => patience.abort(), PATIENCE);
+      try {
+        return await fetch(address, { ...options, signal: patience.signal });
+      } catch {
+        return patience.signal.aborted ? "late" : "refused";
+      } finally {
+        clearTimeout(alarm);
+      }
+    }
+
+    // Only a change is said, or a screen reader would repeat it every few seconds.
+    function say(state) {
+      if (facts.state === state) return;
+      facts.state = state;
+      status.replaceChildren(document.getElementById("say-" + state).content.cloneNode(true));
+      if (state !== "trusted") return;
+      status.querySelector(".again").hidden = !again;
+      proved.set("1");
+      document.title = status.querySelector("h2").textContent;
+      if (body.classList.contains("own")) scrollTo({ top: 0 });
+    }
+  }
+})();
