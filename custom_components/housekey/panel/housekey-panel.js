@@ -52,7 +52,7 @@ code, .code { font-family: var(--ha-font-family-code, ui-monospace, Menlo, Conso
 .devices { margin-bottom: 12px; }
 .devices ha-icon { color: var(--quiet); }
 .page { display: grid; gap: 20px; grid-template-columns: minmax(0, 1fr); }
-.qr { display: block; width: min(100%, 232px); margin: 0 auto; border-radius: 8px; background: #fff; }
+.qr { display: block; width: min(100%, 240px); margin: 0 auto; border: 1px solid var(--divider-color, #e0e0e0); border-radius: 12px; background: #fff; }
 .urls { margin-bottom: 12px; }
 .urls a { display: inline-block; padding: 6px 0; font-size: 15px; }
 .fingerprint { display: grid; gap: 2px 14px; grid-template-columns: repeat(2, max-content); width: max-content; max-width: 100%; margin: 8px 0 0; padding: 10px 14px; border-radius: 8px; background: var(--secondary-background-color); font-size: clamp(12px, 3.7vw, 15px); font-weight: 600; letter-spacing: .02em; }
@@ -63,11 +63,12 @@ button[aria-disabled="true"] { opacity: .55; cursor: progress; }
 :focus-visible { outline: 3px solid var(--primary-color); outline-offset: 2px; }
 button:focus-visible, .button:focus-visible { outline-color: var(--primary-text-color); }
 .said { margin: 12px 0 0; padding: 0; }
-.said:empty { display: none; }
+.said:empty { margin: 0; }
 .said.bad { color: var(--bad); }
 dialog { border: 0; border-radius: var(--ha-dialog-border-radius, 24px); padding: 24px; max-width: min(28rem, calc(100vw - 32px)); background: var(--ha-dialog-surface-background, var(--card-background-color, #fff)); color: var(--primary-text-color); }
 dialog::backdrop { background: rgba(0, 0, 0, .5); }
 dialog .actions { justify-content: flex-end; margin-top: 20px; }
+@media (max-width: 500px) { .card { padding: 16px; } .state { grid-template-columns: 40px minmax(0, 1fr); gap: 12px; } .house { width: 40px; height: 40px; } .state h2 { font-size: 20px; } }
 @media (min-width: 900px) { main { padding: 24px; gap: 24px; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); } main > div { gap: 24px; } main > .wide { grid-column: 1 / -1; } .card { padding: 24px; } }
 @media (prefers-reduced-motion: no-preference) { .bar i { transition: width .4s; } }
 @media (forced-colors: active) { .bar { border: 1px solid; } .bar i { background: Highlight; forced-color-adjust: none; } }
@@ -79,7 +80,7 @@ function h(tag, attributes, ...children) {
   const element = svg ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {}))
     if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -229,8 +230,10 @@ class HousekeyPanel extends HTMLElement {
   }
 
   _say(about, text, bad = false) {
-    this._said = { about, text, bad };
+    const said = (this._said = { about, text, bad });
     this._render();
+    if (this._busy || bad) return;
+    setTimeout(() => { if (this._said === said) { this._said = { about: "", text: "", bad: false }; this._render(); } }, 10000);
   }
 
   /* Showing */
@@ -282,22 +285,31 @@ class HousekeyPanel extends HTMLElement {
       h("div", { class: "text" },
         h("h2", { id: "state-title" }, this._t(`stage.${stage}.title`)),
         h("p", null, this._t(`stage.${stage}.text`)),
-        stage === "reverted" && reason && h("p", null, this._t("stage.reason", { reason })),
-        h("p", { class: "quiet" }, this._t(`delivery.${delivery}`)),
-        url && h("p", { class: "actions" }, h("a", { class: "button", href: url, target: "_blank", rel: "noreferrer" }, this._t("open", { address: url.replace(/\/$/, "") }))),
+        stage === "reverted" && reason && !shown.problems.length && h("p", null, this._t("stage.reason", { reason })),
+        delivery !== "none" && h("p", { class: "quiet" }, this._t(`delivery.${delivery}`)),
+        url && this._address(url),
         (stage === "plain" || stage === "reverted") && this._settings()));
+  }
+
+  _address(url) {
+    const { origin } = new URL(url);
+    if (origin === location.origin) return h("p", null, this._t("here"), " ", h("span", { class: "code" }, origin));
+    return [
+      h("p", { class: "actions" }, h("a", { class: "button", href: url, target: "_blank", rel: "noreferrer", "aria-describedby": "address" }, this._t("open"))),
+      h("p", { class: "code quiet", id: "address" }, origin)];
   }
 
   _problems({ problems }) {
     if (!problems.length) return null;
     return this._card("problems", this._t("problems.title"),
-      h("ul", null, problems.map((problem) => this._problem(problem))),
+      h("ul", { role: "list" }, problems.map((problem) => this._problem(problem))),
       h("p", { class: "actions" }, h("a", { class: "button plain", href: "/config/repairs" }, this._t("problems.repairs"))));
   }
 
   _problem({ kind, data }) {
     const issue = `${TEXTS}issues.${kind}.`;
-    const say = (key) => this._hass.localize(issue + key, data);
+    const values = Object.fromEntries(Object.entries(data).map(([name, value]) => [name, /^\d{4}-\d\d-\d\d$/.test(value) ? this._date(`${value}T12:00:00`) : value]));
+    const say = (key) => this._hass.localize(issue + key, values);
     const text = say("description") || say("fix_flow.step.confirm.description") || "";
     return h("li", { class: "problem" }, h("h3", null, say("title") || kind), text.split("\n\n").map((part) => h("p", null, part.replace(/[`*]/g, ""))));
   }
@@ -305,11 +317,11 @@ class HousekeyPanel extends HTMLElement {
   _certificates(shown) {
     const kinds = shown.certificates.filter(({ ends }) => ends);
     return this._card("certificates", this._t("certificates.title"),
-      h("ul", { class: "certificates" }, kinds.map((certificate) => this._certificate(certificate, shown.at))),
+      h("ul", { class: "certificates", role: "list" }, kinds.map((certificate) => this._certificate(certificate, shown.at))),
       shown.names.length > 0 && [
         h("h3", { id: "names-title" }, this._t("names.title")),
-        h("ul", { class: "names", "aria-labelledby": "names-title" }, shown.names.map((name) => h("li", { class: "code" }, name)))],
-      h("div", { class: "actions" },
+        h("ul", { class: "names", role: "list", "aria-labelledby": "names-title" }, shown.names.map((name) => h("li", { class: "code" }, name)))],
+      kinds.some(({ kind }) => kind === "leaf") && h("div", { class: "actions" },
         h("button", { class: "plain", "data-action": "ask", "aria-haspopup": "dialog", "aria-disabled": this._busy ? "true" : null }, this._t("renew.button"))),
       this._outcome("renew"));
   }
@@ -333,7 +345,7 @@ class HousekeyPanel extends HTMLElement {
 
   _devices({ devices }) {
     return this._card("devices", this._t("devices.title"),
-      devices.length > 0 && h("ul", { class: "devices" }, devices.map((device) => this._device(device))),
+      devices.length > 0 && h("ul", { class: "devices", role: "list" }, devices.map((device) => this._device(device))),
       devices.length === 0 && h("p", null, this._t("devices.none")),
       h("p", { class: "small quiet" }, this._t("devices.note")));
   }
@@ -353,7 +365,7 @@ class HousekeyPanel extends HTMLElement {
       on && h("div", { class: "page" },
         code && h("svg", { class: "qr", viewBox: `0 0 ${code.side} ${code.side}`, role: "img", "aria-label": this._t("onboarding.code", { address: urls[0] }), "shape-rendering": "crispEdges" },
           h("rect", { width: code.side, height: code.side, fill: "#fff" }), h("path", { d: code.path, fill: "#000" })),
-        h("ul", { class: "urls", "aria-label": this._t("onboarding.addresses") }, urls.map((url) => h("li", null, h("a", { class: "code", href: url, target: "_blank", rel: "noreferrer" }, url))))),
+        h("ul", { class: "urls", role: "list", "aria-label": this._t("onboarding.addresses") }, urls.map((url) => h("li", null, h("a", { class: "code", href: url, target: "_blank", rel: "noreferrer" }, url))))),
       on && [
         h("h3", { id: "fingerprint-title" }, this._t("fingerprint.title")),
         h("p", { class: "small quiet" }, this._t("fingerprint.text", { root: root.name })),
