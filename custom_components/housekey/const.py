@@ -6,6 +6,7 @@ from typing import Final
 
 DOMAIN: Final = "housekey"
 FOLDER: Final = "housekey"  # of the house, inside the configuration folder
+EVENT_CERTIFICATE: Final = "housekey_certificate"  # on the bus: issued, renewed
 
 CONF_NAMES: Final = "names"
 CONF_KEY_TYPE: Final = "key_type"
@@ -18,3 +19,7 @@ CONF_LANE_PORT: Final = "lane_port"
 CONF_QUIET_FROM: Final = "quiet_from"
 CONF_QUIET_UNTIL: Final = "quiet_until"
 CONF_TRUST_OUTGOING: Final = "trust_outgoing"
+CONF_SWITCH: Final = "switch"  # entry.data: the user asked for HTTPS when the flow ended
+
+DEFAULT_QUIET_FROM: Final = "02:00:00"
+DEFAULT_QUIET_UNTIL: Final = "05:00:00"

@@ -30,6 +30,8 @@
     ├── ShareFailed               the onboarding page could not be served
     ├── TrustFailed               a trust store could not be read or changed
     │   └── RootRefused           a root that is not installed: another one, or one without limits
+    ├── PairRefused               a certificate and key that a running server is not given
+    ├── SwapRefused               a running server could not be given another certificate
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -226,6 +228,28 @@ class TrustFailed(HousekeyError):
 
 class RootRefused(TrustFailed):
     """A root that is not installed: its fingerprint is another, or nothing limits it."""
+
+
+class PairRefused(HousekeyError):
+    """A certificate and key that a running server is not given; it presents what it did before."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the new certificate is not presented: {reason}",
+            hint="the one from before still is; renew once more",
+        )
+        self.reason = reason
+
+
+class SwapRefused(HousekeyError):
+    """A running server could not be given another certificate; it presents what it did before."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the certificate cannot be changed while the server runs: {reason}",
+            hint="a restart of Home Assistant takes the new one",
+        )
+        self.reason = reason
 
 
 class Stopped(HousekeyError):

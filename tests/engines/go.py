@@ -22,7 +22,7 @@ class Go:
     platform = Platform.GO
 
     def __init__(self) -> None:
-        self._program = _built()
+        self._program = built(PROGRAMS / "client.go", "go-client")
         self.version = first_line(str(self._program))
 
     @staticmethod
@@ -34,9 +34,9 @@ class Go:
         return ask_program((str(self._program),), cases)
 
 
-def _built() -> Path:
+def built(source: Path, name: str) -> Path:
     """The program, compiled when its source is newer; two test processes may do so at once."""
-    source, program = PROGRAMS / "client.go", BUILT / "go-client"
+    program = BUILT / name
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         BUILT.mkdir(parents=True, exist_ok=True)
         # Nothing but the standard library; nothing is fetched.

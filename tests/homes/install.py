@@ -7,6 +7,7 @@ Into `HOUSEKEY_CACHE`, or `.cache/homes` of the checkout:
     sid/opt/homeassistant/2026.7.4/  2026.11.0/
     templates/VERSION/    a configuration folder with its first user, and the user's token
     *.stamp               written last: a folder without its stamp is made anew
+    *.integration.stamp   the same for what the integration needs besides
 
 Each is started once here, because Home Assistant installs more packages at its
 first start: 10 to 15 seconds that no test should pay. From then on nothing is installed
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _CHECKOUT = Path(__file__).parents[2]
+_MANIFEST = _CHECKOUT / "custom_components" / "housekey" / "manifest.json"
 _RECIPE = 2  # raise it when what is installed changes in another way than by its version
 _SUITE = "sid"
 _PACKAGES = ("python3", "python3-venv", "python3-dev", "build-essential", "ca-certificates")
@@ -121,6 +123,8 @@ def installed(version: str) -> Installed:
             token = _first_start(release, venv, root, template)
             (template.parent / f"{version}.token").write_text(token)
             stamp.write_text(what)
+        if root is not None:
+            _add_requirements(version, venv, root, folder)
         token = (template.parent / f"{version}.token").read_text()
     return Installed(release, venv, root, template, token)
 
@@ -192,6 +196,21 @@ def _install(release: Release, venv: str, root: DebianRoot | None) -> None:
         run=run_inside,
         env=root.environment(),
     )
+
+
+def _add_requirements(version: str, venv: str, root: DebianRoot, folder: Path) -> None:
+    """Install what the integration needs besides, which Home Assistant would do by itself.
+
+    On top of an installation that is there already: it only adds pure Python to it.
+    """
+    wanted = json.loads(_MANIFEST.read_text())["requirements"]
+    stamp = folder / f"{version}.integration.stamp"
+    what = json.dumps([_RECIPE, version, wanted])
+    if _is_stamped(stamp, what):
+        return
+    uv = ("/usr/local/bin/uv", "pip", "install", "--quiet", "--python", f"{venv}/bin/python")
+    run_here(root.command([*uv, *wanted]), root.environment())
+    stamp.write_text(what)
 
 
 def _first_start(release: Release, venv: str, root: DebianRoot | None, template: Path) -> str:

@@ -1,0 +1,46 @@
+"""housekey in Home Assistant: HTTPS that every device of the house accepts, and keeps.
+
+Home Assistant imports this package in its import executor. The library is put on the path first:
+every other module of the integration imports it at its top.
+"""
+
+# ruff: noqa: E402 - see above
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .library import put_on_path
+
+put_on_path()
+
+from pathlib import Path
+
+from homeassistant.const import Platform
+
+from .coordinator import HousekeyCoordinator
+from .house_access import HouseAccess
+from .runtime import HousekeyData
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from .runtime import HousekeyEntry
+
+PLATFORMS: list[Platform] = []
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
+    """Open the house and look; raises ConfigEntryNotReady while it cannot be opened."""
+    access = HouseAccess(Path(hass.config.config_dir))
+    coordinator = HousekeyCoordinator(hass, entry, access)
+    await coordinator.async_config_entry_first_refresh()
+    entry.runtime_data = HousekeyData(coordinator)
+    entry.async_on_unload(coordinator.async_watch())
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
+    """Take everything down that set-up put up; files and Home Assistant's settings stay."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)

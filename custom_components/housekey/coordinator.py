@@ -1,0 +1,199 @@
+"""Looks daily, and whenever this machine's addresses change; hands on what was found."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
+from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+
+from housekey.errors import HousekeyError, HouseTrouble
+from housekey.homeassistant import yaml_tree
+from housekey.homeassistant.names import local_addresses
+from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.pki.names import IpName
+
+from .const import DOMAIN, EVENT_CERTIFICATE
+from .house_access import now
+from .http_store import pair_of, server_facts
+from .model import Problem, ProblemKind, Snapshot
+from .settings import Settings, settings_of
+from .snapshot import Around, make_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from homeassistant.core import HomeAssistant
+
+    from housekey.live.handshake import Address
+    from housekey.pki.keys import KeyType
+    from housekey.pki.names import Name
+
+    from .house_access import HouseAccess, HouseFacts, Issued
+    from .http_store import ServerFacts
+
+_LOGGER = logging.getLogger(__name__)
+_DAILY = timedelta(days=1)
+_ADDRESSES = timedelta(minutes=5)  # Home Assistant tells nobody when an address changes
+
+
+class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
+    """Makes the snapshots, and is the one door to everything that changes something."""
+
+    config_entry: ConfigEntry[Any]
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], access: HouseAccess) -> None:
+        super().__init__(
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=DOMAIN,
+            update_interval=_DAILY,
+            always_update=False,
+        )
+        self.access = access
+        self.work = asyncio.Lock()  # of whatever changes the house or Home Assistant's settings
+        self.onboarding_urls: tuple[str, ...] = ()
+        self.port_taken: int | None = None
+        self.renewal_trouble = ""
+        self.house: HouseFacts | None = None
+        self.server: ServerFacts | None = None
+        self._addresses: tuple[Address, ...] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What the user has chosen."""
+        return settings_of(self.config_entry.options)
+
+    # Looking
+
+    @callback
+    def async_watch(self) -> Callable[[], None]:
+        """Look again whenever an address of this machine or of Home Assistant changes."""
+        stop = (
+            async_track_time_interval(self.hass, self._async_look_at_addresses, _ADDRESSES),
+            self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_config_changed),
+        )
+        return lambda: [each() for each in stop] and None
+
+    async def _async_config_changed(self, _event: object) -> None:
+        await self.async_request_refresh()
+
+    async def _async_look_at_addresses(self, _now: datetime) -> None:
+        found = await self.hass.async_add_executor_job(local_addresses)
+        if found != self._addresses:
+            await self.async_request_refresh()
+
+    async def _async_update_data(self) -> Snapshot:
+        self._addresses = await self.hass.async_add_executor_job(local_addresses)
+        self.server = await server_facts(self.hass)
+        try:
+            self.house = await self.hass.async_add_executor_job(self.access.look)
+            around = await self.hass.async_add_executor_job(
+                partial(
+                    self._look_around,
+                    self.house,
+                    self.server,
+                    self.settings,
+                    self.hass.config.internal_url,
+                )
+            )
+        except HousekeyError as trouble:
+            if self.data is None or not isinstance(trouble, HouseTrouble):
+                raise UpdateFailed(f"{trouble.message}; {trouble.hint}") from trouble
+            broken = Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
+            others = [each for each in self.data.problems if each.kind is not broken.kind]
+            return replace(self.data, at=now(), problems=(*others, broken))
+        return make_snapshot(self.house, self.server, around)
+
+    def _look_around(
+        self,
+        house: HouseFacts,
+        server: ServerFacts,
+        settings: Settings,
+        internal_url: str | None,
+    ) -> Around:
+        """Look at the files; in an executor."""
+        access = self.access
+        leaf = access.leaf(HOME_ASSISTANT)
+        stable = pair_of(server.stable) if server.trials else server.pair
+        pairs = [pair for pair in (server.pair, stable) if pair is not None]
+        is_ours = bool(
+            leaf is not None
+            and server.pair is not None
+            and access.holds(server.pair.key, leaf.key_pem)
+        )
+        paths = list(dict.fromkeys(each for pair in pairs for each in (pair.certificate, pair.key)))
+        keys = [pair.key for pair in pairs if is_ours]
+        return Around(
+            now=now(),
+            internal_url=internal_url,
+            wanted=self._wanted(house, settings),
+            is_ours=is_ours,
+            stale_yaml=self._stale_yaml(server),
+            key_open=next((str(key) for key in keys if access.is_open(key)), ""),
+            missing=tuple(str(path) for path in paths if not path.is_file()),
+            onboarding_urls=self.onboarding_urls,
+            port_taken=self.port_taken,
+            live=False,
+            renewal_trouble=self.renewal_trouble,
+        )
+
+    def _wanted(self, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
+        """Return what the leaf should cover: what was chosen, and what this machine has now."""
+        names: Sequence[Name] = settings.names
+        if not names and house.leaf is not None:
+            names = house.leaf.names
+        addresses = [IpName(each) for each in self._addresses or ()]
+        with self.access.opened() as opened:
+            refused = opened.constraints.refused(addresses)
+        return tuple(dict.fromkeys((*names, *(each for each in addresses if each not in refused))))
+
+    def _stale_yaml(self, server: ServerFacts) -> str:
+        """Return the file with an `http:` that Home Assistant ignores."""
+        if not server.trials:
+            return ""
+        try:
+            place = yaml_tree.find_http(self.access.config, self.access.files.read)
+        except HousekeyError:
+            return ""  # it cannot be followed; Home Assistant has a repair of its own
+        return "" if place is None else str(_relative(place.entry.path, self.access.config))
+
+    # Doing
+
+    async def async_issue(self, names: Sequence[Name], key_type: KeyType, days: int) -> Issued:
+        """Issue a certificate for something else in the house. Raises HomeAssistantError."""
+        async with self.work:
+            try:
+                issued = await self.hass.async_add_executor_job(
+                    self.access.issue_for_another, names, key_type, days
+                )
+            except HousekeyError as trouble:
+                raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        self.async_tell("issued", names, issued.not_after)
+        return issued
+
+    @callback
+    def async_tell(self, action: str, names: Sequence[Name], not_after: datetime) -> None:
+        """Fire the event of a certificate on the bus."""
+        data = {
+            "action": action,
+            "names": [str(name) for name in names],
+            "not_after": not_after.isoformat(),
+        }
+        self.hass.bus.async_fire(EVENT_CERTIFICATE, data)
+
+
+def _relative(path: Path, folder: Path) -> Path:
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
