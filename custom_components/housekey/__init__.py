@@ -14,10 +14,15 @@ from .library import put_on_path
 
 put_on_path()
 
+import logging
+from functools import partial
 from pathlib import Path
 
 from homeassistant.const import Platform
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.start import async_at_started
 
+from .const import CONF_SWITCH
 from .coordinator import HousekeyCoordinator
 from .house_access import HouseAccess
 from .runtime import HousekeyData
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from .runtime import HousekeyEntry
 
+_LOGGER = logging.getLogger(__name__)
 PLATFORMS: list[Platform] = []
 
 
@@ -37,10 +43,27 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = HousekeyData(coordinator)
     entry.async_on_unload(coordinator.async_watch())
+    entry.async_on_unload(coordinator.switch.async_stop)
+    await coordinator.switch.async_resume()
+    if entry.data.get(CONF_SWITCH) and coordinator.house and coordinator.house.last is None:
+        entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     """Take everything down that set-up put up; files and Home Assistant's settings stay."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await entry.runtime_data.coordinator.async_stop_onboarding()
+    return True
+
+
+async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
+    """Begin the switch that was asked for in the config flow."""
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_SWITCH: False})
+    try:
+        await entry.runtime_data.coordinator.switch.async_begin()
+    except HomeAssistantError as trouble:
+        _LOGGER.error("HTTPS could not be tried: %s", trouble)
+    await entry.runtime_data.coordinator.async_refresh()

@@ -16,7 +16,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from housekey.errors import HousekeyError, HouseTrouble
+from housekey.errors import HousekeyError, HouseTrouble, ShareFailed
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.names import local_addresses
 from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
@@ -26,8 +26,10 @@ from .const import DOMAIN, EVENT_CERTIFICATE
 from .house_access import now
 from .http_store import pair_of, server_facts
 from .model import Problem, ProblemKind, Snapshot
+from .onboarding import async_onboarding
 from .settings import Settings, settings_of
 from .snapshot import Around, make_snapshot
+from .switch import Switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,7 +66,8 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         )
         self.access = access
         self.work = asyncio.Lock()  # of whatever changes the house or Home Assistant's settings
-        self.onboarding_urls: tuple[str, ...] = ()
+        self.switch = Switch(self)
+        self.onboarding = async_onboarding(hass, access)
         self.port_taken: int | None = None
         self.renewal_trouble = ""
         self.house: HouseFacts | None = None
@@ -84,8 +87,18 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         stop = (
             async_track_time_interval(self.hass, self._async_look_at_addresses, _ADDRESSES),
             self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_config_changed),
+            self.onboarding.async_listen(self._async_onboarding_changed),
         )
-        return lambda: [each() for each in stop] and None
+
+        def end() -> None:
+            for each in stop:
+                each()
+
+        return end
+
+    @callback
+    def _async_onboarding_changed(self) -> None:
+        self.config_entry.async_create_task(self.hass, self.async_refresh(), "housekey look")
 
     async def _async_config_changed(self, _event: object) -> None:
         await self.async_request_refresh()
@@ -144,7 +157,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             stale_yaml=self._stale_yaml(server),
             key_open=next((str(key) for key in keys if access.is_open(key)), ""),
             missing=tuple(str(path) for path in paths if not path.is_file()),
-            onboarding_urls=self.onboarding_urls,
+            onboarding_urls=self.onboarding.urls,
             port_taken=self.port_taken,
             live=False,
             renewal_trouble=self.renewal_trouble,
@@ -171,6 +184,28 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         return "" if place is None else str(_relative(place.entry.path, self.access.config))
 
     # Doing
+
+    async def async_start_onboarding(self) -> tuple[str, ...]:
+        """Serve the page; return its addresses. Raises HomeAssistantError."""
+        settings = self.settings
+        try:
+            urls = await self.onboarding.async_start(
+                port=settings.page_port,
+                proof_port=settings.proof_port,
+                home_assistant=self.data.home_assistant_url,
+            )
+        except ShareFailed as trouble:
+            self.port_taken = settings.page_port
+            await self.async_refresh()
+            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        except HousekeyError as trouble:
+            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        self.port_taken = None
+        return urls
+
+    async def async_stop_onboarding(self) -> None:
+        """Close the page."""
+        await self.onboarding.async_stop()
 
     async def async_issue(self, names: Sequence[Name], key_type: KeyType, days: int) -> Issued:
         """Issue a certificate for something else in the house. Raises HomeAssistantError."""
