@@ -207,7 +207,9 @@ class Lane:
         route = await route_of(app, request)
         return route is None or route == decision.opening.route
 
-    async def _pass_on(self, app: Application, request: web.Request, peer: str) -> Any:
+    async def _pass_on(
+        self, app: Application, request: web.Request, peer: str
+    ) -> web.StreamResponse:
         if self._busy[peer] >= MOST_AT_A_TIME:
             return self._turn(
                 request, peer, Refused(503, "This device asks too much at the same time")

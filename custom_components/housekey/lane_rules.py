@@ -88,22 +88,20 @@ class Https:
 
     def covered(self, host: str | None) -> Name | None:
         """`host`, as it stands in a Host header, if the certificate is good for it."""
-        if not host:
-            return None
-        found = _HOST.fullmatch(host)
+        found = _HOST.fullmatch(host or "")
         if found is None:
             return None
         try:
             name = parse_name(found[1])
         except NameRefused:
             return None
-        if name in self.names:
-            return name
-        if isinstance(name, DnsName) and not name.is_wildcard:
+        wanted: set[Name] = {name}
+        if isinstance(name, DnsName):
             _, _, parent = name.text.partition(".")
-            if parent and DnsName(f"*.{parent}") in self.names:
-                return name
-        return None
+            wanted.add(DnsName(f"*.{parent}"))
+            if name.is_wildcard:
+                return None
+        return None if self.names.isdisjoint(wanted) else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,8 @@ def decide(request: Asked, https: Https, *, is_phones: Callable[[str], bool]) ->
             return there  # whoever knows this ID controls the home, and phones have the root
         if _may_pass(request, opening, fields):
             return Through(opening)
-    if _can_follow(request) or (request.method in _READS and SIGNATURE in fields):
+    signed = path is not None and request.method in _READS and SIGNATURE in fields
+    if signed or _can_follow(request):
         return there
     return _NOT_OF_THE_HOUSE if not request.local else _HTTPS_ALONE
 
