@@ -382,6 +382,11 @@ CLOSED: tuple[Closed, ...] = (
         "components/rss_feed_template/__init__.py",
     ),
     Closed(
+        "/api/prometheus",
+        "a program that collects figures; neither signed nor secret, and it can be given the root",
+        "components/prometheus/__init__.py",
+    ),
+    Closed(
         "/api, /api/{username}/…, /description.xml of emulated_hue",
         _OWN_LISTENER,
         "components/emulated_hue/hue_api.py, components/emulated_hue/upnp.py",

@@ -183,7 +183,7 @@ def table(version: str, shown: list[tuple[str, str, str, list[str]]]) -> str:
 
 
 def test_every_registered_route_is_let_through_or_not_as_the_table_says(
-    here: AtHome, capsys: pytest.CaptureFixture[str]
+    here: AtHome,
 ) -> None:
     here.call("lane_probe.walk")
     routes = json.loads((here.home.config / "lane_routes.json").read_text())
@@ -210,8 +210,7 @@ def test_every_registered_route_is_let_through_or_not_as_the_table_says(
         for method, path, _, answers in shown
         if method != "OPTIONS" and "through" in answers
     }
-    with capsys.disabled():
-        sys.stdout.write(table(here.home.version, shown))
+    sys.stdout.write(table(here.home.version, shown))  # pytest -s shows it
     registered = {(method, path) for method, path, *_ in routes}
     expected = {
         (method, opening.route): {Secret.TOKEN: 1, Secret.SIGNATURE: 2}.get(opening.secret, 0)
@@ -409,6 +408,15 @@ def test_each_request_of_a_connection_is_decided_on_by_itself(here: AtHome) -> N
 
     assert last.split(b" ")[1] == b"403"
     assert b"connection: close" in last.lower()
+
+
+def test_a_device_that_speaks_http_1_0_is_served(here: AtHome) -> None:
+    with socket.create_connection(("127.0.0.1", here.port), timeout=15) as device:
+        device.sendall(b"GET /local/bell.mp3 HTTP/1.0\r\n\r\n")
+        assert device.makefile("rb").read().endswith(BELL)
+    with socket.create_connection(("127.0.0.1", here.port), timeout=15) as device:
+        device.sendall(b"GET / HTTP/1.0\r\nAccept: text/html\r\n\r\n")
+        assert f":{here.https_port}/\r\n".encode() in device.makefile("rb").read()
 
 
 def test_where_home_assistants_application_cannot_be_had_the_lane_redirects(here: AtHome) -> None:

@@ -77,7 +77,7 @@ def test_sites_get_the_lane_and_everybody_else_https_whenever_they_are_loaded(
     network: ModuleType,
 ) -> None:
     site, other = load(SITE, network), load(OTHER, network)
-    urls = LaneUrls(hass := object(), lambda: LANE)  # type: ignore[arg-type]
+    urls = LaneUrls(hass := object(), lambda: LANE)
 
     urls.install()
     late, also_late = load(LATE, network), load("custom_components.anything", network)
@@ -97,7 +97,7 @@ def test_a_lane_address_is_known_for_home_assistants_own_where_that_matters(
     network: ModuleType,
 ) -> None:
     cast, other = load(CAST, network), load(OTHER, network)
-    urls = LaneUrls(hass := object(), lambda: LANE)  # type: ignore[arg-type]
+    urls = LaneUrls(hass := object(), lambda: LANE)
     urls.install()
 
     for url in ("http://192.168.1.5:8123/api/hls/a", "http://HomeAssistant.local:8123/x"):
@@ -112,7 +112,7 @@ def test_a_lane_address_is_known_for_home_assistants_own_where_that_matters(
 def test_with_the_lane_closed_the_answer_is_the_old_one(network: ModuleType) -> None:
     site = load(SITE, network)
     lane: list[LaneAddress] = []
-    urls = LaneUrls(hass := object(), lambda: lane[0] if lane else None)  # type: ignore[arg-type]
+    urls = LaneUrls(hass := object(), lambda: lane[0] if lane else None)
     urls.install()
 
     assert site.ask(hass) == HTTPS
@@ -122,7 +122,7 @@ def test_with_the_lane_closed_the_answer_is_the_old_one(network: ModuleType) -> 
 
 def test_what_another_has_put_there_meanwhile_stays(network: ModuleType) -> None:
     site = load(SITE, network)
-    urls = LaneUrls(object(), lambda: LANE)  # type: ignore[arg-type]
+    urls = LaneUrls(object(), lambda: LANE)
     urls.install()
     site.get_url = theirs = lambda *_: "somebody else's"  # type: ignore[attr-defined]
 
@@ -145,7 +145,7 @@ def test_what_another_has_put_there_meanwhile_stays(network: ModuleType) -> None
 )
 @pytest.mark.usefixtures("network")
 def test_what_the_lane_cannot_be_is_asked_of_home_assistant(wishes: dict[str, Any]) -> None:
-    assert answer(get_url, object(), LANE, wishes) == HTTPS  # type: ignore[arg-type]
+    assert answer(get_url, object(), LANE, wishes) == HTTPS
 
 
 @pytest.mark.usefixtures("network")

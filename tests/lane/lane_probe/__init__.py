@@ -16,12 +16,13 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "housekey-library"))
 
 from cryptography import x509
 from homeassistant.components import webhook
-from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers.network import get_url
 from homeassistant.helpers.start import async_at_started
 
+from custom_components.housekey import lane as lane_module
 from custom_components.housekey.lane import Lane, own_networks
+from custom_components.housekey.lane_app import application
 from custom_components.housekey.lane_rules import Https
 from custom_components.housekey.lane_urls import LaneUrls, host_for_devices
 from housekey.errors import LaneFailed
@@ -108,12 +109,8 @@ class Probe:
         self.hass.states.async_set(STATE, state, {**urls, **counts})
 
     async def blind(self, call: ServiceCall) -> None:
-        """Take away, or give back, what another Home Assistant may not have (`lane_app`)."""
-        http = self.hass.http
-        if call.data["blind"]:
-            self.runner, http.runner = http.runner, None
-        else:
-            http.runner = self.runner
+        """Be a Home Assistant whose application cannot be had (`lane_app`), or no longer."""
+        lane_module.application = (lambda _: None) if call.data["blind"] else application
         await self.tell()
 
     async def walk(self, _call: ServiceCall) -> None:
