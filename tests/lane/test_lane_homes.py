@@ -152,6 +152,26 @@ def test_a_webhook_works_and_home_assistant_sees_who_called(here: AtHome) -> Non
     assert here.state("lane_probe.webhook")["state"] == "POST from 127.0.0.1"
 
 
+def test_a_page_of_another_origin_gets_home_assistants_own_answers(here: AtHome) -> None:
+    origin = {"Origin": "https://www.gstatic.com"}
+    path = path_of(here.state("lane_probe.lane")["attributes"]["webhook"])
+
+    may = here.ask(path, "OPTIONS", {**origin, "Access-Control-Request-Method": "POST"})
+    did = here.ask(path, "POST", origin, body=b"")
+
+    assert may.status == did.status == 200
+    assert may.headers["access-control-allow-methods"] == "POST"
+    assert did.headers["access-control-allow-origin"] == origin["Origin"]
+
+
+def test_a_player_may_skip_within_a_song(here: AtHome) -> None:
+    path = path_of(here.played("media-source://media_source/local/a song.mp3"))
+
+    part = here.ask(path, headers={**SONOS, "Range": "bytes=2-"})
+
+    assert (part.status, part.body) == (206, SONG[2:])
+
+
 def test_a_caller_cannot_lie_about_its_address(here: AtHome) -> None:
     path = path_of(here.state("lane_probe.lane")["attributes"]["webhook"])
     here.ask(path, "POST", body=b"")
