@@ -24,7 +24,7 @@ from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 
 from housekey.errors import LaneFailed
 
-from .lane_app import LONGEST_LINE, Application, application, bare_request, route_of
+from .lane_app import LONGEST_LINE, SERVER_LOGGER, Application, application, bare_request, route_of
 from .lane_rules import (
     Decision,
     Https,
@@ -118,6 +118,7 @@ class Lane:
             request_factory=self._make_request,
             handler_cancellation=True,  # as Home Assistant's own: a client that left ends a stream
             access_log=None,
+            logger=SERVER_LOGGER,
             keepalive_timeout=_KEPT_ALIVE,
             max_line_size=LONGEST_LINE,
             max_field_size=LONGEST_LINE,

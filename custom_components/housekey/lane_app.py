@@ -10,10 +10,12 @@ Where anything of this is missing, `application` answers None, and the lane only
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,3 +58,15 @@ def bare_request(*parts: Any) -> web.BaseRequest:
     """A request that no application will see; `parts` are what aiohttp's server makes it from."""
     message, payload, protocol, writer, task = parts
     return web.BaseRequest(message, payload, protocol, writer, task, task.get_loop())
+
+
+class _NoBrokenRequests(logging.Filter):
+    """Keeps quiet about requests that are no HTTP: the server would log their first line, secrets
+    and all, once for each, as an error."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+SERVER_LOGGER = logging.getLogger(f"{__name__}.server")
+SERVER_LOGGER.addFilter(_NoBrokenRequests())

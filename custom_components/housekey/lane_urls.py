@@ -61,6 +61,7 @@ class Site:
 
     module: str  # below homeassistant.components
     who: str
+    only: tuple[tuple[str, Any], ...] = ()  # the wishes that tell its calls for devices from others
 
     @property
     def name(self) -> str:
@@ -78,10 +79,13 @@ SITES: tuple[Site, ...] = (
     Site("doorbird.device", "door stations: events"),
     Site("ecowitt.config_flow", "weather stations: the address that the user enters there"),
     Site("ekeybionyx.config_flow", "door openers: the address offered for webhooks"),
+    Site("google_assistant.trait", "displays: a camera's stream"),
+    Site("motioneye", "motionEye: webhook", only=(("allow_cloud", False),)),
     Site("nasweb.nasweb_data", "NASweb: webhook"),
     Site("nuki", "Nuki bridges: webhook"),
     Site("onvif.event_manager", "cameras: webhook"),
     Site("tedee", "Tedee bridges: which webhooks are ours"),
+    Site("wiim.util", "WiiM players: the host that their events go to, 2026.7"),
 )
 # Where a lane address must be known for Home Assistant's own.
 OWN_SITES: tuple[Site, ...] = (
@@ -89,7 +93,7 @@ OWN_SITES: tuple[Site, ...] = (
     Site("cast.media_player", "plays a camera's stream as one"),
 )
 
-_SITES = frozenset(site.name for site in SITES)
+_SITES = {site.name: site for site in SITES}
 _OWN_SITES = frozenset(site.name for site in OWN_SITES)
 
 
@@ -208,7 +212,9 @@ class LaneUrls:
 
     def _get_url(self, theirs: Callable[..., str]) -> Callable[..., str]:
         def get_url(hass: HomeAssistant, **wishes: Any) -> str:
-            lane = self._address() if _caller() in _SITES and self.installed else None
+            site = _SITES.get(_caller())
+            for_devices = site is not None and dict(site.only).items() <= wishes.items()
+            lane = self._address() if for_devices and self.installed else None
             return theirs(hass, **wishes) if lane is None else answer(theirs, hass, lane, wishes)
 
         return get_url

@@ -470,3 +470,4 @@ def test_nothing_of_the_lane_is_in_the_log(here: AtHome) -> None:
     log = here.home.log
 
     assert "custom_components.housekey" not in log
+    assert "[aiohttp.server]" not in log

@@ -93,6 +93,15 @@ def test_sites_get_the_lane_and_everybody_else_https_whenever_they_are_loaded(
     urls.remove()
 
 
+def test_a_module_that_also_writes_to_people_gives_them_https(network: ModuleType) -> None:
+    motioneye = load("homeassistant.components.motioneye", network)
+    urls = LaneUrls(hass := object(), lambda: LANE)
+    urls.install()
+
+    assert motioneye.ask(hass, allow_cloud=False) == LANE.url
+    assert motioneye.ask(hass) == HTTPS
+
+
 def test_a_lane_address_is_known_for_home_assistants_own_where_that_matters(
     network: ModuleType,
 ) -> None:
