@@ -247,16 +247,18 @@ def test_every_registered_route_is_let_through_or_not_as_the_table_says(
         assert any(route == path for _, route, _ in routes), path
 
 
-@pytest.mark.parametrize("target", ATTACKS)
-def test_an_attack_on_the_path_reaches_nothing(here: AtHome, target: str) -> None:
-    raw = target.encode("latin-1")
-    with socket.create_connection(("127.0.0.1", here.port), timeout=15) as device:
-        device.sendall(b"GET " + raw + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        answer = device.makefile("rb").read()
+def test_no_attack_on_the_path_reaches_anything(here: AtHome) -> None:
+    def attack(target: str) -> tuple[str, bytes]:
+        raw = target.encode("latin-1")
+        with socket.create_connection(("127.0.0.1", here.port), timeout=15) as device:
+            device.sendall(b"GET " + raw + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return target, device.makefile("rb").read()
 
-    assert answer.split(b" ")[1] in {b"400", b"403", b"414"}, answer
-    assert b"a bell" not in answer
-    assert b"root:" not in answer
+    answers = [attack(target) for target in ATTACKS]
+
+    refused = {b"400", b"403", b"414"}
+    assert [answer for answer in answers if answer[1].split(b" ")[1] not in refused] == []
+    assert [answer for answer in answers if BELL in answer[1] or b"root:" in answer[1]] == []
 
 
 # ---------------------------------------------------------------- who goes to HTTPS
@@ -279,23 +281,23 @@ def test_a_browser_gets_the_same_page_over_https(here: AtHome) -> None:
         assert b"<title>Home Assistant</title>" in page.read()
 
 
-@pytest.mark.parametrize("who", list(APPS))
-def test_the_companion_apps_first_requests_end_on_https(here: AtHome, who: str) -> None:
-    app = "iOS" if who.startswith("iOS") else "android"
-    first = (
-        f"/auth/authorize?response_type=code&client_id=https://home-assistant.io/{app}"
-        "&redirect_uri=homeassistant://auth-callback"
-    )
+def test_the_companion_apps_first_requests_end_on_https(here: AtHome) -> None:
     tls = ssl.create_default_context(cafile=str(here.root))
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
     )
 
-    for path in (first, "/", "/manifest.json"):
-        asked = urllib.request.Request(f"http://localhost:{here.port}{path}", headers=APPS[who])
-        with opener.open(asked, timeout=15) as answer:
-            assert answer.url == f"https://localhost:{here.https_port}{path}"
-            assert answer.status == 200
+    for who, headers in APPS.items():
+        app = "iOS" if who.startswith("iOS") else "android"
+        first = (
+            f"/auth/authorize?response_type=code&client_id=https://home-assistant.io/{app}"
+            "&redirect_uri=homeassistant://auth-callback"
+        )
+        for path in (first, "/", "/manifest.json"):
+            asked = urllib.request.Request(f"http://localhost:{here.port}{path}", headers=headers)
+            with opener.open(asked, timeout=15) as answer:
+                assert answer.url == f"https://localhost:{here.https_port}{path}", who
+                assert answer.status == 200, who
 
 
 def test_the_companion_apps_webhook_is_not_served_in_plain(here: AtHome) -> None:
@@ -381,6 +383,23 @@ def test_closed_the_port_is_free_and_everything_is_told_https_again(here: AtHome
 
     assert here.played("/local/bell.mp3").startswith("http://")
     assert here.ask("/local/bell.mp3").body == BELL
+
+
+def test_a_module_that_is_loaded_later_is_told_the_lane_and_forgets_it(here: AtHome) -> None:
+    def late(module: str, *, anew: bool = False) -> tuple[str, bool]:
+        name = f"homeassistant.components.google_assistant.{module}"
+        here.call("lane_probe.late", module=name, anew=anew)
+        state = here.state("lane_probe.late")
+        return state["state"].partition("://")[0], state["attributes"]["original"]
+
+    assert late("trait", anew=True) == ("http", False)  # gives displays a camera's stream
+    assert late("helpers", anew=True) == ("https", False)  # tells a cloud
+
+    here.call("lane_probe.close")
+    try:
+        assert late("trait") == late("helpers") == ("https", True)
+    finally:
+        here.call("lane_probe.open")
 
 
 def test_a_port_that_is_taken_is_told_and_https_goes_on(here: AtHome) -> None:

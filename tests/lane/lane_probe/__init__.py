@@ -7,6 +7,7 @@ and to write down every route of the running application.
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ from housekey.errors import LaneFailed
 from housekey.pki.names import names_of, parse_name
 
 DOMAIN = "lane_probe"
+lane_module._FIRST_REQUEST = 2.0  # seconds: what is silent is closed while a test can wait for it
 WEBHOOK_ID = "of-the-house-alone"
 STATE = f"{DOMAIN}.lane"
 
@@ -49,6 +51,7 @@ async def async_setup(hass: HomeAssistant, config: dict) -> bool:
     hass.services.async_register(DOMAIN, "walk", probe.walk)
     hass.services.async_register(DOMAIN, "tell", probe.tell)
     hass.services.async_register(DOMAIN, "blind", probe.blind)
+    hass.services.async_register(DOMAIN, "late", probe.late)
     async_at_started(hass, probe.started)
     return True
 
@@ -112,6 +115,16 @@ class Probe:
         """Be a Home Assistant whose application cannot be had (`lane_app`), or no longer."""
         lane_module.application = (lambda _: None) if call.data["blind"] else application
         await self.tell()
+
+    async def late(self, call: ServiceCall) -> None:
+        """Load a module anew, if asked, and tell what the get_url says that it took by name."""
+        name = call.data["module"]
+        if call.data["anew"]:
+            sys.modules.pop(name, None)
+        module = await self.hass.async_add_executor_job(importlib.import_module, name)
+        told = eval("get_url(hass)", vars(module), {"hass": self.hass})
+        original = module.get_url is get_url
+        self.hass.states.async_set(f"{DOMAIN}.late", told, {"original": original})
 
     async def walk(self, _call: ServiceCall) -> None:
         """Write every registered route to lane_routes.json: method, canonical path, kind."""
