@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import tests.without_home_assistant  # noqa: F401 - before what follows
 from custom_components.housekey.lane_openings import CLOSED, OPENINGS
 from custom_components.housekey.lane_urls import SITES
 
