@@ -66,4 +66,5 @@ async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
         await entry.runtime_data.coordinator.switch.async_begin()
     except HomeAssistantError as trouble:
         _LOGGER.error("HTTPS could not be tried: %s", trouble)
-    await entry.runtime_data.coordinator.async_refresh()
+    if not hass.is_stopping:
+        await entry.runtime_data.coordinator.async_refresh()
