@@ -11,11 +11,12 @@ class NotMeasured(Exception):
 
 
 class Unit(Enum):
-    """What a figure counts. Of times the smaller one is the better one."""
+    """What a figure counts. Of times and weights the smaller one is the better one."""
 
     PER_SECOND = "/s"
     MILLISECONDS = "ms"
     SECONDS = "s"
+    KIB = "KiB"
 
 
 @dataclass(frozen=True, slots=True)

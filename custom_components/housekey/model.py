@@ -82,3 +82,5 @@ class Snapshot:
     onboarding_urls: tuple[str, ...]  # empty while the page is not served
     home_assistant_url: str | None  # its https address
     problems: tuple[Problem, ...] = ()
+    root_begins: datetime | None = None  # the issuing CA's, too; None: not known
+    leaf_begins: datetime | None = None

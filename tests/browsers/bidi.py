@@ -1,4 +1,5 @@
-"""WebDriver BiDi, as much of it as the tests speak: one question, its answer.
+"""WebDriver BiDi, as much of it as the tests speak: one question, its answer, and
+what happens meanwhile.
 
 https://w3c.github.io/webdriver-bidi/
 """
@@ -6,9 +7,12 @@ https://w3c.github.io/webdriver-bidi/
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Refused(Exception):
@@ -18,9 +22,12 @@ class Refused(Exception):
 class Connection:
     """A session over a WebSocket, with an event loop of its own, so that callers need none."""
 
-    def __init__(self, url: str, *, patience: float) -> None:
-        """Connect to `url`, and give each answer `patience` seconds."""
+    def __init__(
+        self, url: str, *, patience: float, hear: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
+        """Connect to `url`, and give each answer `patience` seconds; events go to `hear`."""
         self._patience = patience
+        self._hear = hear
         self._number = 0
         self._loop = asyncio.new_event_loop()
         self._http: aiohttp.ClientSession | None = None
@@ -72,6 +79,8 @@ class Connection:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 raise ConnectionError(f"the browser went away during {method}: {message.type.name}")
             answer: dict[str, Any] = message.json()
+            if answer.get("type") == "event" and self._hear is not None:
+                self._hear(answer)
             if answer.get("id") != self._number:
                 continue  # an event, or the answer to a question that timed out
             if answer["type"] == "error":

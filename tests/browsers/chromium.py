@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import select
 import subprocess
 import time
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.browsers import nss, process
+from tests.browsers.devtools import PATIENCE, Pipe, accessible, note
+from tests.browsers.keys import KEYS
 from tests.browsers.process import BrowserHome, DidNotStart
+from tests.browsers.watching import TELL_VIOLATIONS, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.browsers.guise import Guise
+    from tests.browsers.watching import Accessible
 
 _UNWANTED = (
     "BackForwardCache", "IsolateOrigins", "MediaRouter", "OptimizationHints",
@@ -51,7 +57,6 @@ _FLAGS = (
     "--password-store=basic",
     "--use-mock-keychain",
 )
-_PATIENCE = 30.0  # seconds for one answer, on a busy machine
 
 
 @cache
@@ -73,49 +78,57 @@ class Chromium:
     """One browser with one tab. Close it, or use it in a `with`."""
 
     def __init__(
-        self, *, roots: Sequence[bytes] = (), trust: str = nss.TRUSTED_CA, proxy: str | None = None
+        self,
+        *,
+        roots: Sequence[bytes] = (),
+        trust: str = nss.TRUSTED_CA,
+        proxy: str | None = None,
+        hosts: Sequence[str] = (),
     ) -> None:
         """Start with a fresh profile that trusts `roots` (DER).
 
         `proxy` ("127.0.0.1:port") is asked for every host, this machine's own included; without
-        one nothing but this machine is reachable.
+        one nothing but this machine is reachable. `hosts` are more names and addresses of it.
         """
         self._home = BrowserHome()
-        self._number = 0
-        self._awaited = ""  # the loader whose page is to come
-        self._loaded: set[str] = set()
-        self._buffer = b""
-        self._pipes: list[int] = []
+        self._pipe: Pipe | None = None
+        self._way = _way_out(proxy, hosts)
         try:
-            # Where it exists, this folder is used by every release (PLATFORMS.md CHR-27).
-            nss.trust(self._home.folder / ".pki/nssdb", roots, flags=trust)
-            self._start(proxy)
+            nss.trust(self.database, roots, flags=trust)
+            self._start()
         except BaseException:
             self.close()
             raise
 
-    def _start(self, proxy: str | None) -> None:
-        there, self._send_to = os.pipe()
-        self._read_from, back = os.pipe()
-        self._pipes = [self._send_to, self._read_from]
-        way = (
-            [f"--proxy-server=http://{proxy}", "--proxy-bypass-list=<-loopback>"]
-            if proxy
-            else ["--no-proxy-server", "--host-resolver-rules=MAP * ^NOTFOUND, EXCLUDE 127.0.0.1"]
-        )
+    @property
+    def database(self) -> Path:
+        """The NSS database that it reads roots from."""
+        # Where it exists, this folder is used by every release (PLATFORMS.md CHR-27).
+        return self._home.folder / ".pki/nssdb"
+
+    @property
+    def downloads(self) -> Path:
+        """The folder that files are downloaded into."""
+        return self._home.folder / "Downloads"
+
+    def _start(self) -> None:
+        self._awaited = ""  # the loader whose page is to come
+        self._loaded: set[str] = set()
+        self._watched: Watched | None = None
+        self._pipe = Pipe(hear=self._hear, last_words=self._home.last_words)
+        there, back = self._pipe.its_reading_end, self._pipe.its_writing_end
         try:
             # DevTools wants its pipe at 3 and 4.
             self._home.start(
                 [
                     "bash", "-c", f'exec "$@" 3<&{there} 4>&{back}', "bash", "chromium",
-                    *_FLAGS, *way, "--remote-debugging-pipe",
+                    *_FLAGS, *self._way, "--remote-debugging-pipe",
                     f"--user-data-dir={self._home.folder / 'profile'}", "about:blank",
                 ],
                 pass_fds=(there, back),
             )  # fmt: skip
         finally:
-            os.close(there)
-            os.close(back)
+            self._pipe.close_its_ends()
         targets = self._ask("Target.getTargets")["targetInfos"]
         page = next((each["targetId"] for each in targets if each["type"] == "page"), None)
         if page is None:
@@ -124,17 +137,19 @@ class Chromium:
         self._tell("Page.enable")
         self._tell("Page.setLifecycleEventsEnabled", enabled=True)
         self._tell("Network.enable")
+        self._ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads))
 
     def navigate(self, url: str) -> str:
         """Go to `url`; return "" once it is loaded, or Chromium's name of what went wrong.
 
         The name is that of net/base/net_error_list.h, such as ERR_CERT_AUTHORITY_INVALID.
         """
-        asked = self._send("Page.navigate", session=self._session, url=url)
-        deadline = time.monotonic() + _PATIENCE
+        assert self._pipe is not None
+        asked = self._pipe.send("Page.navigate", session=self._session, url=url)
+        deadline = time.monotonic() + PATIENCE
         loader = ""
         while True:
-            event = self._receive(deadline, f"navigation to {url}")
+            event = self._pipe.receive(deadline, f"navigation to {url}")
             facts = event.get("params", {})
             match event.get("method"):
                 case "Network.requestWillBeSent" if facts.get("type") == "Document":
@@ -163,16 +178,78 @@ class Chromium:
             raise RuntimeError(json.dumps(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
-    def screenshot(self) -> bytes:
-        """Return the page as PNG; after a failure that is the page that tells of it."""
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """Press a key of `keys.KEYS` and let it go."""
+        it = KEYS[key]
+        both: dict[str, Any] = {"key": it.text if it.text == " " else key, "code": key}
+        both |= {"windowsVirtualKeyCode": it.code, "modifiers": 8 if shift else 0}
+        down = {"type": "keyDown", "text": it.text} if it.text else {"type": "rawKeyDown"}
+        self._tell("Input.dispatchKeyEvent", **both, **down)
+        self._tell("Input.dispatchKeyEvent", **both, type="keyUp")
+
+    def screenshot(self, *, whole: bool = False) -> bytes:
+        """Return the window, or the `whole` page, as PNG; after a failure what tells of it."""
         self._settle()
-        return base64.b64decode(self._tell("Page.captureScreenshot", format="png")["data"])
+        clip: dict[str, Any] = {}
+        if whole:
+            size = self._tell("Page.getLayoutMetrics")["cssContentSize"]
+            clip = {"clip": {**size, "scale": 1}, "captureBeyondViewport": True}
+        return base64.b64decode(self._tell("Page.captureScreenshot", format="png", **clip)["data"])
+
+    def wear(self, guise: Guise) -> None:
+        """Seem to be something else, from the next navigation on."""
+        self._tell(
+            "Emulation.setDeviceMetricsOverride",
+            width=guise.width,
+            height=guise.height,
+            deviceScaleFactor=guise.scale,
+            mobile=guise.touch,
+        )
+        self._tell("Emulation.setTouchEmulationEnabled", enabled=guise.touch, maxTouchPoints=5)
+        self._tell("Emulation.setScrollbarsHidden", hidden=True)  # the whole page has none
+        scheme = "dark" if guise.dark else "light"
+        self._tell(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
+        own = self._ask("Browser.getVersion")["userAgent"].replace("Headless", "")
+        self._tell(
+            "Emulation.setUserAgentOverride",
+            userAgent=guise.user_agent or own,
+            acceptLanguage=guise.language,
+        )
+        self._tell("Emulation.setScriptExecutionDisabled", value=not guise.script)
+
+    def watch(self) -> None:
+        """Note from now on what it asks for and what it says."""
+        self._watched = Watched()
+        for domain in ("Log", "Runtime", "Audits"):
+            self._tell(f"{domain}.enable")
+        self._tell("Page.addScriptToEvaluateOnNewDocument", source=f"({TELL_VIOLATIONS})()")
+
+    def watched(self) -> Watched:
+        """Return what has been noted so far."""
+        self._ask("Browser.getVersion")  # what was said before the answer has been heard by then
+        assert self._watched is not None
+        return self._watched
+
+    def accessible(self) -> list[Accessible]:
+        """Return what a screen reader meets in the page, in its order."""
+        self._settle()
+        return accessible(self._tell("Accessibility.getFullAXTree")["nodes"])
+
+    def restart(self) -> None:
+        """Close it as its user would, and start it again with the same home and profile."""
+        with suppress(DidNotStart):
+            self._ask("Browser.close")
+        self._home.stop(politely=True)
+        self._hang_up()
+        self._start()
 
     def close(self) -> None:
         """End it and remove everything of it."""
         self._home.close()
-        while self._pipes:
-            os.close(self._pipes.pop())
+        self._hang_up()
 
     def __enter__(self) -> Self:
         return self
@@ -182,56 +259,49 @@ class Chromium:
 
     def _settle(self) -> None:
         """Wait until the page of the last navigation is there, be it the one that tells why not."""
-        deadline = time.monotonic() + _PATIENCE
+        assert self._pipe is not None
+        deadline = time.monotonic() + PATIENCE
         while self._awaited and self._awaited not in self._loaded:
-            self._receive(deadline, "the page's load event")
+            self._pipe.receive(deadline, "the page's load event")
 
     def _tell(self, method: str, **parameters: Any) -> dict[str, Any]:
-        return self._ask(method, session=self._session, **parameters)
+        assert self._pipe is not None
+        return self._pipe.ask(method, session=self._session, **parameters)
 
-    def _ask(self, method: str, *, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        asked = self._send(method, session=session, **parameters)
-        deadline = time.monotonic() + _PATIENCE
-        while (answer := self._receive(deadline, method)).get("id") != asked:
-            pass
-        return _result(answer, method)
+    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        assert self._pipe is not None
+        return self._pipe.ask(method, **parameters)
 
-    def _send(self, method: str, *, session: str | None = None, **parameters: Any) -> int:
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        if session:
-            message["sessionId"] = session
-        try:
-            os.write(self._send_to, json.dumps(message).encode() + b"\0")
-        except BrokenPipeError as error:
-            raise DidNotStart(self._home.last_words()) from error
-        return self._number
+    def _hear(self, message: dict[str, Any]) -> None:
+        method, facts = message.get("method", ""), message.get("params", {})
+        if method == "Page.frameNavigated" and "parentId" not in facts["frame"] and self._awaited:
+            self._awaited = facts["frame"]["loaderId"]  # a page may lead on to another
+        if method == "Page.lifecycleEvent" and facts["name"] == "load":
+            self._loaded.add(facts["loaderId"])
+        if self._watched is not None:
+            note(self._watched, method, facts)
 
-    def _receive(self, deadline: float, what: str) -> dict[str, Any]:
-        while b"\0" not in self._buffer:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"Chromium did not answer within {_PATIENCE:.0f} s: {what}")
-            readable, _, _ = select.select([self._read_from], [], [], left)
-            if not readable:
-                continue
-            data = os.read(self._read_from, 1 << 16)
-            if not data:
-                raise DidNotStart(self._home.last_words())
-            self._buffer += data
-        first, self._buffer = self._buffer.split(b"\0", 1)
-        message: dict[str, Any] = json.loads(first)
-        if message.get("method") == "Page.lifecycleEvent" and message["params"]["name"] == "load":
-            self._loaded.add(message["params"]["loaderId"])
-        return message
+    def _hang_up(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+
+def _way_out(proxy: str | None, hosts: Sequence[str]) -> list[str]:
+    """Return the flags that lead everything to the proxy, or to this machine only."""
+    if proxy:
+        return [f"--proxy-server=http://{proxy}", "--proxy-bypass-list=<-loopback>"]
+    rules = [f"MAP {host} 127.0.0.1" for host in hosts if not _is_address(host)]
+    addresses = [f"EXCLUDE {host}" for host in ("127.0.0.1", *filter(_is_address, hosts))]
+    return [
+        "--no-proxy-server",
+        f"--host-resolver-rules={', '.join([*rules, 'MAP * ^NOTFOUND', *addresses])}",
+    ]
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def _plain(error: str) -> str:
     return error.removeprefix("net::")
-
-
-def _result(answer: dict[str, Any], method: str) -> dict[str, Any]:
-    if "error" in answer:
-        raise RuntimeError(f"{method}: {answer['error']}")
-    result: dict[str, Any] = answer["result"]
-    return result

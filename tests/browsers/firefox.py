@@ -7,63 +7,27 @@ import json
 import re
 import subprocess
 import time
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.browsers import nss, process
 from tests.browsers.bidi import Connection, Refused
+from tests.browsers.keys import KEYS, SHIFT
+from tests.browsers.preferences import PREFERENCES, way_out, with_policies
+from tests.browsers.privileged import ANSWER_IMPORT, OPEN_IMPORT, WALK
 from tests.browsers.process import BrowserHome, DidNotStart
+from tests.browsers.watching import TELL_VIOLATIONS, Accessible, Said, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tests.browsers.guise import Guise
 
 _PATIENCE = 30.0  # seconds for one answer, on a busy machine
+_EVENTS = ("log.entryAdded", "network.beforeRequestSent")
 _SECURITY_ERROR = re.compile(r"\b(?:SEC|SSL|MOZILLA_PKIX)_ERROR_[A-Z0-9_]+")
-
-# Nothing may leave the machine, and nothing may be in the way.
-_PREFERENCES: dict[str, Any] = {
-    "app.normandy.enabled": False,
-    "app.update.disabledForTesting": True,
-    "browser.aboutwelcome.enabled": False,
-    "browser.pagethumbnails.capturing_disabled": True,
-    "browser.region.network.url": "",
-    "browser.safebrowsing.blockedURIs.enabled": False,
-    "browser.safebrowsing.downloads.enabled": False,
-    "browser.safebrowsing.malware.enabled": False,
-    "browser.safebrowsing.phishing.enabled": False,
-    "browser.search.update": False,
-    "browser.sessionhistory.max_total_viewers": 0,
-    "browser.sessionstore.resume_from_crash": False,
-    "browser.shell.checkDefaultBrowser": False,
-    "browser.startup.homepage_override.mstone": "ignore",
-    "browser.startup.page": 0,
-    "browser.newtabpage.enabled": False,
-    "browser.newtabpage.activity-stream.feeds.system.topstories": False,
-    "datareporting.healthreport.uploadEnabled": False,
-    "datareporting.policy.dataSubmissionEnabled": False,
-    # One process for all pages, which are a test's own, and none kept: half the work.
-    "dom.ipc.processCount": 1,
-    "dom.ipc.processPrelaunch.enabled": False,
-    "dom.push.connection.enabled": False,
-    "extensions.getAddons.cache.enabled": False,
-    "extensions.systemAddon.update.enabled": False,
-    "extensions.update.enabled": False,
-    "fission.autostart": False,
-    "fission.bfcacheInParent": False,
-    "media.gmp-manager.updateEnabled": False,
-    "network.captive-portal-service.enabled": False,
-    "network.connectivity-service.enabled": False,
-    "network.dns.disablePrefetch": True,
-    "network.http.speculative-parallel-limit": 0,
-    "network.prefetch-next": False,
-    "network.trr.mode": 5,
-    "security.OCSP.enabled": 0,
-    "services.settings.server": "data:,#remote-settings-dummy/v1",
-    "signon.autofillForms": False,
-    "toolkit.telemetry.enabled": False,
-    "toolkit.telemetry.server": "data:,",
-    "toolkit.telemetry.unified": False,
-}
 
 
 @cache
@@ -85,48 +49,75 @@ class Firefox:
     """One browser with one tab. Close it, or use it in a `with`."""
 
     def __init__(
-        self, *, roots: Sequence[bytes] = (), trust: str = nss.TRUSTED_CA, proxy: str | None = None
+        self,
+        *,
+        roots: Sequence[bytes] = (),
+        trust: str = nss.TRUSTED_CA,
+        proxy: str | None = None,
+        hosts: Sequence[str] = (),
     ) -> None:
         """Start with a fresh profile that trusts `roots` (DER).
 
         `proxy` ("127.0.0.1:port") is asked for every host, this machine's own included; without
-        one nothing but this machine is reachable.
+        one nothing but this machine is reachable. `hosts` are more names and addresses of it.
         """
         self._home = BrowserHome()
         self._connection: Connection | None = None
         self._profile = self._home.folder / "profile"
+        self._preferences = {**PREFERENCES, **way_out(proxy, hosts)}
+        self._program = "firefox-esr"
         try:
-            nss.trust(self._profile, roots, flags=trust)
-            self._start({**_PREFERENCES, **_way_out(proxy)})
+            nss.trust(self.database, roots, flags=trust)
+            self._start()
         except BaseException:
             self.close()
             raise
 
-    def _start(self, preferences: Mapping[str, Any]) -> None:
+    @property
+    def database(self) -> Path:
+        """The NSS database that it reads roots from."""
+        return self._profile
+
+    @property
+    def downloads(self) -> Path:
+        """The folder that files are downloaded into."""
+        return self._home.folder / "Downloads"
+
+    def _start(self) -> None:
+        self._watched: Watched | None = None
+        self._script = True
+        self._told.unlink(missing_ok=True)
         (self._profile / "user.js").write_text(
             "".join(
                 f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
-                for name, value in preferences.items()
+                for name, value in self._preferences.items()
             )
         )
         self._home.start(
             [
-                "firefox-esr", "--headless", "--no-remote", "--profile", self._profile,
-                "--remote-debugging-port", "0", "about:blank",
+                self._program, "--headless", "--no-remote", "--profile", self._profile,
+                "--remote-debugging-port", "0", "--remote-allow-system-access", "about:blank",
             ],
             env={"MOZ_CRASHREPORTER_DISABLE": "1"},
         )  # fmt: skip
-        self._connection = Connection(f"{self._listens()}/session", patience=_PATIENCE)
-        contexts = self._ask("browsingContext.getTree")["contexts"]
-        self._tab = contexts[0]["context"]
+        self._connection = Connection(
+            f"{self._listens()}/session", patience=_PATIENCE, hear=self._hear
+        )
+        self._tab = self._ask("browsingContext.getTree")["contexts"][0]["context"]
+        scope = {"moz:scope": "chrome"}
+        self._window = self._ask("browsingContext.getTree", **scope)["contexts"][0]["context"]
+        self._privileged("gBrowser.selectedBrowser.focus()")  # keys go to the page
+
+    @property
+    def _told(self) -> Path:
+        return self._profile / "WebDriverBiDiServer.json"
 
     def _listens(self) -> str:
         """Wait until it listens, and return where: it writes that into its profile."""
-        file = self._profile / "WebDriverBiDiServer.json"
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline and self._home.alive:
             try:
-                server = json.loads(file.read_text())
+                server = json.loads(self._told.read_text())
             except (OSError, ValueError):
                 time.sleep(0.05)
             else:
@@ -151,29 +142,99 @@ class Firefox:
 
         The value goes through JSON.
         """
-        answer = self._ask(
-            "script.evaluate",
-            expression=f"Promise.resolve({expression}).then(it => JSON.stringify(it))",
-            target={"context": self._tab},
-            awaitPromise=True,
+        if not self._script:
+            # The page can wait for nothing, but a sandbox beside it can look.
+            return self._value(f"JSON.stringify({expression})", context=self._tab, sandbox="look")
+        return self._value(
+            f"Promise.resolve({expression}).then(it => JSON.stringify(it))", context=self._tab
         )
-        if answer["type"] == "exception":
-            raise RuntimeError(answer["exceptionDetails"]["text"])
-        value = answer["result"].get("value")
-        return None if value is None else json.loads(value)
 
-    def screenshot(self) -> bytes:
-        """Return the page as PNG; after a failure that is the page that tells of it."""
-        return base64.b64decode(
-            self._ask("browsingContext.captureScreenshot", context=self._tab)["data"]
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """Press a key of `keys.KEYS` and let it go."""
+        held = [SHIFT] if shift else []
+        strokes = [("keyDown", each) for each in (*held, KEYS[key].webdriver)]
+        strokes += [("keyUp", each) for each in (KEYS[key].webdriver, *held)]
+        actions = [{"type": type_, "value": value} for type_, value in strokes]
+        self._ask(
+            "input.performActions",
+            context=self._tab,
+            actions=[{"type": "key", "id": "keyboard", "actions": actions}],
         )
+
+    def screenshot(self, *, whole: bool = False) -> bytes:
+        """Return the window, or the `whole` page, as PNG; after a failure what tells of it."""
+        origin = "document" if whole else "viewport"
+        shot = self._ask("browsingContext.captureScreenshot", context=self._tab, origin=origin)
+        return base64.b64decode(shot["data"])
+
+    def wear(self, guise: Guise) -> None:
+        """Seem to be something else, from the next navigation on."""
+        tab = {"contexts": [self._tab]}
+        self._ask(
+            "browsingContext.setViewport",
+            context=self._tab,
+            viewport={"width": guise.width, "height": guise.height},
+            devicePixelRatio=guise.scale,
+        )
+        self._ask("emulation.setUserAgentOverride", userAgent=guise.user_agent or None, **tab)
+        self._ask("emulation.setLocaleOverride", locale=guise.language, **tab)
+        touch = json.dumps(guise.touch)
+        self._privileged(f"""(it => {{
+            it.prefersColorSchemeOverride = "{"dark" if guise.dark else "light"}";
+            it.allowJavascript = {json.dumps(guise.script)};
+            it.inRDMPane = {touch};
+            it.setRDMPaneMaxTouchPoints({touch} ? 5 : 0);
+            it.touchEventsOverride = {touch} ? "enabled" : "none";
+        }})(gBrowser.selectedBrowser.browsingContext)""")
+        self._script = guise.script
+
+    def watch(self) -> None:
+        """Note from now on what it asks for and what it says."""
+        self._watched = Watched()
+        self._ask("session.subscribe", events=list(_EVENTS))
+        self._ask("script.addPreloadScript", functionDeclaration=TELL_VIOLATIONS)
+
+    def watched(self) -> Watched:
+        """Return what has been noted so far."""
+        self._privileged("null")  # what was said before the answer has been heard by then
+        assert self._watched is not None
+        return self._watched
+
+    def accessible(self) -> list[Accessible]:
+        """Return what a screen reader meets in the page, in its order."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:  # the tree is made from the first question on
+            if found := self._privileged(WALK):
+                return [Accessible(**each) for each in found]
+            time.sleep(0.1)
+        raise TimeoutError("Firefox has no tree of what is accessible")
+
+    def import_root(self, file: Path) -> str:
+        """Import a root as a person does in the settings, and return what was ticked."""
+        self._privileged(OPEN_IMPORT % json.dumps(str(file)))
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            if ticked := self._privileged(ANSWER_IMPORT):
+                return str(ticked)
+            time.sleep(0.1)
+        raise TimeoutError("Firefox does not ask what to trust the root for")
+
+    def enforce(self, policies: Mapping[str, Any]) -> None:
+        """Have an enterprise's policies, once it is started again."""
+        self._program = str(with_policies(self._home.folder / "program", policies))
+
+    def restart(self) -> None:
+        """Close it as its user would, and start it again with the same home and profile."""
+        with suppress(ConnectionError, TimeoutError):
+            self._ask("browser.close")
+        self._home.stop(politely=True)
+        self._hang_up()
+        self._start()
 
     def close(self) -> None:
         """End it and remove everything of it."""
         self._home.close()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._hang_up()
 
     def __enter__(self) -> Self:
         return self
@@ -185,18 +246,30 @@ class Firefox:
         assert self._connection is not None
         return self._connection.ask(method, **parameters)
 
+    def _hear(self, event: dict[str, Any]) -> None:
+        if self._watched is None:
+            return
+        facts = event["params"]
+        if event["method"] == "network.beforeRequestSent":
+            self._watched.requests.append(facts["request"]["url"])
+        elif event["method"] == "log.entryAdded":
+            source = "console-api" if facts["type"] == "console" else facts["type"]
+            self._watched.said.append(Said(source, facts["level"], facts["text"] or ""))
 
-def _way_out(proxy: str | None) -> dict[str, Any]:
-    """Return the preferences that lead everything to the proxy, or nowhere."""
-    # Port 9 is discard's, and nobody listens there.
-    host, _, port = (proxy or "127.0.0.1:9").rpartition(":")
-    return {
-        "network.proxy.type": 1,
-        "network.proxy.http": host,
-        "network.proxy.http_port": int(port),
-        "network.proxy.ssl": host,
-        "network.proxy.ssl_port": int(port),
-        "network.proxy.failover_direct": False,
-        "network.proxy.no_proxies_on": "" if proxy else "localhost, 127.0.0.1, [::1]",
-        "network.proxy.allow_hijacking_localhost": proxy is not None,
-    }
+    def _privileged(self, expression: str) -> Any:
+        """Return the value of an expression in the browser's own window, as its own code."""
+        return self._value(f"JSON.stringify({expression})", context=self._window)
+
+    def _value(self, expression: str, **target: str) -> Any:
+        answer = self._ask(
+            "script.evaluate", expression=expression, target=target, awaitPromise=self._script
+        )
+        if answer["type"] == "exception":
+            raise RuntimeError(answer["exceptionDetails"]["text"])
+        value = answer["result"].get("value")
+        return None if value is None else json.loads(value)
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,4 +1,4 @@
-"""A fresh NSS database that trusts given roots, as `certutil` of libnss3-tools makes it."""
+"""An NSS database that trusts given roots, as `certutil` of libnss3-tools makes it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,17 @@ def trust(database: Path, roots: Sequence[bytes], *, flags: str = TRUSTED_CA) ->
     for number, root in enumerate(roots):
         if f"root-{number}" not in there:
             raise NotImported(root, said.strip())
+
+
+def add(database: Path, name: str, root: Path, *, flags: str = TRUSTED_CA) -> None:
+    """Make an existing `database` trust the root in a file (DER or PEM), as a person would.
+
+    Raises:
+        NotImported: `certutil` does not take it.
+    """
+    said = _certutil(database, "-A", "-n", name, "-t", flags, "-i", str(root))
+    if name not in _certutil(database, "-L").split():
+        raise NotImported(root.read_bytes(), said.strip())
 
 
 def _certutil(database: Path, *arguments: str) -> str:

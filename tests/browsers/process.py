@@ -94,18 +94,25 @@ class BrowserHome:
         """Return the end of what the browser printed."""
         return self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
 
+    def stop(self, *, politely: bool = False) -> None:
+        """End everything that runs in this home; `politely`: it was asked to, and is given time."""
+        deadline = time.monotonic() + 10
+        while politely and self.alive and time.monotonic() < deadline:
+            time.sleep(0.02)
+        deadline = time.monotonic() + 10
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(timeout=10)
+        while (left := self.running()) and time.monotonic() < deadline:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
     def close(self) -> None:
         """End everything that runs in this home, and remove the folder."""
-        deadline = time.monotonic() + 10
         try:
-            if self._process is not None:
-                with suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait(timeout=10)
-            while (left := self.running()) and time.monotonic() < deadline:
-                for pid in left:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                time.sleep(0.02)
+            self.stop()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)

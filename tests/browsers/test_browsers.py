@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.browsers import chromium, firefox
+from tests.browsers.pages import Document, pages
 from tests.browsers.process import DidNotStart
-from tests.needs import require
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_KINDS = {"chromium": chromium.Chromium, "firefox": firefox.Firefox}
-
-
-@pytest.fixture(params=list(_KINDS))
-def kind(request: pytest.FixtureRequest) -> Any:
-    """Each browser's class, and its fixture ends with it."""
-    missing = {"chromium": chromium.missing, "firefox": firefox.missing}[request.param]()
-    require(missing is None, missing or "")
-    return _KINDS[request.param]
-
-
-class _Page(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        page = b"<title>Hello</title><p>A page of this machine"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        self.wfile.write(page)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def a_page() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/"
-        finally:
-            server.shutdown()
-            thread.join(10)
 
 
 def gone(browser: Any) -> bool:
@@ -66,8 +25,9 @@ def gone(browser: Any) -> bool:
 
 @pytest.mark.engine
 def test_a_page_is_shown_and_read(kind: Any) -> None:
-    with a_page() as url, kind() as browser:
-        assert browser.navigate(url) == ""
+    hello = Document(b"<title>Hello</title><p>A page of this machine")
+    with pages({"/": hello}) as server, kind() as browser:
+        assert browser.navigate(server.url) == ""
         assert browser.evaluate("document.title") == "Hello"
         assert browser.evaluate("[1, {two: null}]") == [1, {"two": None}]
         assert browser.evaluate("new Promise(done => setTimeout(done, 10, 'later'))") == "later"

@@ -60,6 +60,7 @@ class Shared:
     """What is served, and what was told of it so far."""
 
     serving: Serving
+    key: Secret  # of the proof's leaf
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -120,7 +121,7 @@ async def sharing(*addresses: str, offer: Offer | None = None) -> AsyncIterator[
         port=0,
         proof_port=0,
     )
-    shared = Shared(serving)
+    shared = Shared(serving, key)
     async with serving:
         listening = asyncio.create_task(shared.listen())
         try:

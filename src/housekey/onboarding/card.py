@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from housekey.onboarding import qr, texts
+from housekey.onboarding import downloads, qr, texts
 from housekey.onboarding.fingerprint import lines_of
 from housekey.onboarding.pages import environment
 from housekey.pki.encoding import certificate_from_der, fingerprint
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # SVG does not fold text. So many characters fit, in the widest of the fonts that may come up.
 _CHARACTERS = 32
 _OF_THE_HEADING = 30
-_TOP, _LINE, _GAP = 27.0, 6.0, 2.5  # mm: of the first line of how, between lines, between points
+_TOP, _LINE, _GAP = 31.0, 6.0, 2.5  # mm: of the first line of how, between lines, between points
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,15 @@ def card(offer: Offer, address: str, *, language: str = texts.DEFAULT_LANGUAGE) 
     words = texts.read(language)
     size, path = qr.path(address)
     heading = words.plain("card.heading")
-    if offer.home:
-        heading = textwrap.shorten(offer.home, _OF_THE_HEADING, placeholder="…")
+    if home := downloads.plain(offer.home):
+        heading = home if len(home) <= _OF_THE_HEADING else home[: _OF_THE_HEADING - 1] + "…"
     drawn = (
         environment()
         .get_template("card.svg")
         .render(
             language=language,
             heading=heading,
+            purpose=words.plain("card.purpose"),
             address=address,
             size=size,
             path=path,

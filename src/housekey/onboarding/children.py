@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from housekey.onboarding.events import Event
     from housekey.onboarding.offer import Offer
 
+PACKAGE = "housekey.onboarding"  # of the two programs
 READY_SECONDS = 60.0  # to load everything on a slow machine that does much else
 _END_SECONDS = 3.0
 _MOST_EVENTS = 1024  # that wait to be read here
@@ -107,6 +108,7 @@ class Serving:
                     break
                 event = event_from(line)
             except ValueError:  # too long, or not an event
+                _kill(child.process)
                 await self._events.put(_untrustworthy(child.name))
                 return
             await self._events.put(event)
@@ -146,14 +148,19 @@ async def serve(
         key_pem=key_pem,
     )
     starting: list[_Starting] = []
+    waiting: list[asyncio.Task[_Child]] = []
     try:
         for name, module, task in (
             ("page", "page_process", page_task),
             ("proof", "proof_process", proof_task),
         ):
             starting.append(await _Starting.begin(name, module, task))
-        page, proof = await asyncio.gather(*(each.ready() for each in starting))
+        waiting = [asyncio.create_task(each.ready()) for each in starting]
+        page, proof = await asyncio.gather(*waiting)
     except BaseException:
+        for ready in waiting:
+            ready.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
         for each in starting:
             await _end(each.process)
             await each.words.close()
@@ -181,7 +188,7 @@ class _Starting:
                 *(f"-W{each}" for each in sys.warnoptions),
                 "-P",  # or modules would be looked for in the current folder first
                 "-m",
-                f"housekey.onboarding.{module}",
+                f"{PACKAGE}.{module}",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -240,7 +247,8 @@ class _Words:
         return "".join(letter if letter.isprintable() else "?" for letter in last.strip())
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, after the end of the process."""
+        await self.last()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -258,9 +266,18 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(_END_SECONDS):
             await process.wait()
     except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
         await process.wait()
+    # Until its end is read, asyncio keeps a pipe open.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            while process.stdout is not None and await process.stdout.read(LINE_BYTES):
+                pass
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
 
 
 def _environment() -> dict[str, str]:

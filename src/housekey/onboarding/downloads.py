@@ -31,7 +31,6 @@ class File:
     name: str
     media_type: str
     body: bytes
-    saved: bool = True  # kept as a file, rather than opened by the browser itself
 
 
 def files(offer: Offer) -> tuple[File, ...]:
@@ -40,12 +39,8 @@ def files(offer: Offer) -> tuple[File, ...]:
     * `.mobileconfig`: a profile, for iPhone and iPad. The type is what makes Safari hand it to
       the settings.
     * `.crt`: DER, the form of which Android's installer is sure (AND-01, AND-02).
-    * `.cer`: the same bytes for Windows and macOS, which go by the name. The type is the one of
-      RFC 2585, because under application/x-x509-ca-cert Firefox would not save the file but
-      put it into its own list.
+    * `.cer`: the same bytes for Windows and macOS, which go by the name; the type of RFC 2585.
     * `.pem`: for programs. No text/plain, which browsers show instead of saving it.
-    * `firefox.crt`: under exactly that type, to be opened: Firefox on a computer then asks
-      whether to trust it (pippki.ftl, download-cert-message).
     """
     root = certificate_from_der(offer.root_der)
     return (
@@ -55,7 +50,6 @@ def files(offer: Offer) -> tuple[File, ...]:
         File("housekey.crt", "application/x-x509-ca-cert", offer.root_der),
         File("housekey.cer", "application/pkix-cert", offer.root_der),
         File("housekey.pem", "application/x-pem-file", certificate_to_pem(root)),
-        File("firefox.crt", "application/x-x509-ca-cert", offer.root_der, saved=False),
     )
 
 
@@ -85,7 +79,7 @@ def profile(root: Certificate, home: str) -> bytes:
             "PayloadVersion": 1,
             "PayloadIdentifier": identifier,
             "PayloadUUID": _uuid(f"profile {digest}"),
-            "PayloadDisplayName": home or listed_as,
+            "PayloadDisplayName": plain(home) or listed_as,
             "PayloadDescription": (
                 "Lets this device open Home Assistant without a warning. After installing it, "
                 "switch it on under General, About, Certificate Trust Settings."
@@ -99,7 +93,12 @@ def profile(root: Certificate, home: str) -> bytes:
 def listed(root: Certificate) -> str:
     """Return the name under which devices list `root`: its CN (APL-24), or all that it has."""
     names = root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else root.subject.rfc4514_string()
+    return plain(str(names[0].value)) if names else root.subject.rfc4514_string()
+
+
+def plain(name: str) -> str:
+    """Return a name without what cannot be seen: XML refuses some of it, and some turns text."""
+    return "".join(filter(str.isprintable, name)).strip()
 
 
 def _uuid(what: str) -> str:

@@ -13,9 +13,10 @@ import contextlib
 import logging
 import sys
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from housekey.onboarding.answering import BAD_REQUEST, TOO_LARGE, Answer, Asked, Refused
 from housekey.onboarding.crowd import Crowd, Limits
@@ -35,6 +36,7 @@ BACKLOG = 512
 _SHUTDOWN_SECONDS = 1.0  # for a client's part in the end of TLS
 _PAUSE_SECONDS = 0.1  # after accepting failed, for want of file descriptors
 
+_VERSIONS = (HttpVersion10, HttpVersion11)
 _SILENT = logging.getLogger("housekey.onboarding.silent")
 _SILENT.disabled = True
 
@@ -142,6 +144,9 @@ class Gate:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         conversation = request.protocol
         assert isinstance(conversation, _Conversation)  # noqa: S101 - for mypy
+        if request.version not in _VERSIONS:
+            conversation.cut_off(BAD_REQUEST)  # aiohttp would answer in that version
+            return web.Response()  # which finds nobody any more
         return conversation.respond(self._answering(_asked(request, conversation.address)))
 
 
@@ -184,7 +189,7 @@ class _Conversation(web.RequestHandler):  # type: ignore[type-arg, unused-ignore
         if self.received <= self._most_bytes:
             super().data_received(data)
         elif before <= self._most_bytes and not self.answered:
-            self._cut_off()
+            self.cut_off(TOO_LARGE)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
@@ -214,17 +219,17 @@ class _Conversation(web.RequestHandler):  # type: ignore[type-arg, unused-ignore
         response.force_close()
         return response
 
-    def _cut_off(self) -> None:
-        """Say that it is too much, and hang up: the rest is not even read."""
+    def cut_off(self, refused: Refused) -> None:
+        """Answer and hang up at once: the rest is not even read."""
         self.answered = True
-        self._gate.refuse(TOO_LARGE.reason)
-        answer = TOO_LARGE.answer()
-        head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-        size = f"Content-Length: {len(answer.body)}\r\nConnection: close\r\n\r\n"
-        transport = self.transport
-        if transport is not None:
-            start = f"HTTP/1.1 {answer.status} Request Header Fields Too Large\r\n"
-            transport.write(f"{start}{head}{size}".encode() + answer.body)
+        self._gate.refuse(refused.reason)
+        answer = refused.answer()
+        phrase = HTTPStatus(answer.status).phrase
+        headers = {**answer.headers, "Content-Length": len(answer.body), "Connection": "close"}
+        lines = (f"{name}: {value}" for name, value in headers.items())
+        head = "\r\n".join((f"HTTP/1.1 {answer.status} {phrase}", *lines, "", ""))
+        if self.transport is not None:
+            self.transport.write(head.encode() + answer.body)
         self.force_close()
 
 

@@ -18,7 +18,8 @@ class Step:
     name: str
     download: str | None = None  # the file of downloads.py that it begins with
     goes_home: bool = False  # ends with a link to Home Assistant
-    fingerprint: bool = False  # repeats the fingerprint, because here the device shows its own
+    # Where the device shows its own fingerprint: after which paragraph it is repeated here.
+    fingerprint_after: int | None = None
     address: bool = False  # shows the page's address, to be opened elsewhere
 
 
@@ -39,7 +40,7 @@ _IOS = Way(
     (
         Step("ios-download", download="housekey.mobileconfig"),
         Step("ios-install"),
-        Step("ios-trust", fingerprint=True),
+        Step("ios-trust", fingerprint_after=1),
         Step("open-app", goes_home=True),
     ),
 )
@@ -48,7 +49,7 @@ _MAC = Way(
     (
         Step("mac-download", download="housekey.cer"),
         Step("mac-add"),
-        Step("mac-trust", fingerprint=True),
+        Step("mac-trust", fingerprint_after=1),
         _OPEN,
     ),
 )
@@ -56,7 +57,7 @@ _ANDROID_STEPS = (
     Step("android-download", download="housekey.crt"),
     Step("android-settings"),
     Step("android-warning"),
-    Step("android-compare", fingerprint=True),
+    Step("android-compare", fingerprint_after=1),
 )
 _ANDROID = Way("android", (*_ANDROID_STEPS, Step("open-app", goes_home=True)))
 _ANDROID_FIREFOX = Way(
@@ -67,7 +68,7 @@ _WINDOWS = Way(
     "windows",
     (
         Step("windows-download", download="housekey.cer"),
-        Step("windows-compare", fingerprint=True),
+        Step("windows-compare", fingerprint_after=3),
         Step("windows-install"),
         Step("windows-restart", goes_home=True),
     ),
@@ -77,14 +78,19 @@ _CHROME = Way(
     (
         Step("chrome-download", download="housekey.crt"),
         Step("chrome-manager"),
-        Step("chrome-import", fingerprint=True),
+        Step("chrome-import", fingerprint_after=1),
         _OPEN,
     ),
 )
 _CHROMEOS = Way("chromeos", _CHROME.steps)
 _FIREFOX = Way(
     "firefox",
-    (Step("firefox-ask", download="firefox.crt"), Step("firefox-trust", fingerprint=True), _OPEN),
+    (
+        Step("firefox-download", download="housekey.crt"),
+        Step("firefox-import"),
+        Step("firefox-trust", fingerprint_after=1),
+        _OPEN,
+    ),
 )
 _FIREFOX_WITH_SYSTEM = Way("firefox-with-system", _FIREFOX.steps)
 _LINUX = Way("linux", (Step("linux-download", download="housekey.pem"), Step("linux-system")))
@@ -93,7 +99,7 @@ _OTHER = Way(
     "other",
     (
         Step("other-download", download="housekey.crt"),
-        Step("other-find", fingerprint=True),
+        Step("other-find", fingerprint_after=1),
         Step("other-cannot"),
     ),
 )

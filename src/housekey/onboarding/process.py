@@ -48,6 +48,7 @@ def run(build: Callable[[Task], Part]) -> None:
     """Be the process that `build` makes of its task, until the parent has gone."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    "localhost".encode("idna")  # a codec that is loaded when a library first needs it
     logging.disable()  # aiohttp and asyncio would log addresses
     task = task_from(_told())
     asyncio.run(_live(task, build(task)))
@@ -66,6 +67,9 @@ def nonsense(host: str) -> tuple[bytes, ...]:
         request(host, "/", method="POST"),
         request("stranger.example", "/"),
         request(host, "/", f"X-Large: {'x' * 100_000}"),
+        request(host, f"{host}:443", method="CONNECT"),
+        request("", "http://[::1%25x]:99999/", "Upgrade: h2c"),
+        b"GET / HTTP/0.9\r\n\r\n",
         b"\x16\x03\x01 this is no HTTP\r\n\r\n",
     )
 

@@ -132,7 +132,7 @@ class ProofServer:
 def proof_context(chain_pem: bytes, key_pem: Secret) -> ssl.SSLContext:
     """Return the server's side of TLS, from a pair that never lies in a file.
 
-    Raises ssl.SSLError when the two do not belong together. Python takes the pair by names of
+    Raises ValueError for a pair that is none. Python takes the pair by names of
     files alone; so each comes through a pipe, whose reading end has a name in /dev/fd on Linux
     and macOS. Nothing of it can reach a disk, and nobody else can open it.
     """
@@ -143,8 +143,11 @@ def proof_context(chain_pem: bytes, key_pem: Secret) -> ssl.SSLContext:
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_SINGLE_ECDH_USE
     context.set_alpn_protocols(["http/1.1"])
     with _Piped(chain_pem) as chain, _Piped(key_pem.reveal()) as key:
-        # A passphrase must never be asked for on a terminal.
-        context.load_cert_chain(chain, key, password="")
+        try:
+            # A passphrase must never be asked for on a terminal.
+            context.load_cert_chain(chain, key, password="")
+        except OSError as trouble:  # of which the pipe may have said something else in between
+            raise ValueError("the key and the chain are no pair") from trouble
     return context
 
 

@@ -34,6 +34,9 @@ _KINDS = (
     (Kind.IPAD, ("; ipados ",)),
 )
 
+# An iPad that asks for desktop pages calls itself a Mac, but these do not exist for Macs.
+_ONLY_ON_IOS = ("crios/", "fxios/", "edgios/")
+
 _BROWSERS = (
     (Browser.HOME_ASSISTANT, ("home assistant/", "homeassistant/")),
     (Browser.FIREFOX, ("firefox/", "fxios/")),
@@ -50,6 +53,8 @@ def recognise(user_agent: str) -> Visitor:
     """Return what `user_agent` claims to be; anything may stand in it. Never raises."""
     claimed = user_agent[:_MOST].lower()
     kind = _first(_KINDS, claimed) or Kind.OTHER
+    if kind is Kind.MAC and any(mark in claimed for mark in _ONLY_ON_IOS):
+        kind = Kind.IPAD
     browser = _first(_BROWSERS, claimed) or Browser.OTHER
     if browser is Browser.SAFARI and "safari/" not in claimed:
         browser = Browser.OTHER

@@ -35,7 +35,7 @@ class Asset:
 
     body: bytes
     media_type: str
-    filename: str | None  # for Content-Disposition: attachment; None: for the browser itself
+    filename: str | None  # to be saved under (Content-Disposition: attachment); None: to be shown
     etag: str  # with its quotes, as the header wants it
     is_root: bool  # whoever fetched it has the root
 
@@ -50,6 +50,7 @@ class Page:
         """
         self._offer = offer
         self._port = port
+        self._home = downloads.plain(offer.home)
         root = certificate_from_der(offer.root_der)
         self._root = downloads.listed(root)
         self._sha256 = fingerprint(root)
@@ -86,7 +87,7 @@ class Page:
             words=words,
             languages=self._languages.values(),
             query=lambda **asked: "?" + urlencode({"kind": kind.value, "lang": language} | asked),
-            home=self._offer.home,
+            home=self._home,
             root=self._root,
             sha256=self._sha256,
             fingerprint=lines_of(self._sha256),
@@ -95,16 +96,15 @@ class Page:
             kinds=list(Kind),
             ways=guides.ways(kind, visitor),
             own_way=own[0],
-            files=[name for name in self.assets if self.assets[name].is_root],
             host=host,
             port=self._offer.proof_port,
-            address=_address("http", host, self._port) + "/",
+            address=_address("http", host, self._port),
             proof=proof,
             test=f"{proof}/trusted?{urlencode({'nonce': nonce})}",
             nonce=nonce,
             home_assistant=self.home_assistant_for(host),
             code=self._codes.get(code_host) if visitor.kind in _WITH_A_KEYBOARD else None,
-            code_address=_address("http", code_host, self._port) + "/",
+            code_address=_address("http", code_host, self._port),
         ).encode()
 
     def trusted_html(self, visitor: Visitor, *, host: str, language: str) -> bytes:
@@ -112,7 +112,7 @@ class Page:
         return self._trusted.render(
             words=self._languages[language],
             languages=self._languages.values(),
-            home=self._offer.home,
+            home=self._home,
             visitor=visitor,
             home_assistant=self.home_assistant_for(host),
         ).encode()
@@ -137,7 +137,7 @@ def _assets(offer: Offer) -> dict[str, Asset]:
     }
     for file in downloads.files(offer):
         assets[f"/{file.name}"] = _asset(
-            file.body, file.media_type, filename=file.name if file.saved else None, is_root=True
+            file.body, file.media_type, filename=file.name, is_root=True
         )
     return assets
 

@@ -9,7 +9,11 @@
   const SECONDS = 1000;
   const PATIENCE = 10 * SECONDS; // for an answer; a refused certificate fails at once
   const PAUSE = 3 * SECONDS; // between two tries
-  const SOME_TRIES = 5; // that fail after the download, before it says what is missing
+  // So many tries fail before it says what is missing: once back from the settings, or else on
+  // a computer, where nobody leaves the page.
+  const TRIES_ONCE_BACK = 2;
+  const TRIES = 20;
+  const TRIES_BETWEEN_LOOKS = 4; // at whether the page itself still answers
 
   // iPadOS calls itself a Mac. No Mac has a touch screen.
   const kind = facts.kind === "mac" && navigator.maxTouchPoints > 1 ? "ipad" : facts.kind;
@@ -20,6 +24,10 @@
     return;
   }
   body.classList.toggle("own", facts.shown === kind);
+  if (kind !== facts.kind) {
+    const yours = document.querySelector(".yours");
+    document.querySelector('.tabs a[href*="kind=' + kind + '&"]').append(yours);
+  }
 
   // What this browser remembers, and only here. It may be forbidden to.
   const memory = (store, key) => ({
@@ -45,8 +53,8 @@
       now = step;
       at.set(String(now));
       steps.forEach((each, index) => each.classList.toggle("now", index === now));
-      back.disabled = now === 0;
-      next.disabled = now === steps.length - 1;
+      back.hidden = now === 0;
+      next.hidden = now === steps.length - 1;
     }
     function go(by) {
       show(now + by);
@@ -57,12 +65,12 @@
     function toggle() {
       const one = body.classList.toggle("stepping");
       all.textContent = one ? all.dataset.all : all.dataset.one;
-      back.hidden = next.hidden = !one;
+      if (one) show(now);
+      else back.hidden = next.hidden = true;
     }
     back.addEventListener("click", () => go(-1));
     next.addEventListener("click", () => go(1));
     all.addEventListener("click", toggle);
-    show(now);
     toggle();
     document.querySelector(".pager").hidden = false;
   }
@@ -74,15 +82,21 @@
     let until = Date.now() + 300 * SECONDS; // of the nonce; a fresh one says it itself
     let failures = 0;
     let timer = 0;
+    let away = Boolean(fetched.get()); // since the download; on a phone, in the settings
     let busy = false;
+    let leave = () => {}; // gives up what is being asked
     const again = Boolean(proved.get());
     if (again || kind !== facts.kind) nonce = ""; // that one says something else of this device
 
     for (const link of document.querySelectorAll("a[data-root]")) {
-      link.addEventListener("click", () => { fetched.set("1"); failures = 0; });
+      link.addEventListener("click", () => { fetched.set("1"); failures = 0; away = false; });
     }
-    // Back from the settings: look at once.
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(0); });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) return soon(0); // back from the settings: look at once
+      leave();
+      away = Boolean(fetched.get());
+      failures = 0;
+    });
     for (const event of ["pageshow", "focus", "online"]) addEventListener(event, () => soon(0));
     say("waiting");
     soon(0);
@@ -104,19 +118,28 @@
     async function outcome() {
       for (let fresh = 0; fresh < 2; fresh++) {
         if (!nonce || Date.now() > until) {
-          try {
-            await renew();
-          } catch {
-            return "ended";
-          }
+          const query = new URLSearchParams({ kind, again: again ? "1" : "0" });
+          const answer = await ask("/nonce?" + query, { cache: "no-store" });
+          if (answer === "left") return facts.state;
+          if (typeof answer === "string") return "ended";
+          if (!answer.ok) return "waiting"; // it has too much to do just now
+          const given = await answer.json();
+          nonce = given.nonce;
+          until = Date.now() + given.seconds * SECONDS * 0.8;
         }
         const answer = await ask(facts.proof + "/proof?nonce=" + encodeURIComponent(nonce), {
           mode: "cors", cache: "no-store", credentials: "omit",
         });
+        if (answer === "left") return facts.state;
         if (answer === "late") return "unreachable";
         if (answer === "refused") {
           failures += 1;
-          return fetched.get() && failures >= SOME_TRIES ? "missing" : "waiting";
+          if (failures % TRIES_BETWEEN_LOOKS === 0) {
+            const page = await ask("/icon.svg", { method: "HEAD", cache: "no-store" });
+            if (page === "refused" || page === "late") return "ended";
+          }
+          const enough = away ? TRIES_ONCE_BACK : TRIES;
+          return fetched.get() && failures >= enough ? "missing" : "waiting";
         }
         if (answer.ok) return "trusted";
         nonce = ""; // used or old; the connection is trusted, but it has to be counted
@@ -124,21 +147,18 @@
       return "waiting";
     }
 
-    async function renew() {
-      const query = new URLSearchParams({ kind, again: again ? "1" : "0" });
-      const answer = await ask("/nonce?" + query, { cache: "no-store" });
-      const given = await answer.json();
-      nonce = given.nonce;
-      until = Date.now() + given.seconds * SECONDS * 0.8;
-    }
-
+    // A response; or "refused", at once; or "late", when nobody answers there; or "left", when the
+    // page was left meanwhile: what was asked before a phone slept gets no answer.
     async function ask(address, options) {
       const patience = new AbortController();
-      const alarm = setTimeout(() => patience.abort(), PATIENCE);
+      let late = false;
+      const alarm = setTimeout(() => { late = true; patience.abort(); }, PATIENCE);
+      leave = () => patience.abort();
       try {
         return await fetch(address, { ...options, signal: patience.signal });
       } catch {
-        return patience.signal.aborted ? "late" : "refused";
+        if (late) return "late";
+        return patience.signal.aborted ? "left" : "refused";
       } finally {
         clearTimeout(alarm);
       }
@@ -148,12 +168,15 @@
     function say(state) {
       if (facts.state === state) return;
       facts.state = state;
-      status.replaceChildren(document.getElementById("say-" + state).content.cloneNode(true));
+      const own = body.classList.contains("own"); // not while it looks at the steps of another
+      if (state === "trusted" && own) document.querySelector("main").prepend(status.closest(".status"));
+      const said = document.getElementById(`say-${state}-${kind}`) || document.getElementById("say-" + state);
+      status.replaceChildren(said.content.cloneNode(true));
       if (state !== "trusted") return;
       status.querySelector(".again").hidden = !again;
       proved.set("1");
       document.title = status.querySelector("h2").textContent;
-      if (body.classList.contains("own")) scrollTo({ top: 0 });
+      if (own) scrollTo({ top: 0 });
     }
   }
 })();

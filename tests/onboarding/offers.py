@@ -1,0 +1,35 @@
+"""Offers for the tests of this room."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from housekey.onboarding.offer import Offer
+from housekey.onboarding.render import Page
+from housekey.pki.encoding import to_der
+from tests.pki.houses import a_house
+
+HOSTS = ("homeassistant.local", "192.168.1.20", "fd00::20")
+
+
+def an_offer(
+    *,
+    root: bytes | None = None,
+    home: str = "Our Home",
+    hosts: tuple[str, ...] = HOSTS,
+    home_assistant: str | None = "https://homeassistant.local:8123",
+    home_assistant_hosts: tuple[str, ...] = HOSTS[:2],
+) -> Offer:
+    return Offer(
+        root_der=to_der(a_house().root.certificate) if root is None else root,
+        home=home,
+        proof_port=8126,
+        hosts=hosts,
+        home_assistant=home_assistant,
+        home_assistant_hosts=home_assistant_hosts,
+    )
+
+
+@cache
+def a_page() -> Page:
+    return Page(an_offer())
