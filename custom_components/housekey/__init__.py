@@ -22,9 +22,12 @@ from homeassistant.const import Platform
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.start import async_at_started
 
+from housekey.pki.encoding import to_der
+
 from .const import CONF_SWITCH
 from .coordinator import HousekeyCoordinator
 from .house_access import HouseAccess
+from .outgoing import OutgoingTrust
 from .runtime import HousekeyData
 
 if TYPE_CHECKING:
@@ -44,9 +47,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     entry.runtime_data = HousekeyData(coordinator)
     entry.async_on_unload(coordinator.async_watch())
     entry.async_on_unload(coordinator.switch.async_stop)
+    entry.async_on_unload(coordinator.renewal.async_stop)
+    if coordinator.settings.trust_outgoing and coordinator.house is not None:
+        outgoing = OutgoingTrust(hass, to_der(coordinator.house.root))
+        entry.async_on_unload(outgoing.remove)
+        entry.async_on_unload(async_at_started(hass, partial(_async_trust, outgoing)))
     await coordinator.switch.async_resume()
     if entry.data.get(CONF_SWITCH) and coordinator.house and coordinator.house.last is None:
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
+    entry.async_on_unload(async_at_started(hass, partial(_async_renew, entry)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
@@ -57,6 +66,16 @@ async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
         return False
     await entry.runtime_data.coordinator.async_stop_onboarding()
     return True
+
+
+async def _async_trust(outgoing: OutgoingTrust, _hass: HomeAssistant) -> None:
+    """After the start, which it must not slow down."""
+    await outgoing.async_install()
+
+
+async def _async_renew(entry: HousekeyEntry, _hass: HomeAssistant) -> None:
+    """Renew what became due while Home Assistant was off, or by new settings."""
+    await entry.runtime_data.coordinator.async_renew_if_due()
 
 
 async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
