@@ -19,31 +19,47 @@ from functools import partial
 from pathlib import Path
 
 from homeassistant.const import Platform
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.start import async_at_started
 
-from .const import CONF_SWITCH
+from . import issues
+from .actions import async_setup_actions
+from .const import CONF_SWITCH, DOMAIN
 from .coordinator import HousekeyCoordinator
 from .house_access import HouseAccess
 from .runtime import HousekeyData
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.typing import ConfigType
 
     from .runtime import HousekeyEntry
 
 _LOGGER = logging.getLogger(__name__)
-PLATFORMS: list[Platform] = []
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SENSOR]
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
+    """Register what outlives an entry."""
+    async_setup_actions(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     """Open the house and look; raises ConfigEntryNotReady while it cannot be opened."""
     access = HouseAccess(Path(hass.config.config_dir))
     coordinator = HousekeyCoordinator(hass, entry, access)
-    await coordinator.async_config_entry_first_refresh()
+    try:
+        await coordinator.async_config_entry_first_refresh()
+    except ConfigEntryNotReady:
+        issues.async_show(hass, [coordinator.broken] if coordinator.broken else [])
+        raise
     entry.runtime_data = HousekeyData(coordinator)
     entry.async_on_unload(coordinator.async_watch())
     entry.async_on_unload(coordinator.switch.async_stop)
+    entry.async_on_unload(issues.async_follow(hass, coordinator))
     await coordinator.switch.async_resume()
     if entry.data.get(CONF_SWITCH) and coordinator.house and coordinator.house.last is None:
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
@@ -56,7 +72,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     await entry.runtime_data.coordinator.async_stop_onboarding()
+    if entry.disabled_by is not None:
+        issues.async_clear(hass)
     return True
+
+
+async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None:
+    """Leave nothing of the integration; the house stays on disk."""
+    issues.async_clear(hass)
 
 
 async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
