@@ -16,7 +16,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from housekey.errors import HousekeyError, HouseTrouble, ShareFailed
+from housekey.errors import HousekeyError, HouseTrouble, HouseUnsafe, ShareFailed
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.names import local_addresses
 from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
@@ -25,6 +25,7 @@ from housekey.pki.names import IpName
 from .const import DOMAIN, EVENT_CERTIFICATE
 from .house_access import now
 from .http_store import pair_of, server_facts
+from .mending import first_open
 from .model import Problem, ProblemKind, Snapshot, Stage
 from .onboarding import async_onboarding
 from .renewal import Renewal
@@ -74,6 +75,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.onboarding = async_onboarding(hass, access)
         self.port_taken: int | None = None
         self.wanted: tuple[Name, ...] = ()  # what the leaf should cover
+        self.broken: Problem | None = None  # why the house could not be opened
         self.house: HouseFacts | None = None
         self.server: ServerFacts | None = None
         self._addresses: tuple[Address, ...] | None = None
@@ -127,11 +129,13 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                 )
             )
         except HousekeyError as trouble:
+            self.broken = await self.hass.async_add_executor_job(self._why, trouble)
             if self.data is None or not isinstance(trouble, HouseTrouble):
                 raise UpdateFailed(f"{trouble.message}; {trouble.hint}") from trouble
-            broken = Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
-            others = [each for each in self.data.problems if each.kind is not broken.kind]
-            return replace(self.data, at=now(), problems=(*others, broken))
+            kind = self.broken.kind
+            others = [each for each in self.data.problems if each.kind is not kind]
+            return replace(self.data, at=now(), problems=(*others, self.broken))
+        self.broken = None
         self.wanted = around.wanted
         snapshot = make_snapshot(self.house, self.server, around)
         if self.data is not None:
@@ -185,6 +189,12 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             return pair_of(yaml_settings(self.access))
         except HousekeyError:
             return None  # it cannot be followed; what runs is known all the same
+
+    def _why(self, trouble: HousekeyError) -> Problem:
+        """Return the problem that keeps the house from being opened; in an executor."""
+        if isinstance(trouble, HouseUnsafe) and (file := first_open(self.access)):
+            return Problem(ProblemKind.KEY_OPEN, (("file", file),), fixable=True)
+        return Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
 
     def _wanted(self, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
         """Return what the leaf should cover: what was chosen, and what this machine has now."""

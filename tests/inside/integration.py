@@ -12,6 +12,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from demo.api import Api, wait_for
 from demo.instance import free_port
 from release.__main__ import pack
@@ -161,3 +164,12 @@ def sign_in(home: Home, root: Path) -> None:
     """Open the frontend over HTTPS: once the handshake is verified, one WebSocket command."""
     assert wait_for(lambda: bool(secured(home, root).get("/api/config")), timeout=60)
     assert wait_for(lambda: bool(secured(home, root).command("auth/current_user")), timeout=30)
+
+
+def presented(port: int) -> x509.Certificate:
+    """The leaf that a new connection is shown."""
+    return x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", port)).encode())
+
+
+def pem_of(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.PEM)
