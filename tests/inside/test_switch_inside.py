@@ -20,6 +20,7 @@ from tests.inside.integration import (
     prove,
     secured,
     sign_in,
+    stage,
     to_the_page,
 )
 
@@ -113,7 +114,7 @@ def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     assert loaded(api)
 
     # And back to http.
-    assert wait_for(lambda: api.command("housekey/overview")["stage"] == "kept", timeout=10)
+    assert wait_for(lambda: stage(api) == "kept", timeout=10)
     options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
     options.send(next_step_id="back")
     options.send()
@@ -150,5 +151,5 @@ def _on_https(new: NewHome, tmp_path: Path) -> tuple[Home, Path]:
     assert loaded(secured(home, root))
     sign_in(home, root)
     api = secured(home, root)
-    assert wait_for(lambda: api.command("housekey/overview")["stage"] == "kept", timeout=15)
+    assert wait_for(lambda: stage(api) == "kept", timeout=15)
     return home, root
