@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
+# Its tests run inside Home Assistant's own environment: tests/inside/test_in_process.py.
+collect_ignore = ["inprocess"]
+
 
 class NewHome(Protocol):
     """Starts a Home Assistant; it ends with the test."""

@@ -52,9 +52,7 @@ _ISSUE = vol.Schema(
 def async_setup_actions(hass: HomeAssistant) -> None:
     """Register them."""
     async_register_admin_service(hass, DOMAIN, ACTION_RENEW, _renew, vol.Schema({}))
-    async_register_admin_service(
-        hass, DOMAIN, ACTION_ISSUE, _issue, _ISSUE, SupportsResponse.ONLY
-    )
+    async_register_admin_service(hass, DOMAIN, ACTION_ISSUE, _issue, _ISSUE, SupportsResponse.ONLY)
 
 
 async def _renew(call: ServiceCall) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .runtime import HousekeyEntry
 
 REDACTED = "**REDACTED**"
+_ZONES = ("local", "lan", "home", "internal", "box", "arpa")  # of many homes: they tell nobody's
 
 
 async def async_get_config_entry_diagnostics(
@@ -45,9 +46,7 @@ async def async_get_config_entry_diagnostics(
 
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options; of the names only their kinds. Pure."""
-    return {
-        key: kinds(value) if key == CONF_NAMES else value for key, value in options.items()
-    }
+    return {key: kinds(value) if key == CONF_NAMES else value for key, value in options.items()}
 
 
 def shown(snapshot: Snapshot) -> dict[str, Any]:
@@ -122,4 +121,6 @@ def _kind(name: str) -> str:
         return f"IPv{ip_address(name).version}"
     except ValueError:
         _, dot, zone = name.rstrip(".").rpartition(".")
-        return f"*.{zone}" if dot and zone in ("local", "lan", "home", "internal", "box") else "name"
+        return (
+            f"*.{zone}" if dot and zone in ("local", "lan", "home", "internal", "box") else "name"
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import stat
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homeassistant.exceptions import HomeAssistantError
@@ -18,19 +19,20 @@ from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.journal import State, before_of
 from housekey.house.reasons import told
 
+from .house_access import HouseAccess
 from .http_store import pair_of
 from .model import ProblemKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
+
+    from homeassistant.core import HomeAssistant
 
     from housekey.homeassistant.plan import Pair
     from housekey.house.journal import Transaction
     from housekey.house.leaves import Leaf
 
     from .coordinator import HousekeyCoordinator
-    from .house_access import HouseAccess
     from .http_store import ServerFacts
 
 _OTHERS = 0o077  # the bits of a mode that are for anybody but the owner
@@ -38,7 +40,10 @@ _WAY, _REPAIR = "way", "repair"  # of a transaction's target: where it leads
 
 
 async def async_mend(coordinator: HousekeyCoordinator, kind: ProblemKind) -> bool:
-    """Mend one problem; return whether Home Assistant restarts for it. Raises HomeAssistantError."""
+    """Mend one problem; return whether Home Assistant restarts for it.
+
+    Raises HomeAssistantError.
+    """
     match kind:
         case ProblemKind.EXPIRING | ProblemKind.NOT_COVERED:
             await coordinator.async_renew(force=True)
@@ -54,11 +59,23 @@ async def async_mend(coordinator: HousekeyCoordinator, kind: ProblemKind) -> boo
         ProblemKind.FILES_MISSING: write_again,
     }[kind]
     async with coordinator.work:
-        try:
-            await coordinator.hass.async_add_executor_job(partial(work, coordinator.access, pairs))
-        except HousekeyError as trouble:
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        await _async_do(coordinator.hass, partial(work, coordinator.access, pairs))
     return False
+
+
+async def async_close_house(hass: HomeAssistant) -> None:
+    """Close a house that cannot be opened because it is open to others.
+
+    Raises HomeAssistantError.
+    """
+    await _async_do(hass, partial(close_keys, HouseAccess(Path(hass.config.config_dir)), ()))
+
+
+async def _async_do(hass: HomeAssistant, work: Callable[[], None]) -> None:
+    try:
+        await hass.async_add_executor_job(work)
+    except HousekeyError as trouble:
+        raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
 
 
 def pairs_of(server: ServerFacts) -> tuple[Pair, ...]:
@@ -76,13 +93,21 @@ def open_in_house(access: HouseAccess) -> Iterator[Path]:
             yield path
 
 
+def first_open(access: HouseAccess) -> str:
+    """Return one of those files, as a problem tells it; empty if there is none."""
+    try:
+        return next(map(str, open_in_house(access)), "")
+    except HousekeyError:
+        return ""
+
+
 def close_keys(access: HouseAccess, pairs: Sequence[Pair]) -> None:
     """Make the house, and keys of ours that Home Assistant reads, readable for their owner alone.
 
     No key that the user brought is touched: another program may need it.
     """
     # Whoever opens the house looks at the modes first, so this goes before all else.
-    for path in open_in_house(access):
+    for path in list(open_in_house(access)):
         access.files.set_mode(path, 0o700 if path.is_dir() else 0o600)
     leaf = access.leaf(HOME_ASSISTANT)
     for pair in pairs:

@@ -11,7 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
-from .mending import async_mend
+from .mending import async_close_house, async_mend
 from .model import ProblemKind
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class MendFlow(RepairsFlow):
                 description_placeholders=issue.translation_placeholders if issue else None,
             )
         coordinator = _coordinator(self.hass)
-        if coordinator is None:
-            return self.async_abort(reason="not_running")
         try:
+            if coordinator is None:
+                return await self._without_coordinator()
             restarts = await async_mend(coordinator, self._kind)
         except HomeAssistantError as trouble:
             return self.async_abort(
@@ -62,6 +62,15 @@ class MendFlow(RepairsFlow):
             await coordinator.async_refresh()
             if any(problem.kind is self._kind for problem in coordinator.data.problems):
                 return self.async_abort(reason="still_there")
+        return self.async_create_entry(data={})
+
+    async def _without_coordinator(self) -> FlowResult:
+        """Close the house, because of which the entry cannot be set up, and set it up."""
+        entries = self.hass.config_entries.async_entries(DOMAIN)
+        if self._kind is not ProblemKind.KEY_OPEN or not entries:
+            return self.async_abort(reason="not_running")
+        await async_close_house(self.hass)
+        self.hass.config_entries.async_schedule_reload(entries[0].entry_id)
         return self.async_create_entry(data={})
 
 
