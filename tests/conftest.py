@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
+import tests.without_home_assistant  # noqa: F401 - before any test of the integration
 from demo.release import HOME_2024, HOME_2026_7, HOME_2026_11
 from tests.homes import install
 from tests.homes.home import Home
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 # How fast a machine is today is no property of the code: no example fails for having been slow.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# Its tests run inside Home Assistant's own environment: tests/inside/test_in_process.py.
+collect_ignore = ["inprocess"]
 
 
 class NewHome(Protocol):

@@ -5,8 +5,11 @@ Into `HOUSEKEY_CACHE`, or `.cache/homes` of the checkout:
     2024.3.3/             a virtual environment of the machine's own Python 3.11
     sid/                  a Debian sid root, for the Python that later releases need
     sid/opt/homeassistant/2026.7.4/  2026.11.0/
+    sid/opt/inprocess/2026.7.4/  2026.11.0/     the same releases in a test's own process
     templates/VERSION/    a configuration folder with its first user, and the user's token
     *.stamp               written last: a folder without its stamp is made anew
+    *.integration.stamp   the same for what the integration needs besides
+    *.inprocess.stamp     the same for the environments of the tests in process
 
 Each is started once here, because Home Assistant installs more packages at its
 first start: 10 to 15 seconds that no test should pay. From then on nothing is installed
@@ -49,9 +52,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _CHECKOUT = Path(__file__).parents[2]
+_MANIFEST = _CHECKOUT / "custom_components" / "housekey" / "manifest.json"
 _RECIPE = 2  # raise it when what is installed changes in another way than by its version
 _SUITE = "sid"
 _PACKAGES = ("python3", "python3-venv", "python3-dev", "build-essential", "ca-certificates")
+
+# The fixtures of Home Assistant's own tests, by the release that they are run against here: each
+# names one release, and the newest is for 2026.10.4.
+_IN_PROCESS = {HOME_2026_7.version: "0.13.348", HOME_2026_11.version: "0.13.375"}
 
 RELEASES = {release.version: release for release in (HOME_2024, HOME_2026_7, HOME_2026_11)}
 LOCATION = {
@@ -78,6 +86,15 @@ class Installed:
     def command(self, config: Path, *, user: int | None = None) -> tuple[list[str], str]:
         """What starts it on a configuration folder, and that folder as Home Assistant sees it."""
         return hass_command(self.venv, self.root, config, user=user, may_install=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """A release to be imported by tests, with the fixtures of Home Assistant's own tests."""
+
+    venv: str  # inside the root
+    root: DebianRoot
+    checkout: str  # where this checkout appears in the root
 
 
 def cache_folder() -> Path:
@@ -121,8 +138,34 @@ def installed(version: str) -> Installed:
             token = _first_start(release, venv, root, template)
             (template.parent / f"{version}.token").write_text(token)
             stamp.write_text(what)
+        if root is not None:
+            _add_requirements(version, venv, root, folder)
         token = (template.parent / f"{version}.token").read_text()
     return Installed(release, venv, root, template, token)
+
+
+@cache
+def in_process(version: str) -> InProcess:
+    """The environment of the tests in process, installed now if it is not. Raises InstallError."""
+    root = installed(version).root
+    if root is None:
+        raise ValueError(f"Home Assistant {version} runs on the machine's own Python")
+    venv, folder = f"/opt/inprocess/{version}", cache_folder()
+    with _locked(folder / "lock"):
+        stamp = folder / f"{version}.inprocess.stamp"
+        wanted = [
+            f"pytest-homeassistant-custom-component=={_IN_PROCESS[version]}",
+            "home-assistant-frontend",  # what Home Assistant would install at its first start
+            *json.loads(_MANIFEST.read_text())["requirements"],
+        ]
+        what = json.dumps([_RECIPE, version, wanted])
+        if not _is_stamped(stamp, what):
+            _say(f"installing Home Assistant {version} for tests in process (once per machine)")
+            stamp.unlink(missing_ok=True)
+            _install_in_process(version, venv, root, wanted)
+            (root.path / "checkout").mkdir(exist_ok=True)
+            stamp.write_text(what)
+    return InProcess(venv, root, "/checkout")
 
 
 def hass_command(
@@ -168,7 +211,8 @@ def _debian_root(path: Path) -> DebianRoot:
         stamp.unlink(missing_ok=True)
         for version, release in RELEASES.items():
             if _needs_root(release):  # what was installed in the old root goes with it
-                (path.parent / f"{version}.stamp").unlink(missing_ok=True)
+                for gone in path.parent.glob(f"{version}.*stamp"):
+                    gone.unlink()
         root.make(_SUITE, mirror, packages=_PACKAGES)
         stamp.write_text(what)
     return root
@@ -192,6 +236,41 @@ def _install(release: Release, venv: str, root: DebianRoot | None) -> None:
         run=run_inside,
         env=root.environment(),
     )
+
+
+def _add_requirements(version: str, venv: str, root: DebianRoot, folder: Path) -> None:
+    """Install what the integration needs besides, which Home Assistant would do by itself.
+
+    On top of an installation that is there already: it only adds pure Python to it.
+    """
+    wanted = json.loads(_MANIFEST.read_text())["requirements"]
+    stamp = folder / f"{version}.integration.stamp"
+    what = json.dumps([_RECIPE, version, wanted])
+    if _is_stamped(stamp, what):
+        return
+    uv = ("/usr/local/bin/uv", "pip", "install", "--quiet", "--python", f"{venv}/bin/python")
+    run_here(root.command([*uv, *wanted]), root.environment())
+    stamp.write_text(what)
+
+
+def _install_in_process(
+    version: str, venv: str, root: DebianRoot, wanted: Sequence[str]
+) -> None:
+    """Install it beside the homes, of the very versions that they have.
+
+    The fixtures pin what they were made with, which is overridden.
+    """
+    packages = root.path / f"opt/homeassistant/{version}/lib"
+    named = next(packages.glob("python3.*/site-packages/homeassistant/package_constraints.txt"))
+    override = root.path / f"opt/inprocess/{version}.override.txt"
+    override.parent.mkdir(parents=True, exist_ok=True)
+    override.write_text(f"homeassistant=={version}\n{named.read_text()}")
+    env = root.environment()
+    uv = "/usr/local/bin/uv"
+    run_here(root.command([uv, "venv", "--quiet", "--clear", "-p", "/usr/bin/python3", venv]), env)
+    install_it = (uv, "pip", "install", "--quiet", "--python", f"{venv}/bin/python")
+    overrides = ("--override", f"/opt/inprocess/{override.name}")
+    run_here(root.command([*install_it, *overrides, *wanted]), env)
 
 
 def _first_start(release: Release, venv: str, root: DebianRoot | None, template: Path) -> str:

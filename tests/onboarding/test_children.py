@@ -186,7 +186,7 @@ def test_a_port_that_is_taken_is_told_before_any_process_is_started(which: str) 
             before = open_files()
             with pytest.raises(ShareFailed, match=f"port {port} at 127.0.0.1 is taken") as told:
                 await starting(**{which: port})
-            assert "--port" in told.value.hint
+            assert f"--{which.replace('_', '-')}" in told.value.hint
             assert open_files() == before
 
     asyncio.run(story())

@@ -1,0 +1,128 @@
+"""housekey in Home Assistant: HTTPS that every device of the house accepts, and keeps.
+
+Home Assistant imports this package in its import executor. The library is put on the path first:
+every other module of the integration imports it at its top.
+"""
+
+# ruff: noqa: E402 - see above
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .library import put_on_path
+
+put_on_path()
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from homeassistant.const import Platform
+from homeassistant.core import callback
+from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.start import async_at_started
+
+from housekey.pki.encoding import to_der
+
+from . import issues, panel, websocket_api
+from .actions import async_setup_actions
+from .const import CONF_SWITCH, DOMAIN
+from .coordinator import HousekeyCoordinator
+from .house_access import HouseAccess
+from .outgoing import OutgoingTrust
+from .runtime import HousekeyData
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.typing import ConfigType
+
+    from .runtime import HousekeyEntry
+
+_LOGGER = logging.getLogger(__name__)
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SENSOR]
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
+    """Register what outlives an entry."""
+    async_setup_actions(hass)
+    websocket_api.async_setup(hass)
+    await panel.async_setup(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
+    """Open the house and look; raises ConfigEntryNotReady while it cannot be opened."""
+    access = HouseAccess(Path(hass.config.config_dir))
+    coordinator = HousekeyCoordinator(hass, entry, access)
+    try:
+        await coordinator.async_config_entry_first_refresh()
+    except ConfigEntryNotReady:
+        issues.async_show(hass, [coordinator.broken] if coordinator.broken else [])
+        raise
+    entry.runtime_data = HousekeyData(coordinator)
+    entry.async_on_unload(coordinator.async_watch())
+    entry.async_on_unload(coordinator.switch.async_stop)
+    entry.async_on_unload(coordinator.renewal.async_stop)
+    if coordinator.settings.trust_outgoing and coordinator.house is not None:
+        outgoing = OutgoingTrust(hass, to_der(coordinator.house.root))
+        entry.async_on_unload(outgoing.remove)
+        entry.async_on_unload(async_at_started(hass, partial(_async_trust, outgoing)))
+    await coordinator.switch.async_resume()
+    if entry.data.get(CONF_SWITCH) and coordinator.house and coordinator.house.last is None:
+        entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
+    entry.async_on_unload(async_at_started(hass, partial(_async_renew, entry)))
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(issues.async_follow(hass, coordinator))
+    entry.async_on_unload(websocket_api.async_follow(hass, coordinator))
+    await panel.async_show(hass)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
+    """Take everything down that set-up put up; files and Home Assistant's settings stay."""
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await entry.runtime_data.coordinator.async_stop_onboarding()
+    if entry.disabled_by is not None:
+        _forget(hass)
+    return True
+
+
+async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None:
+    """Take away what is shown. House, certificate and HTTPS stay.
+
+    Home Assistant reads the certificate at its next start, and devices trust the root: taking
+    either away here would lock everybody out. The way back to http is a step of the options, to be
+    taken before; the entry can be added again for it, and finds the house.
+    """
+    _forget(hass)
+
+
+@callback
+def _forget(hass: HomeAssistant) -> None:
+    panel.async_hide(hass)
+    issues.async_clear(hass)
+
+
+async def _async_trust(outgoing: OutgoingTrust, _hass: HomeAssistant) -> None:
+    """After the start, which it must not slow down."""
+    await outgoing.async_install()
+
+
+async def _async_renew(entry: HousekeyEntry, _hass: HomeAssistant) -> None:
+    """Renew what became due while Home Assistant was off, or by new settings."""
+    await entry.runtime_data.coordinator.async_renew_if_due()
+
+
+async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
+    """Begin the switch that was asked for in the config flow."""
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_SWITCH: False})
+    try:
+        await entry.runtime_data.coordinator.switch.async_begin()
+    except HomeAssistantError as trouble:
+        _LOGGER.error("HTTPS could not be tried: %s", trouble)
+    if not hass.is_stopping:
+        await entry.runtime_data.coordinator.async_refresh()

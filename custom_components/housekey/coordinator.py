@@ -1,0 +1,276 @@
+"""Looks daily, and whenever this machine's addresses change; hands on what was found."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
+from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+
+from housekey.errors import HousekeyError, HouseTrouble, HouseUnsafe, ShareFailed
+from housekey.homeassistant import yaml_tree
+from housekey.homeassistant.names import local_addresses
+from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.pki.names import IpName
+
+from .const import DOMAIN, EVENT_CERTIFICATE
+from .house_access import now
+from .http_store import pair_of, server_facts
+from .mending import first_open
+from .model import Problem, ProblemKind, Snapshot, Stage
+from .onboarding import async_onboarding
+from .renewal import Renewal
+from .settings import Settings, settings_of
+from .snapshot import Around, make_snapshot
+from .switch import Switch
+from .switch_files import yaml_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from homeassistant.core import HomeAssistant
+
+    from housekey.homeassistant.plan import Pair
+    from housekey.live.handshake import Address
+    from housekey.pki.keys import KeyType
+    from housekey.pki.names import Name
+
+    from .house_access import HouseAccess, HouseFacts, Issued
+    from .http_store import ServerFacts
+
+_LOGGER = logging.getLogger(__name__)
+_DAILY = timedelta(days=1)
+_ADDRESSES = timedelta(minutes=5)  # Home Assistant tells nobody when an address changes
+
+
+class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
+    """Makes the snapshots, and is the one door to everything that changes something."""
+
+    config_entry: ConfigEntry[Any]
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], access: HouseAccess) -> None:
+        super().__init__(
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=DOMAIN,
+            update_interval=_DAILY,
+            always_update=False,
+        )
+        self.access = access
+        self.work = asyncio.Lock()  # of whatever changes the house or Home Assistant's settings
+        self.switch = Switch(self)
+        self.renewal = Renewal(self)
+        self.onboarding = async_onboarding(hass, access)
+        self.port_taken: int | None = None
+        self.wanted: tuple[Name, ...] = ()  # what the leaf should cover
+        self.broken: Problem | None = None  # why the house could not be opened
+        self.house: HouseFacts | None = None
+        self.server: ServerFacts | None = None
+        self._addresses: tuple[Address, ...] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What the user has chosen."""
+        return settings_of(self.config_entry.options)
+
+    # Looking
+
+    @callback
+    def async_watch(self) -> Callable[[], None]:
+        """Look again whenever an address of this machine or of Home Assistant changes."""
+        stop = (
+            async_track_time_interval(self.hass, self._async_look_at_addresses, _ADDRESSES),
+            self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_config_changed),
+            self.onboarding.async_listen(self._async_onboarding_changed),
+        )
+
+        def end() -> None:
+            for each in stop:
+                each()
+
+        return end
+
+    @callback
+    def _async_onboarding_changed(self) -> None:
+        self.config_entry.async_create_task(self.hass, self.async_refresh(), "housekey look")
+
+    async def _async_config_changed(self, _event: object) -> None:
+        await self.async_request_refresh()
+
+    async def _async_look_at_addresses(self, _now: datetime) -> None:
+        found = await self.hass.async_add_executor_job(local_addresses)
+        if found != self._addresses:
+            await self.async_request_refresh()
+
+    async def _async_update_data(self) -> Snapshot:
+        self._addresses = await self.hass.async_add_executor_job(local_addresses)
+        self.server = await server_facts(self.hass)
+        try:
+            self.house = await self.hass.async_add_executor_job(self.access.look)
+            around = await self.hass.async_add_executor_job(
+                partial(
+                    self._look_around,
+                    self.house,
+                    self.server,
+                    self.settings,
+                    self.hass.config.internal_url,
+                )
+            )
+        except HousekeyError as trouble:
+            self.broken = await self.hass.async_add_executor_job(self._why, trouble)
+            if self.data is None or not isinstance(trouble, HouseTrouble):
+                raise UpdateFailed(f"{trouble.message}; {trouble.hint}") from trouble
+            kind = self.broken.kind
+            others = [each for each in self.data.problems if each.kind is not kind]
+            return replace(self.data, at=now(), problems=(*others, self.broken))
+        self.broken = None
+        self.wanted = around.wanted
+        snapshot = make_snapshot(self.house, self.server, around)
+        if self.data is not None:
+            self.config_entry.async_create_background_task(
+                self.hass, self.async_renew_if_due(), "housekey renewal"
+            )
+        return snapshot
+
+    async def async_renew_if_due(self) -> None:
+        """Renew when it is time, or when the leaf is not as it was chosen; tell what fails."""
+        if self.work.locked() or self.data.stage is not Stage.KEPT:
+            return
+        try:
+            if await self.renewal.async_renew(self.renewal.names_now(now()), force=False):
+                await self.async_refresh()
+        except HomeAssistantError as trouble:
+            _LOGGER.warning("The certificate could not be renewed: %s", trouble)
+
+    def _look_around(
+        self,
+        house: HouseFacts,
+        server: ServerFacts,
+        settings: Settings,
+        internal_url: str | None,
+    ) -> Around:
+        """Look at the files; in an executor."""
+        access = self.access
+        leaf = access.leaf(HOME_ASSISTANT)
+        kept = pair_of(server.stable) if server.trials else self._pair_in_yaml()
+        pairs = [pair for pair in (server.pair, kept) if pair is not None]
+        # After a renewal with another key the server runs on, and its next start reads `kept`.
+        is_ours = leaf is not None and any(access.holds(pair.key, leaf.key_pem) for pair in pairs)
+        paths = list(dict.fromkeys(each for pair in pairs for each in (pair.certificate, pair.key)))
+        keys = [pair.key for pair in pairs if is_ours]
+        return Around(
+            now=now(),
+            internal_url=internal_url,
+            wanted=self._wanted(house, settings),
+            is_ours=is_ours,
+            stale_yaml=self._stale_yaml(server),
+            key_open=next((str(key) for key in keys if access.is_open(key)), ""),
+            missing=tuple(str(path) for path in paths if not path.is_file()),
+            onboarding_urls=self.onboarding.urls,
+            port_taken=self.port_taken,
+            live=self.renewal.not_live is None,
+            renewal_trouble=self.renewal.trouble,
+        )
+
+    def _pair_in_yaml(self) -> Pair | None:
+        try:
+            return pair_of(yaml_settings(self.access))
+        except HousekeyError:
+            return None  # it cannot be followed; what runs is known all the same
+
+    def _why(self, trouble: HousekeyError) -> Problem:
+        """Return the problem that keeps the house from being opened; in an executor."""
+        if isinstance(trouble, HouseUnsafe) and (file := first_open(self.access)):
+            return Problem(ProblemKind.KEY_OPEN, (("file", file),), fixable=True)
+        return Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
+
+    def _wanted(self, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
+        """Return what the leaf should cover: what was chosen, and what this machine has now."""
+        names: Sequence[Name] = settings.names
+        if not names and house.leaf is not None:
+            names = house.leaf.names
+        addresses = [IpName(each) for each in self._addresses or ()]
+        with self.access.opened() as opened:
+            refused = opened.constraints.refused(addresses)
+        return tuple(dict.fromkeys((*names, *(each for each in addresses if each not in refused))))
+
+    def _stale_yaml(self, server: ServerFacts) -> str:
+        """Return the file with an `http:` that Home Assistant ignores."""
+        if not server.trials:
+            return ""
+        try:
+            place = yaml_tree.find_http(self.access.config, self.access.files.read)
+        except HousekeyError:
+            return ""  # it cannot be followed; Home Assistant has a repair of its own
+        return "" if place is None else str(_relative(place.entry.path, self.access.config))
+
+    # Doing
+
+    async def async_start_onboarding(self) -> tuple[str, ...]:
+        """Serve the page; return its addresses. Raises HomeAssistantError."""
+        settings = self.settings
+        try:
+            urls = await self.onboarding.async_start(
+                port=settings.page_port,
+                proof_port=settings.proof_port,
+                home_assistant=self.data.home_assistant_url,
+            )
+        except ShareFailed as trouble:
+            self.port_taken = settings.page_port
+            await self.async_refresh()
+            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        except HousekeyError as trouble:
+            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        self.port_taken = None
+        return urls
+
+    async def async_stop_onboarding(self) -> None:
+        """Close the page."""
+        await self.onboarding.async_stop()
+
+    async def async_renew(self, *, force: bool = False) -> None:
+        """Renew what is due, or whatever there is. Raises HomeAssistantError."""
+        if self.data.stage is not Stage.KEPT:
+            raise HomeAssistantError("Home Assistant has no certificate of the house yet")
+        try:
+            await self.renewal.async_renew(self.wanted, force=force)
+        finally:
+            await self.async_refresh()
+
+    async def async_issue(self, names: Sequence[Name], key_type: KeyType, days: int) -> Issued:
+        """Issue a certificate for something else in the house. Raises HomeAssistantError."""
+        async with self.work:
+            try:
+                issued = await self.hass.async_add_executor_job(
+                    self.access.issue_for_another, names, key_type, days
+                )
+            except HousekeyError as trouble:
+                raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        self.async_tell("issued", names, issued.not_after)
+        return issued
+
+    @callback
+    def async_tell(self, action: str, names: Sequence[Name], not_after: datetime) -> None:
+        """Fire the event of a certificate on the bus."""
+        data = {
+            "action": action,
+            "names": [str(name) for name in names],
+            "not_after": not_after.isoformat(),
+        }
+        self.hass.bus.async_fire(EVENT_CERTIFICATE, data)
+
+
+def _relative(path: Path, folder: Path) -> Path:
+    return path.relative_to(folder) if path.is_relative_to(folder) else path

@@ -1,0 +1,276 @@
+"""All that is done to the house, for an executor: each function opens it, acts and closes it.
+
+The ledger is SQLite, whose connections belong to one thread; opening a house takes milliseconds,
+so nothing is kept open between two jobs. What changes something holds the house's lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import NameOID
+
+from housekey.errors import FileTrouble
+from housekey.homeassistant.plan import LeafFacts
+from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.house.files import Files
+from housekey.house.house import House, prepare_house
+from housekey.house.journal import Journal, State
+from housekey.house.lock import house_lock
+from housekey.house.reasons import told
+from housekey.onboarding.devices import TRUSTS, browser_label, data_of, visitor_of
+from housekey.pki.constraints import DEFAULT_CONSTRAINTS
+from housekey.pki.encoding import certificate_to_pem, fingerprint, to_der
+from housekey.pki.names import names_of
+from housekey.pki.subject import Subject
+
+from .const import FOLDER
+from .model import Device
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from cryptography.x509 import Certificate
+
+    from housekey.house.house import NewHouse
+    from housekey.house.journal import Transaction
+    from housekey.house.leaves import Leaf
+    from housekey.onboarding.events import Event
+    from housekey.pki.keys import KeyType
+    from housekey.pki.names import Name
+    from housekey.pki.secret import Secret
+
+_LOCK_SECONDS = 10.0
+TRIAL_ENDED = "trial-ended"  # ledger: HTTPS was tried and not kept; data: reason
+
+# Called at every moment of the journal that is worth a power cut; tests end the process in it.
+moment: Callable[[str], None] = lambda _moment: None  # noqa: E731
+
+
+@dataclass(frozen=True, slots=True)
+class HouseFacts:
+    """The house as it is now."""
+
+    root: Certificate
+    root_name: str
+    root_sha256: str
+    root_begins: datetime
+    root_ends: datetime
+    issuing_ends: datetime
+    home: str  # what the home is called; may be empty
+    leaf: LeafFacts | None  # the one for Home Assistant
+    devices: tuple[Device, ...]  # oldest first
+    last: Transaction | None  # the last change to this Home Assistant
+    reason: str  # why that change was put back; empty if it was not, or nobody knows
+    key_open: str  # a file with a key that others may read; empty: none
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate for something else in the house."""
+
+    certificate_pem: str
+    key_pem: str
+    chain_pem: str  # the certificate, then the issuing CA
+    not_after: datetime
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class HouseAccess:
+    """The house of the Home Assistant whose configuration folder is `config`."""
+
+    def __init__(self, config: Path, files: Files | None = None) -> None:
+        self.config = config
+        self.folder = config / FOLDER
+        self.files = files or Files()
+
+    # Opening and looking
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[House]:
+        """Open the house to look at it. Raises as `House.open`."""
+        with House.open(self.folder, files=self.files, clock=now) as house:
+            yield house
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[House]:
+        """Open the house to change something. Raises as `House.open`, and `HouseBusy`."""
+        with (
+            self.opened() as house,
+            house_lock(self.folder, wait=_LOCK_SECONDS, files=self.files),
+        ):
+            yield house
+
+    def journal(self) -> Journal:
+        """Return the journal of changes to this Home Assistant."""
+        return Journal(
+            self.folder / "journal",
+            files=self.files,
+            clock=now,
+            hook=lambda reached: moment(reached),
+        )
+
+    def exists(self) -> bool:
+        """Whether there is a house, or the ruins of one."""
+        with contextlib.suppress(OSError):
+            return any(self.folder.iterdir())
+        return False
+
+    def look(self) -> HouseFacts:
+        """Return what is known of the house. Raises as `House.open`."""
+        with self.opened() as house:
+            events = house.ledger.events(-1, kind=TRUSTS)
+            transactions = self.mine()
+            last = transactions[-1] if transactions else None
+            leaf = house.leaf(HOME_ASSISTANT)
+            return HouseFacts(
+                root=house.root,
+                root_name=_called(house.root, NameOID.COMMON_NAME),
+                root_sha256=fingerprint(house.root),
+                root_begins=house.root.not_valid_before_utc,
+                root_ends=house.root.not_valid_after_utc,
+                issuing_ends=house.issuing.not_valid_after_utc,
+                home=_called(house.root, NameOID.ORGANIZATION_NAME),
+                leaf=None if leaf is None else leaf_facts(leaf, house),
+                devices=tuple(_device(event.at, event.data) for event in reversed(events)),
+                last=last,
+                reason=_reason(house, last),
+                key_open="",
+            )
+
+    def mine(self) -> tuple[Transaction, ...]:
+        """Return the changes to this Home Assistant, oldest first."""
+        folder = str(self.config)
+        return tuple(
+            each for each in self.journal().transactions() if each.target.get("folder") == folder
+        )
+
+    def root_der(self) -> bytes:
+        """Return the root, as devices get it."""
+        with self.opened() as house:
+            return to_der(house.root)
+
+    # Creating
+
+    def prepare(self, names: Sequence[Name], *, home: str) -> NewHouse:
+        """Make a house in memory. Raises as `prepare_house`."""
+        return prepare_house(names=names, subject=_subject(home), clock=now)
+
+    def create(self, new: NewHouse) -> None:
+        """Put it on disk, whole or not at all. Raises `FileTrouble`."""
+        new.write(self.folder, self.files).close()
+
+    # Issuing
+
+    def leaf(self, label: str) -> Leaf | None:
+        """Return the leaf under `label`."""
+        with self.opened() as house:
+            return house.leaf(label)
+
+    def issue_for_another(self, names: Sequence[Name], key_type: KeyType, days: int) -> Issued:
+        """Issue for another device of the house. Raises as `House.issue`."""
+        with self.held() as house:
+            leaf = house.issue(str(names[0]), names, key_type=key_type, days=days)
+        return Issued(
+            certificate_pem=certificate_to_pem(leaf.certificate).decode(),
+            key_pem=leaf.key_pem.reveal().decode(),
+            chain_pem=leaf.chain_pem.decode(),
+            not_after=leaf.certificate.not_valid_after_utc,
+        )
+
+    # Remembering
+
+    def record_device(self, event: Event) -> None:
+        """Write down that a device has proved its trust."""
+        with self.opened() as house:
+            house.ledger.record_event(
+                TRUSTS,
+                at=event.at,
+                by="home-assistant",
+                sha256=fingerprint(house.root),
+                data=data_of(event),
+            )
+
+    def record_end_of_trial(self, reason: str) -> None:
+        """Write down why a trial was not kept."""
+        with self.opened() as house:
+            house.ledger.record_event(
+                TRIAL_ENDED, at=now(), by="home-assistant", data={"reason": reason}
+            )
+
+    def holds(self, path: Path, data: bytes | Secret) -> bool:
+        """Whether the file at `path` is exactly `data`."""
+        try:
+            found = self.files.snapshot(path)
+        except FileTrouble:
+            return False
+        return found is not None and found.data == (
+            data if isinstance(data, bytes) else data.reveal()
+        )
+
+    def is_open(self, path: Path) -> bool:
+        """Whether others than its owner may read the file at `path`."""
+        with contextlib.suppress(OSError), told(path):
+            return bool(path.stat().st_mode & 0o077)
+        return False
+
+
+def leaf_facts(leaf: Leaf, house: House) -> LeafFacts:
+    """Return what a plan asks of a leaf."""
+    certificate = leaf.certificate
+    try:
+        certificate.verify_directly_issued_by(house.issuing)
+        by_this_house = True
+    except (InvalidSignature, ValueError, TypeError):
+        by_this_house = False
+    return LeafFacts(
+        names=names_of(certificate),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        key_type=leaf.key_type,
+        sha256=fingerprint(certificate),
+        by_this_house=by_this_house,
+    )
+
+
+def permittable(names: Sequence[Name]) -> tuple[Name, ...]:
+    """Return the names that a house of this home may be made for: no stranger's domain."""
+    from housekey.errors import PermitRefused  # noqa: PLC0415 - loaded already
+
+    good = []
+    for name in names:
+        with contextlib.suppress(PermitRefused):
+            DEFAULT_CONSTRAINTS.widened((name,))
+            good.append(name)
+    return tuple(good)
+
+
+def _subject(home: str) -> Subject:
+    kept = home.encode()[:64].decode(errors="ignore").strip()
+    return Subject(None, organization=kept or "Home Assistant")
+
+
+def _called(certificate: Certificate, oid: object) -> str:
+    found = certificate.subject.get_attributes_for_oid(oid)  # type: ignore[arg-type]
+    return str(found[0].value) if found else ""
+
+
+def _device(at: datetime, data: object) -> Device:
+    visitor = visitor_of(data)  # type: ignore[arg-type]
+    return Device(visitor.kind.label, browser_label(visitor.browser), at)
+
+
+def _reason(house: House, last: Transaction | None) -> str:
+    if last is None or last.state is not State.PUT_BACK:
+        return ""
+    ended = house.ledger.events(1, kind=TRIAL_ENDED)
+    return str(ended[0].data.get("reason", "")) if ended and ended[0].at >= last.began else ""

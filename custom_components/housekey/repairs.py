@@ -1,0 +1,82 @@
+"""The fix flows of the repairs: asked once, mended, and looked at again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import voluptuous as vol
+from homeassistant.components.repairs import RepairsFlow
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+from .mending import async_close_house, async_mend
+from .model import ProblemKind
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from homeassistant.data_entry_flow import FlowResult
+
+    from .coordinator import HousekeyCoordinator
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant,  # noqa: ARG001 - Home Assistant hands it in
+    issue_id: str,
+    data: dict[str, str | int | float | None] | None,  # noqa: ARG001 - likewise
+) -> RepairsFlow:
+    """Return the flow for a repair; its id is the kind of the problem."""
+    return MendFlow(ProblemKind(issue_id))
+
+
+class MendFlow(RepairsFlow):
+    """Says what will be done, and does it."""
+
+    def __init__(self, kind: ProblemKind) -> None:
+        self._kind = kind
+
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> FlowResult:
+        """Begin."""
+        return await self.async_step_confirm(user_input)
+
+    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> FlowResult:
+        """Ask, then mend. The repair is done only once the problem is really gone."""
+        if user_input is None:
+            issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self._kind.value)
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=vol.Schema({}),
+                description_placeholders=issue.translation_placeholders if issue else None,
+            )
+        coordinator = _coordinator(self.hass)
+        try:
+            if coordinator is None:
+                return await self._without_coordinator()
+            restarts = await async_mend(coordinator, self._kind)
+        except HomeAssistantError as trouble:
+            return self.async_abort(
+                reason="failed", description_placeholders={"reason": str(trouble)}
+            )
+        if not restarts:
+            await coordinator.async_refresh()
+            if any(problem.kind is self._kind for problem in coordinator.data.problems):
+                return self.async_abort(reason="still_there")
+        return self.async_create_entry(data={})
+
+    async def _without_coordinator(self) -> FlowResult:
+        """Close the house, because of which the entry cannot be set up, and set it up."""
+        entries = self.hass.config_entries.async_entries(DOMAIN)
+        if self._kind is not ProblemKind.KEY_OPEN or not entries:
+            return self.async_abort(reason="not_running")
+        await async_close_house(self.hass)
+        self.hass.config_entries.async_schedule_reload(entries[0].entry_id)
+        return self.async_create_entry(data={})
+
+
+def _coordinator(hass: HomeAssistant) -> HousekeyCoordinator | None:
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        if entry.state is ConfigEntryState.LOADED:
+            coordinator: HousekeyCoordinator = entry.runtime_data.coordinator
+            return coordinator
+    return None

@@ -1,0 +1,316 @@
+"""The switch to HTTPS and back, from inside: staged, tried, proven, kept; or put back.
+
+`switch_files` does what is on disk. What Home Assistant runs is asked of `http_store`. Nothing is
+kept in memory that a kill could take: after every start `async_resume` looks at what is.
+
+* Trial road (2026.8 and later): Home Assistant tries the settings for five minutes and goes back
+  by itself. We only tell it to keep them, once somebody has signed in through them.
+* YAML road (up to 2026.7): the five minutes are ours, counted from our set-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from homeassistant.core import CoreState, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_call_later
+
+from housekey.errors import HousekeyError
+from housekey.homeassistant.plan import HTTPS_PORT, https_url
+from housekey.homeassistant.switch import (
+    HTTP_CONFIG,
+    INTERNAL_URL,
+    PROMOTING,
+    PROVEN,
+    RESTART,
+)
+from housekey.house.journal import SettingChange, State
+from housekey.live.handshake import resolve
+from housekey.pki.names import DnsName
+
+from .http_store import (
+    async_forget_trial,
+    async_keep_trial,
+    async_try,
+    server_facts,
+)
+from .proof import async_watch_for_proof, verified
+from .switch_files import (
+    TO_HTTP,
+    WAY,
+    Standing,
+    announce,
+    before_https,
+    host_of,
+    put_back,
+    stage,
+    standing,
+    target_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from housekey.house.journal import Transaction
+
+    from .coordinator import HousekeyCoordinator
+    from .switch_files import Staged
+
+_LOGGER = logging.getLogger(__name__)
+TRIAL_SECONDS = 300  # as Home Assistant's own AUTO_REVERT_DELAY
+NOBODY = "nobody signed in over HTTPS within five minutes"
+_WORDS = {
+    "not_promoted": NOBODY,
+    "apply_failed": "Home Assistant could not start with it",
+}
+
+
+class Switch:
+    """The switch of one Home Assistant."""
+
+    def __init__(self, coordinator: HousekeyCoordinator) -> None:
+        self._coordinator = coordinator
+        self._hass = coordinator.hass
+        self._access = coordinator.access
+        self._watching: list[Callable[[], None]] = []
+        self._keeping = False
+
+    @callback
+    def async_stop(self) -> None:
+        """Watch no more; what is on trial stays so."""
+        while self._watching:
+            self._watching.pop()()
+
+    # There
+
+    async def async_begin(self) -> None:
+        """Stage HTTPS and restart. Raises HomeAssistantError, with everything as before."""
+        self._must_be_running()
+        async with self._coordinator.work:
+            server = await server_facts(self._hass)
+            staged = await self._in_executor(
+                stage,
+                self._access,
+                server,
+                self._coordinator.settings,
+                internal_url=self._hass.config.internal_url,
+            )
+            if staged is None:
+                return
+            try:
+                await self._arm(staged, server.stable)
+                await self._restart()
+            except HomeAssistantError as trouble:
+                await self._give_up(staged.transaction, str(trouble))
+                raise
+            except Exception as trouble:
+                await self._give_up(staged.transaction, str(trouble))
+                raise HomeAssistantError(f"Home Assistant refused it: {trouble}") from trouble
+
+    async def _arm(self, staged: Staged, before: Mapping[str, Any]) -> None:
+        if staged.config is None:
+            return
+        await self._in_executor(
+            announce,
+            staged.transaction,
+            "configure",
+            SettingChange(HTTP_CONFIG, dict(before), dict(staged.config)),
+            RESTART,
+        )
+        await async_try(self._hass, staged.config)
+
+    # After a start
+
+    async def async_resume(self) -> None:
+        """Take up what the last start, or a power cut, left."""
+        house, server = self._coordinator.house, self._coordinator.server
+        if house is None or server is None or house.last is None:
+            return
+        how = standing(house.last, server)
+        back = house.last.target.get(WAY) == TO_HTTP
+        if how is Standing.GIVEN_UP:
+            code, _, words = (server.pending_error or "").partition(": ")
+            reason = _WORDS.get(code, code)
+            await self._give_up(house.last, f"{reason}: {words}" if words else reason)
+        elif how in (Standing.BROKEN_OFF, Standing.ARMED):
+            # Nobody has restarted for it: as if it had not been begun.
+            if how is Standing.ARMED and server.trials:
+                await async_forget_trial(self._hass)
+            await self._in_executor(put_back, self._access, [house.last])
+        elif back:
+            await self._finish_back(keep=how is Standing.ON_TRIAL)
+        elif how is Standing.KEPT:
+            await self._finish(house.last)
+        elif how is Standing.ON_TRIAL:
+            self._watch(house.last, own_deadline=not server.trials)
+        if how is not Standing.NOTHING:
+            await self._coordinator.async_refresh()
+
+    @callback
+    def _watch(self, transaction: Transaction, *, own_deadline: bool) -> None:
+        """Wait for somebody who signs in."""
+
+        @callback
+        def proved() -> None:
+            if not self._keeping:
+                self._keeping = True
+                self._hass.async_create_task(self._keep(transaction), "housekey keep")
+
+        self._watching.append(async_watch_for_proof(self._hass, proved))
+        if own_deadline:
+            over = partial(self._nobody_came, transaction)
+            self._watching.append(async_call_later(self._hass, TRIAL_SECONDS, over))
+
+    async def _keep(self, transaction: Transaction) -> None:
+        """Somebody has signed in: see that a device would trust it, and keep it."""
+        try:
+            async with self._coordinator.work:
+                if reason := await self._not_verified():
+                    _LOGGER.warning("HTTPS is not kept yet: %s", reason)
+                    return
+                self.async_stop()
+                server = await server_facts(self._hass)
+                await self._in_executor(transaction.mark, PROMOTING)
+                if server.trials:
+                    await async_keep_trial(self._hass)
+                await self._finish(transaction)
+        except HomeAssistantError as trouble:
+            # Home Assistant has gone back already, or was told to keep it by somebody else; the
+            # next look says which.
+            _LOGGER.warning("HTTPS could not be kept: %s", trouble)
+        finally:
+            self._keeping = False
+        await self._coordinator.async_refresh()
+
+    async def _not_verified(self) -> str | None:
+        house, server = self._coordinator.house, await server_facts(self._hass)
+        if house is None or house.leaf is None:
+            return "the house has no certificate for Home Assistant"
+        name = next((n for n in house.leaf.names if isinstance(n, DnsName)), house.leaf.names[0])
+        return await self._hass.async_add_executor_job(
+            partial(verified, server.host, server.port, root=house.root, name=str(name))
+        )
+
+    async def _finish(self, transaction: Transaction) -> None:
+        """From the point of no return on: the internal URL, and the journal is closed."""
+        await self._in_executor(transaction.mark, PROVEN)
+        await self._set_internal_url(transaction)
+        await self._in_executor(transaction.close, State.KEPT)
+
+    async def _set_internal_url(self, transaction: Transaction) -> None:
+        leaf = self._coordinator.house.leaf if self._coordinator.house else None
+        if leaf is None:
+            return
+        server = await server_facts(self._hass)
+        hosts = [name for name in leaf.names if isinstance(name, DnsName)]
+        found = await asyncio.gather(*(resolve(str(name)) for name in hosts))
+        resolving = [name for name, addresses in zip(hosts, found, strict=True) if addresses]
+        before = self._hass.config.internal_url
+        host = host_of(leaf.names, before, resolving)
+        if host is None:
+            return
+        url = https_url(str(host), server.port)
+        if before is not None and _same_place(before, url):
+            return
+        change = SettingChange(INTERNAL_URL, before, url)
+        await self._in_executor(announce, transaction, "internal url", change)
+        await self._hass.config.async_update(internal_url=url)
+
+    async def _nobody_came(self, transaction: Transaction, _now: object) -> None:
+        """On the YAML road: five minutes are over."""
+        if self._keeping:
+            return
+        self.async_stop()
+        async with self._coordinator.work:
+            await self._give_up(transaction, NOBODY)
+            await self._restart()
+
+    async def _give_up(self, transaction: Transaction, reason: str) -> None:
+        """Put everything back and remember why."""
+        server = await server_facts(self._hass)
+        if server.trials and server.pending is not None and server.pending_error is None:
+            await async_forget_trial(self._hass)
+        await self._in_executor(put_back, self._access, [transaction])
+        await self._in_executor(self._access.record_end_of_trial, reason)
+
+    # And back
+
+    async def async_back_to_http(self) -> None:
+        """Go back to plain http, as it was before housekey. Raises HomeAssistantError."""
+        self._must_be_running()
+        self.async_stop()
+        async with self._coordinator.work:
+            server = await server_facts(self._hass)
+            if not server.tls:
+                return
+            before, _, _ = await self._in_executor(before_https, self._access)
+            journal = self._access.journal()
+            target = target_of(self._access, server, TO_HTTP)
+            if server.trials:
+                config = {
+                    key: value
+                    for key, value in server.stable.items()
+                    if key not in ("ssl_certificate", "ssl_key")
+                }
+                if before is not None and not before.get("ssl_certificate"):
+                    config["server_port"] = before.get("server_port", server.port)
+                transaction = await self._in_executor(journal.begin, target)
+                change = SettingChange(HTTP_CONFIG, dict(server.stable), config)
+                await self._in_executor(announce, transaction, "configure", change, RESTART)
+                await async_try(self._hass, config)
+            else:
+                mine = await self._in_executor(self._access.mine)
+                standing_ = [t for t in mine if t.state in (State.OPEN, State.KEPT)]
+                await self._in_executor(self._undo, standing_)
+                await self._restore_internal_url()
+            await self._restart()
+
+    async def _finish_back(self, *, keep: bool) -> None:
+        """Home Assistant runs on http again: this is what says so, and needs no other proof."""
+        if keep:
+            await async_keep_trial(self._hass)
+        await self._restore_internal_url()
+        mine = await self._in_executor(self._access.mine)
+        standing_ = [t for t in mine if t.state in (State.OPEN, State.KEPT)]
+        await self._in_executor(self._undo, standing_)
+
+    def _undo(self, transactions: list[Transaction]) -> None:
+        put_back(self._access, transactions)
+        for transaction in reversed(transactions):
+            transaction.close(State.UNDONE)
+
+    async def _restore_internal_url(self) -> None:
+        _, before, ours = await self._in_executor(before_https, self._access)
+        if ours is not None and self._hass.config.internal_url == ours:
+            await self._hass.config.async_update(internal_url=before)
+
+    # What several of them need
+
+    def _must_be_running(self) -> None:
+        if self._hass.state is not CoreState.running:
+            raise HomeAssistantError("Home Assistant is still starting")
+
+    async def _restart(self) -> None:
+        """Restart; Home Assistant looks through its configuration first, and may refuse."""
+        await self._hass.services.async_call("homeassistant", "restart", blocking=True)
+
+    async def _in_executor(self, work: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """Do `work` in an executor; what the library raises becomes Home Assistant's own."""
+        try:
+            return await self._hass.async_add_executor_job(partial(work, *args, **more))
+        except HousekeyError as trouble:
+            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+
+
+def _same_place(one: str, other: str) -> bool:
+    a, b = urlsplit(one), urlsplit(other)
+    return (a.scheme, a.hostname, a.port or HTTPS_PORT) == (
+        b.scheme,
+        b.hostname,
+        b.port or HTTPS_PORT,
+    )

@@ -1,0 +1,342 @@
+"""The switch to HTTPS on disk: what is staged, and how it is put back. For an executor.
+
+Each change is in the house's journal, durably, before it is made; what was interrupted at any
+instant is recognised by `standing`, from the journal and from what Home Assistant runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from housekey.errors import FileTrouble, NotReady, YamlRefused
+from housekey.homeassistant import yaml_tree
+from housekey.homeassistant.names import internal_url_host
+from housekey.homeassistant.plan import Facts, Pair, Road, Wanted, plan
+from housekey.homeassistant.switch import (
+    HTTP_CONFIG,
+    HTTP_YAML,
+    INTERNAL_URL,
+    LABEL,
+    PROVEN,
+    RESTART,
+    owned,
+)
+from housekey.house.journal import SettingChange, State, before_of, restore
+from housekey.live.pair import judge_pair
+from housekey.pki.names import parse_name
+
+from .house_access import leaf_facts
+from .http_store import pair_of, port_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from housekey.homeassistant.plan import Plan
+    from housekey.house.house import House
+    from housekey.house.journal import Transaction
+    from housekey.house.leaves import Leaf
+    from housekey.pki.names import DnsName, Name
+
+    from .house_access import HouseAccess
+    from .http_store import ServerFacts
+    from .settings import Settings
+
+WAY = "way"  # of a transaction's target: where it leads
+TO_HTTPS, TO_HTTP, RENEWAL = "https", "http", "renewal"
+
+
+class Standing(StrEnum):
+    """How the last change stands, seen after a start."""
+
+    NOTHING = "nothing"  # no change is under way
+    BROKEN_OFF = "broken-off"  # it never came to Home Assistant's settings
+    ARMED = "armed"  # Home Assistant would try it at its next start
+    ON_TRIAL = "on-trial"  # Home Assistant runs it, and must be told to keep it
+    GIVEN_UP = "given-up"  # Home Assistant has gone back by itself
+    KEPT = "kept"  # it is permanent, and only what comes after is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What lies ready for the restart."""
+
+    transaction: Transaction
+    plan: Plan
+    leaf: Leaf
+    config: Mapping[str, Any] | None  # to be tried by Home Assistant; None on the YAML road
+
+
+def is_free(port: int) -> bool:
+    """Whether Home Assistant could listen on `port`. A port below 1024 may need a right."""
+    for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind((anywhere, port))
+        except OSError as trouble:
+            if trouble.errno in (errno.EADDRINUSE, errno.EACCES, errno.EPERM):
+                return False  # another errno: there is no IPv6 here
+    return True
+
+
+def standing(last: Transaction | None, server: ServerFacts) -> Standing:
+    """Decide how the last change stands. Pure."""
+    if last is None or last.state is not State.OPEN:
+        return Standing.NOTHING
+    before = before_of([last])
+    if server.trials:
+        setting = before.setting(HTTP_CONFIG)
+        ours = [] if setting is None else [owned(each) for each in setting.ours]
+        if server.pending is not None and owned(server.pending) in ours:
+            if server.pending_error is not None:
+                return Standing.GIVEN_UP
+            return Standing.ON_TRIAL if server.on_trial else Standing.ARMED
+        if ours and owned(server.stable) in ours:
+            return Standing.KEPT
+        return Standing.BROKEN_OFF
+    setting = before.setting(HTTP_YAML)
+    if setting is None:
+        return Standing.BROKEN_OFF
+    if PROVEN in last.marks:
+        return Standing.KEPT
+    wanted = pair_of(setting.ours[-1])
+    if server.pair == wanted:
+        return Standing.ON_TRIAL
+    return Standing.ARMED
+
+
+def stage(
+    access: HouseAccess, server: ServerFacts, settings: Settings, *, internal_url: str | None
+) -> Staged | None:
+    """Issue, write the pair, and on the YAML road edit; None when all is as wanted already.
+
+    Raises `HousekeyError`, with everything put back.
+    """
+    if server.asks_clients:
+        raise NotReady(
+            "Home Assistant asks every client for a certificate of its own (ssl_peer_certificate)",
+            hint="remove that setting first, and restart Home Assistant",
+        )
+    with access.held() as house:
+        yaml = yaml_settings(access)
+        drawn = draw(access, house, server, settings, yaml=yaml, internal_url=internal_url)
+        if not (drawn.configure or drawn.edit_yaml):
+            return None
+        if drawn.port != server.port and not is_free(drawn.port):
+            raise NotReady(
+                f"port {drawn.port} is taken by another program", hint="choose another port"
+            )
+        transaction = access.journal().begin(target_of(access, server, TO_HTTPS))
+        try:
+            return _staged(access, house, server, settings, yaml, drawn, transaction)
+        except BaseException:
+            put_back(access, [transaction])
+            raise
+
+
+def draw(
+    access: HouseAccess,
+    house: House,
+    server: ServerFacts,
+    settings: Settings,
+    *,
+    yaml: Mapping[str, Any],
+    internal_url: str | None,
+) -> Plan:
+    """Decide what is missing."""
+    leaf = house.leaf(LABEL)
+    kept = server.stable if server.trials else yaml
+    tried = server.pending if server.on_trial and server.pending else None
+    configs = [yaml, server.stable]
+    if server.pending is not None and server.pending_error is None:
+        configs.append(server.pending)
+    configured = pair_of(kept)
+    current = pair_of(tried) if tried else configured
+    pairs = [pair for config in configs if (pair := pair_of(config))]
+    facts = Facts(
+        now=datetime.now(UTC),
+        road=Road.TRIAL if server.trials else Road.YAML,
+        leaf=None if leaf is None else leaf_facts(leaf, house),
+        configured=configured,
+        configured_port=port_of(kept) if kept.get("server_port") else server.port,
+        on_trial=pair_of(tried) if tried else None,
+        on_trial_port=port_of(tried) if tried else None,
+        names_in_use=frozenset(each for pair in pairs for each in (pair.certificate, pair.key)),
+        key_is_ours=_holds(access, current, leaf, "key"),
+        certificate_is_ours=_holds(access, current, leaf, "certificate"),
+        presents=None,
+        stale_yaml=server.trials and bool(yaml_tree.http_places(access.config, access.files.read)),
+        internal_url=internal_url,
+    )
+    names = settings.names or (() if leaf is None else leaf.names)
+    wanted = Wanted(
+        names=tuple(name for name in names if name not in house.constraints.refused(names)),
+        dropped=(),
+        url_host=host_of(names, internal_url, names),
+        pair=Pair(access.config / "certificate.pem", access.config / "privkey.pem"),
+        key_type=settings.key_type,
+        days=settings.days,
+        port=settings.https_port,
+    )
+    return plan(facts, wanted)
+
+
+def yaml_settings(access: HouseAccess) -> Mapping[str, Any]:
+    """Return what `http:` says in YAML. Raises YamlRefused."""
+    return yaml_tree.http_settings(access.config, access.files.read)
+
+
+def host_of(
+    names: Sequence[Name], internal_url: str | None, resolving: Sequence[Name]
+) -> DnsName | None:
+    """Return the host for the internal URL."""
+    host = internal_url_host(names, existing=internal_url, resolving=resolving)
+    return None if host is None else parse_name(host)  # type: ignore[return-value]
+
+
+def target_of(access: HouseAccess, server: ServerFacts, way: str) -> dict[str, str]:
+    """Describe this Home Assistant as `housekey secure` does, so that `housekey undo` knows it."""
+    return {
+        "folder": str(access.config),
+        "scheme": "https" if server.tls else "http",
+        "host": server.host,
+        "port": str(server.port),
+        WAY: way,
+    }
+
+
+def announce(transaction: Transaction, name: str, change: SettingChange, *marks: str) -> None:
+    """Write down a change of settings that is made right after this."""
+    with transaction.step(name, change):
+        for each in marks:
+            transaction.mark(each)
+
+
+def put_back(access: HouseAccess, transactions: Sequence[Transaction]) -> None:
+    """Bring the files back as they were before the first of `transactions`.
+
+    The configuration first, then the files that it named: a power cut in between must not leave a
+    configuration that names files which are gone. What somebody else has changed since stays.
+    """
+    before = before_of(transactions)
+    yaml = before.setting(HTTP_YAML)
+    for file in reversed(before.files):
+        if not restore(file, access.files) and yaml is not None and file.path.suffix == ".yaml":
+            _edit_back(access, dict(yaml.before))
+    for transaction in reversed(transactions):
+        if transaction.state is State.OPEN:
+            transaction.close(State.PUT_BACK)
+
+
+def before_https(access: HouseAccess) -> tuple[Mapping[str, Any] | None, str | None, str | None]:
+    """Return http settings and internal URL from before housekey, and the internal URL of ours."""
+    before = before_of(access.mine())
+    config, url = before.setting(HTTP_CONFIG), before.setting(INTERNAL_URL)
+    return (
+        None if config is None else config.before,
+        None if url is None else url.before,
+        None if url is None else str(url.ours[-1]),
+    )
+
+
+def _staged(
+    access: HouseAccess,
+    house: House,
+    server: ServerFacts,
+    settings: Settings,
+    yaml: Mapping[str, Any],
+    drawn: Plan,
+    transaction: Transaction,
+) -> Staged:
+    if drawn.remove_stale_yaml:
+        for edit in yaml_tree.plan_http_removal(access.config, access.files.read):
+            with transaction.step("stale yaml", transaction.writing(edit.path, edit.after)):
+                access.files.write(edit.path, edit.after)
+    leaf = issued(house, drawn, settings)
+    # Found now, while a failure costs nothing: a pair that devices would not take.
+    judge_pair(leaf.chain_pem, leaf.key_pem, root=house.root, names=(), at=datetime.now(UTC))
+    if drawn.write:
+        write_pair(access, transaction, drawn.pair, leaf)
+    wanted = {
+        "ssl_certificate": str(drawn.pair.certificate),
+        "ssl_key": str(drawn.pair.key),
+        "server_port": drawn.port,
+    }
+    if drawn.edit_yaml:
+        _edit_yaml(access, transaction, wanted, yaml=yaml, port=server.port)
+        return Staged(transaction, drawn, leaf, None)
+    return Staged(transaction, drawn, leaf, {**server.stable, **wanted})
+
+
+def issued(house: House, drawn: Plan, settings: Settings) -> Leaf:
+    """Return the leaf that a plan wants: the one there is, or a new one."""
+    present = house.leaf(LABEL)
+    if drawn.issue is None and present is not None:
+        return present
+    names = settings.names or (() if present is None else present.names)
+    refused = house.constraints.refused(names)
+    return house.issue(
+        LABEL,
+        [name for name in names if name not in refused],
+        key_type=drawn.key_type,
+        days=drawn.days,
+        reuse_key=drawn.reuse_key,
+    )
+
+
+def write_pair(access: HouseAccess, transaction: Transaction, pair: Pair, leaf: Leaf) -> None:
+    """Write the pair where Home Assistant reads it."""
+    wanted = (
+        # The key first: a certificate in place of the old one must find its key there.
+        ("key", pair.key, leaf.key_pem.reveal(), 0o600),
+        ("certificate", pair.certificate, leaf.chain_pem, 0o644),
+    )
+    for name, path, data, mode in wanted:
+        if access.holds(path, data):
+            continue
+        with transaction.step(name, transaction.writing(path, data)):
+            access.files.write(path, data, mode=mode)
+
+
+def _edit_yaml(
+    access: HouseAccess,
+    transaction: Transaction,
+    wanted: dict[str, Any],
+    *,
+    yaml: Mapping[str, Any],
+    port: int,
+) -> None:
+    if yaml.get("server_port") is None and wanted["server_port"] == port:
+        del wanted["server_port"]  # it is where it should be without being told
+    edit = yaml_tree.plan_http_edit(access.config, access.files.read, wanted)
+    setting = SettingChange(HTTP_YAML, {key: yaml.get(key) for key in wanted}, wanted)
+    with transaction.step("yaml", setting, transaction.writing(edit.path, edit.after)):
+        access.files.write(edit.path, edit.after)
+    transaction.mark(RESTART)
+
+
+def _edit_back(access: HouseAccess, before: dict[str, Any]) -> None:
+    """Take our keys out of YAML that somebody else has edited since."""
+    try:
+        edit = yaml_tree.plan_http_edit(access.config, access.files.read, before)
+    except YamlRefused:
+        return  # it says no more what we made of it
+    access.files.write(edit.path, edit.after)
+
+
+def _holds(access: HouseAccess, pair: Pair | None, leaf: Leaf | None, which: str) -> bool:
+    if pair is None or leaf is None:
+        return False
+    try:
+        if which == "key":
+            return access.holds(pair.key, leaf.key_pem)
+        return access.holds(pair.certificate, leaf.chain_pem)
+    except FileTrouble:
+        return False

@@ -1,0 +1,1 @@
+"""What is handed out: `python -m release` packs the integration for Home Assistant."""

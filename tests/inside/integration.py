@@ -1,0 +1,209 @@
+"""The integration in a real Home Assistant, over REST and WebSocket as a browser would use it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import ssl
+import urllib.request
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from demo.api import Api, CallError, wait_for
+from demo.instance import free_port
+from release.__main__ import pack
+
+if TYPE_CHECKING:
+    from tests.homes.home import Home
+
+FLOW = "/api/config/config_entries/flow"
+OPTIONS = "/api/config/config_entries/options/flow"
+DOMAIN = "housekey"
+# What every Home Assistant says of any custom integration.
+_OF_ANY = ("We found a custom integration housekey which has not been tested",)
+_LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR|CRITICAL) ")
+
+
+@cache
+def packed() -> Path:
+    """The folder that a user copies, packed once."""
+    target = Path(mkdtemp(prefix="housekey-packed-"))
+    pack(target)
+    return target / "custom_components" / DOMAIN
+
+
+def give(home: Home) -> None:
+    """Copy the integration into the folder of a Home Assistant that has not started yet."""
+    folder = home.config / "custom_components" / DOMAIN
+    shutil.copytree(packed(), folder)
+
+
+def entry_of(api: Api) -> dict[str, Any] | None:
+    """The integration's entry."""
+    entries = api.get("/api/config/config_entries/entry")
+    found: list[dict[str, Any]] = [each for each in entries if each["domain"] == DOMAIN]
+    return found[0] if found else None
+
+
+def loaded(api: Api) -> bool:
+    """Whether the entry is set up; waits a little."""
+    return wait_for(lambda: (entry_of(api) or {}).get("state") == "loaded", timeout=20)
+
+
+def complaints(home: Home) -> list[str]:
+    """All warnings and errors in the log that are about the integration, with what follows them."""
+    found: list[str] = []
+    about = False
+    for line in home.log.splitlines():
+        if _LINE.match(line):
+            about = ("housekey" in line or "asyncio" in line) and not any(
+                each in line for each in _OF_ANY
+            )
+            if about:
+                found.append(line)
+        elif about and not re.match(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d ", line):
+            found[-1] += f"\n{line}"
+        else:
+            about = False
+    return found
+
+
+# The flow, step by step
+
+
+class Flow:
+    """The config flow, as its dialog would drive it."""
+
+    def __init__(self, api: Api, *, path: str = FLOW, handler: str = DOMAIN, **more: Any) -> None:
+        self.api = api
+        self.path = path
+        self.shown: dict[str, Any] = api.post(path, {"handler": handler, **more})
+
+    @property
+    def step(self) -> str | None:
+        return self.shown.get("step_id")
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What stands in the step's text."""
+        told: dict[str, str] = self.shown.get("description_placeholders") or {}
+        return told
+
+    def default(self, field: str) -> Any:
+        """What a field holds before anything is typed."""
+        return next(f.get("default") for f in self.shown["data_schema"] if f["name"] == field)
+
+    def send(self, **fields: Any) -> dict[str, Any]:
+        """Press the button."""
+        self.shown = self.api.post(f"{self.path}/{self.shown['flow_id']}", fields)
+        return self.shown
+
+    def look(self) -> dict[str, Any]:
+        """Ask again, as the dialog does when a progress has moved on."""
+        self.shown = self.api.get(f"{self.path}/{self.shown['flow_id']}")
+        return self.shown
+
+    def until(self, *steps: str, timeout: float = 20) -> None:
+        """Wait until one of these steps is shown."""
+
+        def shown() -> bool:
+            self.look()
+            return self.step in steps and self.shown["type"] in ("form", "menu")
+
+        assert wait_for(shown, timeout=timeout), self.shown
+
+    def end(self) -> None:
+        """Close the dialog."""
+        self.api._send("DELETE", f"{self.path}/{self.shown['flow_id']}", None)
+
+
+def to_the_page(flow: Flow, *names: str) -> None:
+    """From the first step to the page with the QR code, on ports that are free."""
+    assert flow.step == "user"
+    flow.send()
+    assert flow.step == "names", flow.shown
+    flow.send(names=list(names) or flow.default("names"))
+    assert flow.step in ("impact", "no_impact"), flow.shown
+    flow.send(lane=False)
+    if flow.step == "house":
+        flow.send(first_group=flow.told["code"][:5].lower(), noted=True)
+    while flow.step == "ports":
+        flow.send(page_port=free_port(), proof_port=free_port())
+    assert flow.step == "onboarding", flow.shown
+
+
+def prove(page: str, root: Path) -> dict[str, Any]:
+    """Be a device that has installed the root: fetch it, and prove it by a verified handshake."""
+    port = int(page.rpartition(":")[2])
+    here = f"http://127.0.0.1:{port}"
+    with urllib.request.urlopen(f"{here}/housekey.pem") as answer:
+        root.write_bytes(answer.read())
+    with urllib.request.urlopen(f"{here}/about.json") as answer:
+        about = json.load(answer)
+    with urllib.request.urlopen(f"{here}/nonce?kind=iphone") as answer:
+        nonce = json.load(answer)["nonce"]
+    tls = ssl.create_default_context(cafile=str(root))
+    tls.verify_flags |= ssl.VERIFY_X509_STRICT
+    proof = f"https://localhost:{about['proof']['port']}/proof?nonce={nonce}"
+    with urllib.request.urlopen(proof, context=tls) as answer:
+        said: dict[str, Any] = json.load(answer)
+    return said
+
+
+def secured(home: Home, root: Path, *, port: int | None = None) -> Api:
+    """The administrator, over HTTPS, trusting the root alone."""
+    return Api(
+        f"https://localhost:{port or home.port}",
+        home.token,
+        ssl.create_default_context(cafile=str(root)),
+    )
+
+
+def sign_in(home: Home, root: Path) -> None:
+    """Open the frontend over HTTPS: once the handshake is verified, one WebSocket command."""
+    assert wait_for(lambda: bool(secured(home, root).get("/api/config")), timeout=60)
+    assert wait_for(lambda: bool(secured(home, root).command("auth/current_user")), timeout=30)
+
+
+def presented(port: int) -> x509.Certificate:
+    """The leaf that a new connection is shown."""
+    return x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", port)).encode())
+
+
+def pem_of(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def overview(api: Api) -> dict[str, Any]:
+    """What the panel shows now."""
+
+    async def asked() -> dict[str, Any]:
+        tls = api.tls if api.tls is not None else True
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{api.url}/api/websocket", ssl=tls) as socket,
+        ):
+            await socket.receive_json()
+            await socket.send_json({"type": "auth", "access_token": api.token})
+            await socket.receive_json()
+            await socket.send_json({"id": 1, "type": "housekey/overview"})
+            while (told := await socket.receive_json())["type"] != "event":
+                if not told.get("success", True):
+                    raise CallError("housekey/overview", told["error"]["code"], "")
+            shown: dict[str, Any] = told["event"]
+            return shown
+
+    return asyncio.run(asked())
+
+
+def stage(api: Api) -> str:
+    """How far it is."""
+    return str(overview(api)["stage"])

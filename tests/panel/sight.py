@@ -1,0 +1,85 @@
+"""A signed-in browser in front of the panel of a real Home Assistant."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tests.browsers.waiting import soon
+from tests.homes.install import ADMIN
+
+if TYPE_CHECKING:
+    from tests.browsers.chromium import Chromium
+    from tests.homes.home import Home
+
+# Home Assistant's frontend is shadow roots all the way down.
+_DEEP = """
+window.deep = (wanted, within = document) => {
+  for (const each of within.querySelectorAll('*')) {
+    if (each.matches(wanted)) return each;
+    const found = each.shadowRoot && window.deep(wanted, each.shadowRoot);
+    if (found) return found;
+  }
+  return null;
+};
+"""
+
+
+class Sight:
+    """What somebody sees and does there."""
+
+    def __init__(self, browser: Chromium, url: str) -> None:
+        self.browser = browser
+        self.url = url
+
+    def sign_in(self) -> None:
+        """Fill in Home Assistant's form, as its first user."""
+        assert self.browser.navigate(f"{self.url}/") == ""
+        for name, text in (("username", ADMIN[1]), ("password", ADMIN[2])):
+            assert soon(partial(self._fill, name, text)), f"no field {name}"
+        self.browser.press("Enter")
+        assert soon(lambda: self._deep("ha-sidebar", "true")), "not signed in"
+
+    def open_panel(self) -> None:
+        """Open the panel by its address, and wait until it shows something."""
+        assert self.browser.navigate(f"{self.url}/housekey") == ""
+        assert soon(lambda: self.ask("!!root.querySelector('main section')")), self.text()
+
+    def ask(self, expression: str) -> Any:
+        """Return the value of an expression; in it `root` is the panel's shadow root."""
+        return self._deep("housekey-panel", f"((root) => {expression})(it.shadowRoot)")
+
+    def text(self) -> str:
+        """Everything that can be read in the panel."""
+        said: str = self.ask("root.querySelector('main').innerText") or ""
+        return said
+
+    def click(self, action: str) -> None:
+        """Press one of the panel's own buttons."""
+        assert soon(lambda: self.ask(f"!!root.querySelector('[data-action={action}]')"))
+        self.ask(f"root.querySelector('[data-action={action}]').click()")
+
+    def _fill(self, name: str, text: str) -> bool:
+        value = json.dumps(text)
+        return bool(
+            self._deep(
+                f"input[name={name}]",
+                f"((field) => {{ field.focus(); field.value = {value};"
+                " field.dispatchEvent(new Event('input', {bubbles: true, composed: true}));"
+                " field.dispatchEvent(new Event('change', {bubbles: true, composed: true}));"
+                " return true; })(it)",
+            )
+        )
+
+    def _deep(self, wanted: str, expression: str) -> Any:
+        found = f"((it) => it ? ({expression}) : null)(deep({json.dumps(wanted)}))"
+        return self.browser.evaluate(f"(() => {{ {_DEEP} return {found}; }})()")
+
+
+def give_panel(home: Home, packed: Any, stand_in: Any) -> None:
+    """Copy the integration into a Home Assistant that has not started, with the stand-in in it."""
+    folder = home.config / "custom_components" / "housekey"
+    shutil.copytree(packed, folder)
+    shutil.copyfile(stand_in, folder / "__init__.py")
