@@ -215,12 +215,12 @@ class Firefox:
             time.sleep(0.1)
         raise TimeoutError("Firefox has no tree of what is accessible")
 
-    def import_root(self, file: Path) -> str:
-        """Import a root as a person does in the settings, and return what was ticked."""
+    def import_root(self, file: Path, *, tick: bool = True) -> str:
+        """Import a root as a person does in the settings, and return what there was to `tick`."""
         self._privileged(OPEN_IMPORT % json.dumps(str(file)))
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            if ticked := self._privileged(ANSWER_IMPORT):
+            if ticked := self._privileged(ANSWER_IMPORT % json.dumps(tick)):
                 return str(ticked)
             time.sleep(0.1)
         raise TimeoutError("Firefox does not ask what to trust the root for")

@@ -39,14 +39,14 @@ OPEN_IMPORT = """setTimeout(() => {
     database.importCertsFromFile(file, Ci.nsIX509Cert.CA_CERT);
 }) && null"""
 
-# Ticks the box that is for servers, says OK, and returns what stood beside the box.
-ANSWER_IMPORT = """(() => {
+# Ticks the box that is for servers, or not, says OK, and returns what stood beside the box.
+ANSWER_IMPORT = """((tick) => {
     const dialog = [...Services.wm.getEnumerator(null)].find(
         each => each.location.href === "chrome://pippki/content/downloadcert.xhtml");
     const box = dialog?.document.getElementById("trustSSL");
     if (!box || dialog.document.readyState !== "complete") return "";
-    box.click();
-    if (!box.checked) return "";
+    if (tick) box.click();
+    if (box.checked !== tick) return "";
     dialog.document.querySelector("dialog").acceptDialog();
     return box.label;
-})()"""
+})(%s)"""

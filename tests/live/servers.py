@@ -29,13 +29,15 @@ class Pair:
         *served: str,
         house: TwoTiers | None = None,
         whole: bool = True,
+        root: bool = False,
     ) -> None:
         house = house or a_house()
         key = PrivateKey.generate(KeyType.ECDSA_P256)
         self.leaf: x509.Certificate = issue_leaf(
             public_key=key.public_key, names=names(*served), issuer=house.issuing, now=NOW
         )
-        chain = (self.leaf, house.issuing.certificate) if whole else (self.leaf,)
+        chain = [self.leaf, *([house.issuing.certificate] if whole else [])]
+        chain += [house.root.certificate] if root else []
         file = folder / f"{self.leaf.serial_number}.pem"
         file.write_bytes(chain_to_pem(chain) + key.to_pem().reveal())
         self.context = context_of(file)

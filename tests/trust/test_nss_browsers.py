@@ -6,9 +6,11 @@ Each starts in a home that the store has worked on, by the layout that the brows
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from housekey.trust.nss import NssChrome, NssFirefox
 from housekey.trust.nss_database import Database
@@ -16,6 +18,7 @@ from housekey.trust.store import Server, State
 from tests.browsers import chromium, firefox
 from tests.browsers.chromium import Chromium
 from tests.browsers.firefox import Firefox
+from tests.browsers.waiting import soon
 from tests.live.servers import Pair, serving
 from tests.needs import require
 from tests.pki.houses import a_house
@@ -35,7 +38,12 @@ PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A server whose chain leads to ROOT, and which has a page to show."""
-    pair = Pair(tmp_path, "127.0.0.1")
+    with a_server(Pair(tmp_path, "127.0.0.1")) as it:
+        yield it
+
+
+@contextmanager
+def a_server(pair: Pair) -> Iterator[Server]:
 
     def answer(connection: socket.socket) -> None:
         with pair.context.wrap_socket(connection, server_side=True) as secured:
@@ -67,7 +75,7 @@ class PreparedFirefox(Firefox):
 
     def _start(self) -> None:
         folder = self._home.folder / ".config/mozilla/firefox"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "profiles.ini").write_text(
             f"[Profile0]\nName=x\nIsRelative=0\nPath={self._profile}\n"
         )
@@ -128,7 +136,7 @@ def test_firefox_agrees(server: Server, layout: str) -> None:
     def arrange(home: Path) -> NssFirefox:
         if layout == "made by the store":
             for name in ("cert9.db", "key4.db", "pkcs11.txt"):
-                (home / "profile" / name).unlink()
+                (home / ".config/mozilla/firefox/tests.default" / name).unlink()
         return NssFirefox(machine(home))
 
     def before(home: Path) -> None:
@@ -174,3 +182,33 @@ def test_a_firefox_that_is_open_takes_the_root_at_once(server: Server) -> None:
         assert browser.navigate(server.url) == ""
         database.remove(ROOT)
         assert database.find(ROOT) is None
+
+
+@pytest.mark.usefixtures("_firefox")
+@pytest.mark.parametrize("tick", [True, False], ids=["trusted", "not trusted"])
+@pytest.mark.parametrize("sent", [False, True], ids=["", "sent by the server"])
+def test_what_a_person_imported_into_firefox_is_changed_too(
+    tmp_path: Path, tick: bool, sent: bool
+) -> None:
+    """Firefox's NSS writes trust in another form than Debian's certutil, and goes by its own."""
+    refused = "SEC_ERROR_UNKNOWN_ISSUER"
+    file = tmp_path / "root.crt"
+    file.write_bytes(ROOT.public_bytes(serialization.Encoding.DER))
+    pair = Pair(tmp_path, "127.0.0.1", root=sent)
+    with a_server(pair) as server, Firefox() as browser:
+        store = NssFirefox(machine(browser.home))
+        browser.navigate("about:blank")
+        browser.import_root(file, tick=tick)
+        expected = State.PRESENT if tick else State.ABSENT
+        assert soon(lambda: store.look(ROOT).state is expected)
+        assert soon(lambda: (browser.navigate(server.url) == "") is tick)
+        store.install(ROOT)
+        assert store.look(ROOT).state is State.PRESENT
+        assert [proof.accepts for proof in store.prove(server)] == [True]
+        browser.restart()
+        assert browser.navigate(server.url) == ""
+        store.remove(ROOT)
+        assert store.look(ROOT).state is State.ABSENT
+        assert [proof.accepts for proof in store.prove(server)] == [False]
+        browser.restart()
+        assert browser.navigate(server.url) == refused

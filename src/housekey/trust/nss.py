@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from housekey.trust.acting import owner_to_act_as
 from housekey.trust.nss_database import Database
 from housekey.trust.nss_places import (
     CHROME_PROGRAMS,
+    FIREFOX_FOLDERS,
+    FIREFOX_PROGRAMS,
     Place,
     chrome_places,
     firefox_roots,
@@ -46,6 +49,9 @@ _PACKAGES = {  # what certutil comes with, by the ID or ID_LIKE of os-release
     "opensuse": "zypper install mozilla-nss-tools",
     "alpine": "apk add nss-tools",
 }
+
+
+_NOT_LOADED = re.compile("version `|symbol lookup error|error while loading")  # of ld.so
 
 
 class _Nss:
@@ -134,7 +140,14 @@ class _Nss:
         if self._machine.system != "Linux":
             return []
         folders = dict.fromkeys(place.folder for place in self._places())
-        return [Database(self._machine, folder, user=self._user) for folder in folders]
+        library = self._library if folders else None
+        return [
+            Database(self._machine, folder, user=self._user, library=library) for folder in folders
+        ]
+
+    @cached_property
+    def _library(self) -> Path | None:
+        return None
 
     def _usable_databases(self) -> list[Database]:
         databases = self._databases()
@@ -196,6 +209,19 @@ class NssFirefox(_Nss):
             " one that is open takes a new root at once,"
             " and forgets a removed one when it is started again"
         )
+
+    @cached_property
+    def _library(self) -> Path | None:
+        """The folder of the NSS that Firefox brings, where certutil can be run with it."""
+        found = filter(None, map(self._machine.which, FIREFOX_PROGRAMS))
+        folders = [Path(each).resolve().parent for each in found]
+        folders += [self._machine.at(each) for each in FIREFOX_FOLDERS]
+        folder = next((each for each in folders if _seen(each / "libnss3.so")), None)
+        if folder is None:
+            return None
+        # One that is older than certutil lacks what it needs.
+        ran = self._machine.run(["env", f"LD_LIBRARY_PATH={folder}", "certutil", "-H"])
+        return None if ran.code == 127 or _NOT_LOADED.search(ran.err) else folder
 
     def _places(self) -> tuple[Place, ...]:
         roots = firefox_roots(self._machine.home, self._xdg("XDG_CONFIG_HOME", ".config"))

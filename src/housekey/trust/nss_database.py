@@ -4,6 +4,13 @@ A certificate is addressed by the id that NSS gives it, the SHA-1 of its public 
 its nickname: that may be anything, one with a colon is not found at all, and of two certificates
 of one subject under one nickname certutil deletes either. What is found is told by its SHA-256.
 
+A Firefox may bring an NSS that is newer than that of `certutil`, and keeps trust in another form:
+CKO_TRUST of PKCS #11 3.2 instead of CKO_NSS_TRUST. An older certutil does not see it, does not
+change it, and leaves it behind when it deletes the certificate; and Firefox goes by it, even where
+the certificate is no more in the database but comes from a server (seen with certutil of NSS 3.87,
+and Firefox ESR 153 with NSS 3.125). So there is `library`, the folder of the browser's own NSS,
+which certutil is run with: it is asked what is there, and what is changed is changed in both forms.
+
 Everything runs without a terminal: `-f /dev/null` is an empty password, and a database that has
 another one refuses it instead of asking.
 """
@@ -41,9 +48,12 @@ _NOT_THERE = "Could not find cert"
 class Database:
     """The database in `folder`; `user` is whom the commands run as, None for ourselves."""
 
-    def __init__(self, machine: Machine, folder: Path, *, user: Owner | None) -> None:
+    def __init__(
+        self, machine: Machine, folder: Path, *, user: Owner | None, library: Path | None = None
+    ) -> None:
         self._machine = machine
         self._user = user
+        self._library = library
         self.folder = folder
 
     @property
@@ -108,6 +118,8 @@ class Database:
         before = self.find(root)
         try:
             self._add(root, TRUSTED_CA)
+            if self._library is not None:
+                self._must("-M", "-n", _uri(root), "-t", TRUSTED_CA, *_NO_PASSWORD, own=True)
         except TrustFailed:
             # In a database with a password certutil leaves the certificate, without trust.
             if before is None:
@@ -129,6 +141,14 @@ class Database:
             if self.find(root) is None:
                 break
             self._must("-D", "-n", _uri(root), *_NO_PASSWORD)
+        if self._library is not None:
+            # What trust is left goes with the certificate, so that has to be there once more.
+            pem = root.public_bytes(serialization.Encoding.PEM)
+            self._must("-A", "-n", _nickname(root), "-t", ",,", *_NO_PASSWORD, stdin=pem, own=True)
+            for _ in range(len(others) + 1):
+                if self.find(root) is None:
+                    break
+                self._must("-D", "-n", _uri(root), *_NO_PASSWORD, own=True)
         if self.find(root) is not None:
             raise TrustFailed(
                 f"certutil did not take the root out of {self.folder}",
@@ -139,8 +159,10 @@ class Database:
             if entry.sha256 not in left:
                 self._add_pem(certificate, "housekey " + entry.sha256.hex()[:16], entry.flags)
 
-    def command(self, *arguments: str | PurePath) -> list[str | PurePath]:
-        """Return a command that runs as whom this database belongs to."""
+    def command(self, *arguments: str | PurePath, own: bool = True) -> list[str | PurePath]:
+        """Return a command that runs as whom this database belongs to, with the browser's NSS."""
+        if own and self._library is not None:
+            arguments = ("env", f"LD_LIBRARY_PATH={self._library}", *arguments)
         return as_owner(self._user, arguments)
 
     @property
@@ -162,7 +184,7 @@ class Database:
         return [(entry, by_fingerprint.get(entry.sha256, b"")) for entry in found]
 
     def _list(self, root: Certificate, *more: str) -> str | None:
-        ran = self._certutil("-L", "-n", _uri(root), *more, *_NO_PASSWORD)
+        ran = self._certutil("-L", "-n", _uri(root), *more, *_NO_PASSWORD, own=True)
         if ran.code == 0:
             return ran.out
         if _NOT_THERE in ran.err:
@@ -170,8 +192,7 @@ class Database:
         raise self._refused(ran)
 
     def _add(self, root: Certificate, flags: str) -> None:
-        name = "housekey " + root.fingerprint(hashes.SHA256()).hex()[:16]
-        self._add_pem(root.public_bytes(serialization.Encoding.PEM), name, flags)
+        self._add_pem(root.public_bytes(serialization.Encoding.PEM), _nickname(root), flags)
 
     def _add_pem(self, pem: bytes, nickname: str, flags: str) -> None:
         self._must("-A", "-n", nickname, "-t", flags, *_NO_PASSWORD, stdin=pem)
@@ -179,14 +200,14 @@ class Database:
     def _delete(self, root: Certificate) -> None:
         self._certutil("-D", "-n", _uri(root), *_NO_PASSWORD)
 
-    def _must(self, *arguments: str, stdin: bytes = b"") -> None:
-        ran = self._certutil(*arguments, stdin=stdin)
+    def _must(self, *arguments: str, stdin: bytes = b"", own: bool = False) -> None:
+        ran = self._certutil(*arguments, stdin=stdin, own=own)
         if ran.code != 0:
             raise self._refused(ran)
 
-    def _certutil(self, *arguments: str, stdin: bytes = b"") -> Ran:
+    def _certutil(self, *arguments: str, stdin: bytes = b"", own: bool = False) -> Ran:
         action, *rest = arguments
-        command = self.command("certutil", action, "-d", f"sql:{self.folder}", *rest)
+        command = self.command("certutil", action, "-d", f"sql:{self.folder}", *rest, own=own)
         return self._machine.run(command, stdin=stdin)
 
     def _refused(self, ran: Ran) -> TrustFailed:
@@ -212,6 +233,10 @@ class Database:
             hint="close the browser and try again; a browser makes a new database"
             " where cert9.db and key4.db have been moved away",
         )
+
+
+def _nickname(root: Certificate) -> str:
+    return "housekey " + root.fingerprint(hashes.SHA256()).hex()[:16]
 
 
 def _uri(root: Certificate) -> str:

@@ -34,6 +34,9 @@ _CHROME_FOLDERS = (
     ".config/microsoft-edge",
     ".config/vivaldi",
 )
+FIREFOX_PROGRAMS = ("firefox", "firefox-esr")
+# Where it lies with what it brings, where the command is a script.
+FIREFOX_FOLDERS = ("/usr/lib/firefox-esr", "/usr/lib/firefox", "/usr/lib64/firefox", "/opt/firefox")
 CHROME_PROGRAMS = (
     "brave-browser",
     "chromium",
