@@ -77,7 +77,7 @@ class Output:
         if self.yes:
             return True
         self.must_be_a_terminal(question, option=option)
-        return click.confirm(f"  {question}", err=True)
+        return click.confirm(f"  {visible(question)}", err=True)
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
         """Ask for one of several and return its index."""
@@ -141,7 +141,18 @@ def folded(
 def line_of(label: str, text: str, *, stream: TextIO | None = None) -> str:
     """Write one line of a story: its label in a column of its own, its text folded beside it."""
     shown = styled(f"{label:<{LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
-    return f"  {shown} {folded(text, LABEL_WIDTH + 2, stream=stream)}"
+    return f"  {shown} {folded(visible(text), LABEL_WIDTH + 2, stream=stream)}"
+
+
+def visible(text: str) -> str:
+    """Return `text` without what a terminal obeys instead of showing it.
+
+    Names in certificates and answers of servers are a stranger's, and may hold what moves the
+    cursor, clears the screen, or turns the text round (Unicode's Cc and Cf).
+    """
+    return "".join(
+        each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text
+    )
 
 
 _COLOURS = {
