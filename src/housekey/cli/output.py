@@ -40,20 +40,23 @@ def styled(text: str, **style: Any) -> str:
 class Output:
     """Where a command speaks. With `as_json` the story goes unsaid and the document is printed.
 
-    Where the result itself goes to standard output, the story goes to standard error.
+    Where the result itself goes to standard output, the story goes to standard error; and so it
+    does `beside_json`, of a command that stays: its document comes at the end, and who started it
+    has to know before that it is ready.
     """
 
     as_json: bool = False
     yes: bool = False
     story_to_stderr: bool = False
+    beside_json: bool = False
     _status: Status | None = field(default=None, repr=False)
 
     def row(self, label: str, text: str) -> None:
         """Print one line of the story."""
-        if self.as_json:
+        if self.as_json and not self.beside_json:
             return
         self.busy("")
-        stream = sys.stderr if self.story_to_stderr else sys.stdout
+        stream = sys.stderr if self.story_to_stderr or self.as_json else sys.stdout
         click.echo(line_of(label, text, stream=stream), file=stream)
 
     def document(self, document: Mapping[str, Any]) -> None:
