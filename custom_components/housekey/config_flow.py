@@ -26,7 +26,7 @@ from housekey.errors import HousekeyError, NameRefused, ShareFailed
 from housekey.homeassistant.impact import affected
 from housekey.homeassistant.plan import HTTPS_PORT
 from housekey.house.recovery import ALPHABET, GROUP
-from housekey.onboarding.fingerprint import grouped
+from housekey.onboarding.fingerprint import lines_of
 from housekey.onboarding.offer import PORT, PROOF_PORT
 from housekey.pki.names import parse_name
 
@@ -337,7 +337,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         return {
             "url": urls[0] if urls else "",
             "other_url": urls[-1] if urls else "",
-            "fingerprint": grouped(sha256),
+            "fingerprint": "\n".join(lines_of(sha256)),
             "root": root_name,
         }
 
