@@ -5,10 +5,10 @@ READY := .venv/complete
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test engines lint types floors homes bench page clean
+.PHONY: help demo test engines lint types floors homes bench page integration clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## a real Home Assistant, taken to https, until Ctrl-C (ONCE=1: until it is proven)
 	@$(PY) -m demo $(if $(ONCE),--once)
@@ -38,6 +38,9 @@ bench: $(READY)  ## the table of ratios
 page: $(READY)  ## docs/platforms.md and docs/errors.md anew, from the records
 	@$(PY) -c 'from housekey.platforms.page import page; print(page(), end="")' > docs/platforms.md
 	@$(PY) -m tests.docs.errors_page > docs/errors.md
+
+integration: $(READY)  ## the integration as a folder to copy and an archive for HACS, in dist
+	@$(PY) -m release
 
 clean:  ## remove everything that was installed or made here
 	rm -rf .venv .cache .demo dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

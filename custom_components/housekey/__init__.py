@@ -23,11 +23,14 @@ from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.start import async_at_started
 
+from housekey.pki.encoding import to_der
+
 from . import issues
 from .actions import async_setup_actions
 from .const import CONF_SWITCH, DOMAIN
 from .coordinator import HousekeyCoordinator
 from .house_access import HouseAccess
+from .outgoing import OutgoingTrust
 from .runtime import HousekeyData
 
 if TYPE_CHECKING:
@@ -60,9 +63,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     entry.async_on_unload(coordinator.async_watch())
     entry.async_on_unload(coordinator.switch.async_stop)
     entry.async_on_unload(issues.async_follow(hass, coordinator))
+    entry.async_on_unload(coordinator.renewal.async_stop)
+    if coordinator.settings.trust_outgoing and coordinator.house is not None:
+        outgoing = OutgoingTrust(hass, to_der(coordinator.house.root))
+        entry.async_on_unload(outgoing.remove)
+        entry.async_on_unload(async_at_started(hass, partial(_async_trust, outgoing)))
     await coordinator.switch.async_resume()
     if entry.data.get(CONF_SWITCH) and coordinator.house and coordinator.house.last is None:
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
+    entry.async_on_unload(async_at_started(hass, partial(_async_renew, entry)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
@@ -82,6 +91,16 @@ async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None
     issues.async_clear(hass)
 
 
+async def _async_trust(outgoing: OutgoingTrust, _hass: HomeAssistant) -> None:
+    """After the start, which it must not slow down."""
+    await outgoing.async_install()
+
+
+async def _async_renew(entry: HousekeyEntry, _hass: HomeAssistant) -> None:
+    """Renew what became due while Home Assistant was off, or by new settings."""
+    await entry.runtime_data.coordinator.async_renew_if_due()
+
+
 async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
     """Begin the switch that was asked for in the config flow."""
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_SWITCH: False})
@@ -89,4 +108,5 @@ async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
         await entry.runtime_data.coordinator.switch.async_begin()
     except HomeAssistantError as trouble:
         _LOGGER.error("HTTPS could not be tried: %s", trouble)
-    await entry.runtime_data.coordinator.async_refresh()
+    if not hass.is_stopping:
+        await entry.runtime_data.coordinator.async_refresh()

@@ -26,11 +26,13 @@ from .const import DOMAIN, EVENT_CERTIFICATE
 from .house_access import now
 from .http_store import pair_of, server_facts
 from .mending import first_open
-from .model import Problem, ProblemKind, Snapshot
+from .model import Problem, ProblemKind, Snapshot, Stage
 from .onboarding import async_onboarding
+from .renewal import Renewal
 from .settings import Settings, settings_of
 from .snapshot import Around, make_snapshot
 from .switch import Switch
+from .switch_files import yaml_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
+    from housekey.homeassistant.plan import Pair
     from housekey.live.handshake import Address
     from housekey.pki.keys import KeyType
     from housekey.pki.names import Name
@@ -68,10 +71,11 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.access = access
         self.work = asyncio.Lock()  # of whatever changes the house or Home Assistant's settings
         self.switch = Switch(self)
+        self.renewal = Renewal(self)
         self.onboarding = async_onboarding(hass, access)
         self.port_taken: int | None = None
-        self.renewal_trouble = ""
         self.broken: Problem | None = None  # why the house could not be opened
+        self.wanted: tuple[Name, ...] = ()  # what the leaf should cover
         self.house: HouseFacts | None = None
         self.server: ServerFacts | None = None
         self._addresses: tuple[Address, ...] | None = None
@@ -132,7 +136,23 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             others = [each for each in self.data.problems if each.kind is not kind]
             return replace(self.data, at=now(), problems=(*others, self.broken))
         self.broken = None
-        return make_snapshot(self.house, self.server, around)
+        self.wanted = around.wanted
+        snapshot = make_snapshot(self.house, self.server, around)
+        if self.data is not None:
+            self.config_entry.async_create_background_task(
+                self.hass, self.async_renew_if_due(), "housekey renewal"
+            )
+        return snapshot
+
+    async def async_renew_if_due(self) -> None:
+        """Renew when it is time, or when the leaf is not as it was chosen; tell what fails."""
+        if self.work.locked() or self.data.stage is not Stage.KEPT:
+            return
+        try:
+            if await self.renewal.async_renew(self.renewal.names_now(now()), force=False):
+                await self.async_refresh()
+        except HomeAssistantError as trouble:
+            _LOGGER.warning("The certificate could not be renewed: %s", trouble)
 
     def _look_around(
         self,
@@ -144,13 +164,10 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         """Look at the files; in an executor."""
         access = self.access
         leaf = access.leaf(HOME_ASSISTANT)
-        stable = pair_of(server.stable) if server.trials else server.pair
-        pairs = [pair for pair in (server.pair, stable) if pair is not None]
-        is_ours = bool(
-            leaf is not None
-            and server.pair is not None
-            and access.holds(server.pair.key, leaf.key_pem)
-        )
+        kept = pair_of(server.stable) if server.trials else self._pair_in_yaml()
+        pairs = [pair for pair in (server.pair, kept) if pair is not None]
+        # After a renewal with another key the server runs on, and its next start reads `kept`.
+        is_ours = leaf is not None and any(access.holds(pair.key, leaf.key_pem) for pair in pairs)
         paths = list(dict.fromkeys(each for pair in pairs for each in (pair.certificate, pair.key)))
         keys = [pair.key for pair in pairs if is_ours]
         return Around(
@@ -163,8 +180,8 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             missing=tuple(str(path) for path in paths if not path.is_file()),
             onboarding_urls=self.onboarding.urls,
             port_taken=self.port_taken,
-            live=False,
-            renewal_trouble=self.renewal_trouble,
+            live=self.renewal.not_live is None,
+            renewal_trouble=self.renewal.trouble,
         )
 
     def _why(self, trouble: HousekeyError) -> Problem:
@@ -172,6 +189,12 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         if isinstance(trouble, HouseUnsafe) and (file := first_open(self.access)):
             return Problem(ProblemKind.KEY_OPEN, (("file", file),), fixable=True)
         return Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
+
+    def _pair_in_yaml(self) -> Pair | None:
+        try:
+            return pair_of(yaml_settings(self.access))
+        except HousekeyError:
+            return None  # it cannot be followed; what runs is known all the same
 
     def _wanted(self, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
         """Return what the leaf should cover: what was chosen, and what this machine has now."""
@@ -216,6 +239,15 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
     async def async_stop_onboarding(self) -> None:
         """Close the page."""
         await self.onboarding.async_stop()
+
+    async def async_renew(self, *, force: bool = False) -> None:
+        """Renew what is due, or whatever there is. Raises HomeAssistantError."""
+        if self.data.stage is not Stage.KEPT:
+            raise HomeAssistantError("Home Assistant has no certificate of the house yet")
+        try:
+            await self.renewal.async_renew(self.wanted, force=force)
+        finally:
+            await self.async_refresh()
 
     async def async_issue(self, names: Sequence[Name], key_type: KeyType, days: int) -> Issued:
         """Issue a certificate for something else in the house. Raises HomeAssistantError."""

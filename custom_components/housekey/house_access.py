@@ -59,6 +59,7 @@ class HouseFacts:
     root: Certificate
     root_name: str
     root_sha256: str
+    root_begins: datetime
     root_ends: datetime
     issuing_ends: datetime
     home: str  # what the home is called; may be empty
@@ -135,6 +136,7 @@ class HouseAccess:
                 root=house.root,
                 root_name=_called(house.root, NameOID.COMMON_NAME),
                 root_sha256=fingerprint(house.root),
+                root_begins=house.root.not_valid_before_utc,
                 root_ends=house.root.not_valid_after_utc,
                 issuing_ends=house.issuing.not_valid_after_utc,
                 home=_called(house.root, NameOID.ORGANIZATION_NAME),

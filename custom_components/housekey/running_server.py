@@ -7,6 +7,7 @@ led, `not_live` says why, and a restart has to do.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +16,6 @@ from housekey.live.contexts import SESSION_SECONDS, LiveContext, NotLive, adopt
 from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
@@ -39,6 +39,7 @@ class RunningServer:
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
         self._led = adopt(getattr(getattr(hass, "http", None), "context", None))
+        self._one_by_one = asyncio.Lock()  # or the one that was asked for first could win
         self._again: asyncio.TimerHandle | None = None
 
     @property
@@ -70,10 +71,11 @@ class RunningServer:
                 raise PairRefused(f"{error.filename}: {error.strerror}") from error
             return led.prepare(chain_pem, key_pem, root=root, names=names, at=datetime.now(UTC))
 
-        prepared: Prepared = await self._hass.async_add_executor_job(prepare)
-        led.swap(prepared)
-        self._forget_timer()
-        self._again = self._hass.loop.call_later(SESSION_SECONDS, led.sessions_again)
+        async with self._one_by_one:
+            prepared: Prepared = await self._hass.async_add_executor_job(prepare)
+            led.swap(prepared)
+            self._forget_timer()
+            self._again = self._hass.loop.call_later(SESSION_SECONDS, led.sessions_again)
         return prepared.leaf
 
     def release(self) -> None:

@@ -8,7 +8,6 @@ from datetime import time
 from typing import TYPE_CHECKING, Any
 
 from housekey.errors import NameRefused
-from housekey.homeassistant.plan import DEFAULT_DAYS
 from housekey.onboarding.offer import PORT, PROOF_PORT
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
@@ -41,8 +40,8 @@ class Settings:
     """All of them."""
 
     names: tuple[Name, ...]
-    key_type: KeyType
-    days: int  # of a leaf's life
+    key_type: KeyType | None  # None: as the leaf has it
+    days: int | None  # of a leaf's life; None: the default
     https_port: int | None  # None: the port that Home Assistant has
     page_port: int
     proof_port: int
@@ -56,13 +55,13 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
     """Read the options of the entry; what cannot be read is as the default."""
     return Settings(
         names=parsed(options.get(CONF_NAMES, ())),
-        key_type=KeyType(options.get(CONF_KEY_TYPE, KeyType.ECDSA_P256)),
-        days=int(options.get(CONF_DAYS, DEFAULT_DAYS)),
-        https_port=_port(options.get(CONF_HTTPS_PORT)),
+        key_type=KeyType(options[CONF_KEY_TYPE]) if options.get(CONF_KEY_TYPE) else None,
+        days=_number(options.get(CONF_DAYS)),
+        https_port=_number(options.get(CONF_HTTPS_PORT)),
         page_port=int(options.get(CONF_PAGE_PORT, PORT)),
         proof_port=int(options.get(CONF_PROOF_PORT, PROOF_PORT)),
         lane=bool(options.get(CONF_LANE, False)),
-        lane_port=_port(options.get(CONF_LANE_PORT)),
+        lane_port=_number(options.get(CONF_LANE_PORT)),
         quiet=QuietHours(
             time.fromisoformat(options.get(CONF_QUIET_FROM, DEFAULT_QUIET_FROM)),
             time.fromisoformat(options.get(CONF_QUIET_UNTIL, DEFAULT_QUIET_UNTIL)),
@@ -80,5 +79,5 @@ def parsed(texts: Iterable[str]) -> tuple[Name, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _port(value: object) -> int | None:
+def _number(value: object) -> int | None:
     return int(str(value)) if value else None

@@ -92,6 +92,8 @@ def make_snapshot(house: HouseFacts, server: ServerFacts, around: Around) -> Sna
         onboarding_urls=around.onboarding_urls,
         home_assistant_url=address_of(house, server, around),
         problems=tuple(_problems(house, around, stage)),
+        root_begins=house.root_begins,
+        leaf_begins=None if leaf is None else leaf.not_before,
     )
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Self
 import aiohttp
 
 from tests.engines.asking import PROGRAMS, quiet_environment
-from tests.engines.go import Go, built
+from tests.engines.go import built
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -111,6 +111,7 @@ class Figures:
     prepare: list[float] = field(default_factory=list)  # seconds
     held: list[float] = field(default_factory=list)  # seconds
     looks: list[dict[str, int]] = field(default_factory=list)
+    missing: str = ""  # programs of the crowd that this machine lacks
 
     def __str__(self) -> str:
         looks = ", ".join(
@@ -169,13 +170,14 @@ class Crowd:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._go: list[subprocess.Popen[str]] = []
+        self.missing = [name for name in ("curl", "openssl", "go") if which(name) is None]
 
     def __enter__(self) -> Self:
         clients: list[Callable[[int], None]] = [self._sockets] * 4
-        if which("curl") and which("openssl"):
+        if not {"curl", "openssl"} & set(self.missing):
             clients.append(self._programs)
         threads = [threading.Thread(target=client, args=(i,)) for i, client in enumerate(clients)]
-        if Go.missing() is None:
+        if "go" not in self.missing:
             program = built(PROGRAMS.parents[1] / "inside" / "programs" / "knock.go", "go-knock")
             for name in (self._name, self._address):
                 process = subprocess.Popen(
@@ -200,6 +202,7 @@ class Crowd:
             process.wait(_SECONDS)
         for thread in self._threads:
             thread.join()
+        self._figures.missing = ", ".join(self.missing)
         for process in self._go:
             assert process.stdout is not None
             process.stdout.close()

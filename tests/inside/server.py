@@ -45,6 +45,15 @@ async def hello(_request: web.Request) -> web.Response:
     return web.Response(text="hello\n")
 
 
+async def once(request: web.Request) -> web.Response:
+    """Answer with the client's port, and hang up: whoever asks twice connects twice."""
+    assert request.transport is not None
+    port = request.transport.get_extra_info("peername")[1]
+    answer = web.Response(text=str(port), headers={"Cache-Control": "no-store"})
+    answer.force_close()
+    return answer
+
+
 def look() -> dict[str, int]:
     """Tell the memory of this process (KiB) and how many TLS contexts of a server it holds."""
     gc.collect()
@@ -112,7 +121,7 @@ async def serve(certificate: Path, key: Path, root: Path) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     load_pair(context, certificate.read_bytes(), Secret(key.read_bytes()))
     app = web.Application()
-    app.add_routes([web.get("/", hello), web.get("/api/websocket", echo)])
+    app.add_routes([web.get("/", hello), web.get("/once", once), web.get("/api/websocket", echo)])
     runner = web.AppRunner(app)
     await runner.setup()
     for _ in range(2):

@@ -12,6 +12,7 @@ from housekey.pki.encoding import certificate_to_pem
 from tests.command import environment
 from tests.inside.crowd import Crowd, Figures, Presenting, open_sockets
 from tests.inside.pairs import write_pair
+from tests.needs import require
 from tests.pki.houses import a_house, names
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def test_a_hundred_renewals_under_fire(tmp_path: Path, capsys: pytest.CaptureFix
     # A context is 27 KiB (measured); with each of fifty kept it were more than a MiB.
     assert late["contexts"] == early["contexts"]
     assert late["memory"] - early["memory"] < 1024
+    require(not figures.missing, f"it went well, but without {figures.missing}")
 
 
 async def under_fire(folder: Path) -> Figures:

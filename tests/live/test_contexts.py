@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import ssl
+import warnings
 import weakref
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from housekey.errors import PairRefused, SwapRefused
 from housekey.live.contexts import LiveContext, NotLive, Obstacle, Prepared, adopt
 from housekey.live.pair import load_pair
+from housekey.live.settings import settings_of
 from housekey.live.tls import context_trusting
 from housekey.pki.encoding import chain_to_pem, to_der
 from housekey.pki.issuing import issue_leaf
@@ -189,6 +192,50 @@ def test_a_session_from_before_becomes_a_whole_handshake_that_shows_the_new_leaf
     assert (met.leaf, met.resumed) == (to_der(pair.leaf), True)
 
 
+@each_version
+def test_a_handshake_in_the_middle_of_which_it_is_swapped_ends_well(
+    version: ssl.TLSVersion,
+) -> None:
+    server, client, early, late = a_server(a_pair()), a_client(version), a_pair(), a_pair(KINDS[1])
+    live = led(server)
+    live.swap(prepared(live, early))
+    ready = prepared(live, late)
+    for swapped_before in ("the greeting is read", "the answer is read"):
+        down, up = ssl.MemoryBIO(), ssl.MemoryBIO()
+        asking = client.wrap_bio(down, up, server_hostname="ha.lan")
+        answering = server.wrap_bio(up, down, server_side=True)
+        with pytest.raises(ssl.SSLWantReadError):
+            asking.do_handshake()
+        if swapped_before == "the greeting is read":
+            live.swap(ready)
+        with pytest.raises(ssl.SSLWantReadError):
+            answering.do_handshake()
+        live.swap(ready)
+        for end in (asking, answering, asking):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+        expected = late if swapped_before == "the greeting is read" else early
+        assert asking.getpeercert(binary_form=True) == to_der(expected.leaf), swapped_before
+        answering.write(b"hello")
+        assert asking.read(5) == b"hello"
+        live.swap(prepared(live, early))
+
+
+# Python itself tells of it, and refuses (CPython, Modules/_ssl.c, _servername_callback).
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_greeting_with_a_name_that_is_none_is_refused_and_harms_nobody_else() -> None:
+    server, client, pair = a_server(a_pair()), a_client(TLS_1_3), a_pair()
+    live = led(server)
+    live.swap(prepared(live, pair))
+    down, up = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        client.wrap_bio(down, up, server_hostname="ha.lan").do_handshake()
+    up.write(up.read().replace(b"ha.lan", b"h\xff.lan"))
+    with pytest.raises(ssl.SSLError, match="CALLBACK_FAILED"):
+        server.wrap_bio(up, down, server_side=True).do_handshake()
+    assert connect(server, client).leaf == to_der(pair.leaf)
+
+
 def test_sessions_come_back_as_they_were() -> None:
     server = a_server(a_pair())
     server.options |= ssl.OP_NO_TICKET
@@ -306,6 +353,20 @@ def test_a_broken_pair_is_refused_and_the_one_of_before_stays(spoil: object) -> 
         assert connect(server, a_client(version)).leaf == to_der(pair.leaf)
 
 
+def test_what_is_no_pair_is_not_loaded_and_leaves_no_server() -> None:
+    """Why whole contexts are swapped: the two traps of loading into the same one."""
+    first, other = a_pair(), a_pair(KeyType.RSA_2048)
+    both = a_server(first)
+    load_pair(both, other.chain_pem, other.key_pem)
+    assert connect(both, a_client(TLS_1_3)).leaf == to_der(first.leaf)
+
+    none = a_server(first)
+    with pytest.raises(OSError, match=r"MISMATCH|Illegal seek"):
+        load_pair(none, a_pair().chain_pem, a_pair().key_pem)
+    with pytest.raises(ssl.SSLError):
+        connect(none, a_client(TLS_1_3))
+
+
 def test_a_pair_for_other_names_or_of_other_times_is_refused() -> None:
     live = led(a_server(a_pair()))
     with pytest.raises(PairRefused, match=r"is not for other\.lan"):
@@ -372,6 +433,51 @@ def test_settings_are_the_same_after_a_swap(version: ssl.TLSVersion) -> None:
     assert after.asking.cipher() == before.asking.cipher()
     assert after.asking.selected_alpn_protocol() == "http/1.1"
     assert after.asking.version() == before.asking.version()
+
+
+def modern(context: ssl.SSLContext) -> None:
+    """As Home Assistant 2026.11 makes `modern_v6` (util/ssl.py)."""
+    context.minimum_version = TLS_1_3
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+
+
+def old(context: ssl.SSLContext) -> None:
+    """As somebody makes it who still has old devices."""
+    context.set_ciphers("ALL:!aNULL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.options |= ssl.OP_NO_TLSv1_1
+
+
+def strict(context: ssl.SSLContext) -> None:
+    """As somebody makes it who has read much."""
+    context.set_ciphers("ECDHE+AESGCM:@SECLEVEL=3")
+    context.maximum_version = TLS_1_3
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_SINGLE_ECDH_USE
+
+
+def plain(_context: ssl.SSLContext) -> None:
+    """As Python makes it."""
+
+
+@pytest.mark.parametrize("make", [modern, old, strict, plain])
+def test_servers_of_many_kinds_can_be_led_and_stay_what_they_are(make: object) -> None:
+    server, kind = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), KeyType.ECDSA_P384
+    assert callable(make)
+    make(server)
+    first, pair = a_pair(kind), a_pair(kind)
+    load_pair(server, first.chain_pem, first.key_pem)
+    before = settings_of(server)
+    live = led(server)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a thread of Home Assistant's must not warn either
+        live.swap(ready := prepared(live, pair))
+    live.sessions_again()
+    assert settings_of(server) == before
+    after = settings_of(ready.context)
+    assert (after.ciphers, after.security_level) == (before.ciphers, before.security_level)
+    assert connect(server, a_client(TLS_1_3)).leaf == to_der(pair.leaf)
 
 
 def test_a_server_of_tls_1_3_alone_stays_so() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.browsers.waiting import soon
@@ -37,7 +38,7 @@ class Sight:
         """Fill in Home Assistant's form, as its first user."""
         assert self.browser.navigate(f"{self.url}/") == ""
         for name, text in (("username", ADMIN[1]), ("password", ADMIN[2])):
-            assert soon(lambda name=name: self._fill(name, text)), f"no field {name}"
+            assert soon(partial(self._fill, name, text)), f"no field {name}"
         self.browser.press("Enter")
         assert soon(lambda: self._deep("ha-sidebar", "true")), "not signed in"
 

@@ -5,7 +5,7 @@ is not a house but a scene that the test chooses: a service changes it. Not impo
 into the folder of the Home Assistant under test.
 """
 # mypy: ignore-errors
-# ruff: noqa: E402, ARG001, PLR2004
+# ruff: noqa: E402
 
 from __future__ import annotations
 

@@ -306,8 +306,11 @@ class HousekeyPanel extends HTMLElement {
       h("p", { class: "actions" }, h("a", { class: "button plain", href: "/config/repairs" }, this._t("problems.repairs"))));
   }
 
-  _problem({ kind, data }) {
-    const issue = `${TEXTS}issues.${kind}.`;
+  /* In the words of its repair, which is told under a key of its own where nobody but the user can
+   * mend it. */
+  _problem({ kind, data, fixable }) {
+    const byHand = `${TEXTS}issues.${kind}_by_hand.`;
+    const issue = !fixable && this._hass.localize(`${byHand}title`) ? byHand : `${TEXTS}issues.${kind}.`;
     const values = Object.fromEntries(Object.entries(data).map(([name, value]) => [name, /^\d{4}-\d\d-\d\d$/.test(value) ? this._date(`${value}T12:00:00`) : value]));
     const say = (key) => this._hass.localize(issue + key, values);
     const text = say("description") || say("fix_flow.step.confirm.description") || "";

@@ -12,6 +12,8 @@ against handshakes (measured; and Home Assistant reports `load_cert_chain` in it
     release()    let go; what is presented stays presented
 
 The server's own pair is never touched: it is what is presented should the callback ever fail.
+With a callback Python refuses greetings whose SNI is no ASCII, which no device sends (RFC 6066,
+section 3), and prints of each.
 """
 
 from __future__ import annotations
@@ -129,8 +131,8 @@ class LiveContext:
         try:
             context = self._settings.context(alpn=self._alpn)
             load_pair(context, chain_pem, key_pem)
-        except (ssl.SSLError, SettingsUnknown) as error:
-            raise PairRefused(f"the server could not load it: {error}") from error
+        except (OSError, SettingsUnknown) as error:
+            raise PairRefused("the server could not load it") from error
         self._rehearse(context, leaf, root=root, name=(*names, *names_of(leaf))[0])
         return Prepared(leaf, context, self._settings)
 
@@ -140,8 +142,11 @@ class LiveContext:
         In the thread that runs the server's handshakes. Raises SwapRefused when the callback is
         no longer ours or all was let go; nothing was changed then.
 
-        Sessions of before are not taken up any more, see `sessions_again`: a device would not see
-        the new certificate, and Chrome judges the old one anew at each resumption.
+        Sessions of before are not taken up any more, see `sessions_again`. A device that comes
+        back within two hours each time would never be shown the new certificate, because TLS 1.3
+        prolongs a session at each resumption (measured), and Chrome judges the old one anew each
+        time (net/socket/ssl_client_socket_impl.cc, SSL_CTX_set_reverify_on_resume). Only what
+        TLS 1.2 resumes without a ticket goes on, and ends two hours after it began.
         """
         base = self._held()
         if prepared.settings is not self._settings:

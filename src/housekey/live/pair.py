@@ -55,7 +55,9 @@ def judge_pair(
 
 
 def load_pair(context: ssl.SSLContext, chain_pem: bytes, key_pem: Secret) -> None:
-    """Give `context` a pair that need not lie in a file. Raises ssl.SSLError when it is none.
+    """Give `context` a pair that need not lie in a file. Raises OSError when it is none.
+
+    That may be an ssl.SSLError, or say "Illegal seek": Python then tells of the pipe (measured).
 
     A context that already has a pair must not be given another one here: a pair that fails
     leaves it without any, and one of another kind of key leaves it with both (measured,

@@ -1,0 +1,239 @@
+"""Renewal: due at a third of life left, or when a name or address is new; delivered without a
+restart where the running server can be given another certificate.
+
+A renewal for the same key replaces the certificate alone, which is one rename. Another kind of key
+goes to files of another name, and Home Assistant's settings follow: never is half of one pair
+where the other half of another is.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util import dt as dt_util
+
+from housekey.errors import HousekeyError, PairRefused, SwapRefused
+from housekey.homeassistant import yaml_tree
+from housekey.homeassistant.switch import HTTP_CONFIG, HTTP_YAML, PROMOTING, RESTART
+from housekey.house.journal import SettingChange, State
+from housekey.live.pair import judge_pair
+from housekey.renewal.delivery import Way, choose_delivery
+
+from .http_store import async_keep_trial, async_try, server_facts
+from .running_server import RunningServer
+from .switch_files import (
+    RENEWAL,
+    announce,
+    draw,
+    issued,
+    put_back,
+    target_of,
+    write_pair,
+    yaml_settings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from housekey.homeassistant.plan import Pair
+    from housekey.house.journal import Transaction
+    from housekey.house.leaves import Leaf
+    from housekey.live.contexts import NotLive
+    from housekey.pki.names import Name
+
+    from .coordinator import HousekeyCoordinator
+    from .house_access import HouseAccess
+    from .http_store import ServerFacts
+    from .settings import Settings
+
+_LOGGER = logging.getLogger(__name__)
+_NAMES_AT_MOST_EVERY = timedelta(hours=6)  # an address that comes and goes is no reason for more
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A renewal that lies in its files."""
+
+    transaction: Transaction
+    leaf: Leaf
+    pair: Pair
+    config: Mapping[str, Any] | None  # settings to be kept, where the pair's files are others
+
+
+class Renewal:
+    """The renewal of one Home Assistant's certificate."""
+
+    def __init__(self, coordinator: HousekeyCoordinator) -> None:
+        self._coordinator = coordinator
+        self._hass = coordinator.hass
+        self._access = coordinator.access
+        self._server = RunningServer(coordinator.hass)
+        self._restart: Callable[[], None] | None = None
+        self._for_names_at: datetime | None = None
+        self.trouble = ""  # why the last one failed
+        self.waits = ""  # why, and until when, a restart is waited for
+
+    @property
+    def not_live(self) -> NotLive | None:
+        """Why the running server cannot be given a certificate; None: it can."""
+        return self._server.not_live
+
+    @callback
+    def async_stop(self) -> None:
+        """Let the server go; it presents the newest certificate on."""
+        if self._restart is not None:
+            self._restart()
+            self._restart = None
+        self._server.release()
+
+    @callback
+    def names_now(self, now: datetime) -> tuple[Name, ...]:
+        """Return what a leaf of today should cover: new names, unless they come too often."""
+        house, wanted = self._coordinator.house, self._coordinator.wanted
+        last = self._for_names_at
+        if house is None or house.leaf is None or last is None:
+            return wanted
+        return wanted if now - last >= _NAMES_AT_MOST_EVERY else house.leaf.names
+
+    async def async_renew(self, names: tuple[Name, ...], *, force: bool) -> bool:
+        """Renew if there is a reason, or for none with `force`; say whether it was.
+
+        `names` are what the leaf should cover.
+
+        Raises HomeAssistantError, with all as before.
+        """
+        try:
+            async with self._coordinator.work:
+                renewed = await self._renewed(names, force=force)
+        except HousekeyError as trouble:
+            self.trouble = trouble.message
+            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        if renewed is not None:
+            leaf = renewed.leaf
+            self.trouble = ""
+            self._coordinator.async_tell(
+                "renewed", leaf.names, leaf.certificate.not_valid_after_utc
+            )
+        return renewed is not None
+
+    async def _renewed(self, names: tuple[Name, ...], *, force: bool) -> Renewed | None:
+        server = await server_facts(self._hass)
+        renewed: Renewed | None = await self._hass.async_add_executor_job(
+            partial(
+                _renew,
+                self._access,
+                server,
+                replace(self._coordinator.settings, names=names, https_port=server.port),
+                force=force,
+            )
+        )
+        if renewed is None:
+            return None
+        self._for_names_at = datetime.now(UTC)
+        house = self._coordinator.house
+        assert house is not None  # noqa: S101 - set-up has looked
+        not_live: NotLive | str | None = self._server.not_live
+        if not_live is None:
+            try:
+                await self._server.async_present(
+                    renewed.pair.certificate, renewed.pair.key, root=house.root
+                )
+            except PairRefused:
+                await self._hass.async_add_executor_job(
+                    put_back, self._access, [renewed.transaction]
+                )
+                raise
+            except SwapRefused as refused:
+                not_live = refused.message
+        await self._keep(renewed, server, live=not_live is None)
+        if not_live is not None:
+            await self._by_restart(not_live)
+        return renewed
+
+    async def _keep(self, renewed: Renewed, server: ServerFacts, *, live: bool) -> None:
+        """Make Home Assistant read the files at its next start, and close the journal."""
+        if renewed.config is not None:
+            change = SettingChange(HTTP_CONFIG, dict(server.stable), dict(renewed.config))
+            marks = (PROMOTING,) if live else (RESTART,)
+            await self._hass.async_add_executor_job(
+                announce, renewed.transaction, "configure", change, *marks
+            )
+            await async_try(self._hass, renewed.config)
+            if not live:
+                return  # tried at the next start, and kept as a switch is
+            # The running server presents it already: there is nothing more to prove.
+            await async_keep_trial(self._hass)
+        await self._hass.async_add_executor_job(renewed.transaction.close, State.KEPT)
+
+    async def _by_restart(self, not_live: NotLive | str) -> None:
+        """The running server cannot be given it: restart when nobody is disturbed."""
+        local = dt_util.now()
+        delivery = choose_delivery(
+            not_live=not_live,
+            cannot_restart=None,
+            quiet=self._coordinator.settings.quiet,
+            served_until=self._coordinator.data.leaf_ends,
+            now=local,
+        )
+        self.waits = delivery.reason
+        _LOGGER.info("The renewed certificate: %s", delivery.reason)
+        if delivery.way is not Way.RESTART or delivery.at is None:
+            return
+        if self._restart is not None:
+            self._restart()
+        if delivery.at <= local:
+            await self._now(None)
+        else:
+            self._restart = async_track_point_in_utc_time(
+                self._hass, self._now, delivery.at.astimezone(UTC)
+            )
+
+    async def _now(self, _now: object) -> None:
+        self._restart = None
+        try:
+            await self._hass.services.async_call("homeassistant", "restart", blocking=True)
+        except HomeAssistantError as refused:
+            self.trouble = str(refused)
+
+
+def _renew(
+    access: HouseAccess, server: ServerFacts, settings: Settings, *, force: bool
+) -> Renewed | None:
+    """Issue and write; in an executor. Raises `HousekeyError`, with everything put back."""
+    with access.held() as house:
+        yaml = yaml_settings(access)
+        drawn = draw(access, house, server, settings, yaml=yaml, internal_url=None)
+        moved = drawn.configure or drawn.edit_yaml
+        if drawn.issue is None:
+            if not force:
+                return None
+            drawn = replace(drawn, issue="asked for", reuse_key=not moved)
+        transaction = access.journal().begin(target_of(access, server, RENEWAL))
+        try:
+            leaf = issued(house, drawn, settings)
+            judge_pair(
+                leaf.chain_pem, leaf.key_pem, root=house.root, names=(), at=datetime.now(UTC)
+            )
+            write_pair(access, transaction, drawn.pair, leaf)
+            paths = {
+                "ssl_certificate": str(drawn.pair.certificate),
+                "ssl_key": str(drawn.pair.key),
+            }
+            if drawn.edit_yaml:
+                edit = yaml_tree.plan_http_edit(access.config, access.files.read, paths)
+                setting = SettingChange(HTTP_YAML, {key: yaml.get(key) for key in paths}, paths)
+                with transaction.step("yaml", setting, transaction.writing(edit.path, edit.after)):
+                    access.files.write(edit.path, edit.after)
+        except BaseException:
+            put_back(access, [transaction])
+            raise
+    return Renewed(
+        transaction, leaf, drawn.pair, {**server.stable, **paths} if drawn.configure else None
+    )
