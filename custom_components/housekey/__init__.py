@@ -19,13 +19,14 @@ from functools import partial
 from pathlib import Path
 
 from homeassistant.const import Platform
+from homeassistant.core import callback
 from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.start import async_at_started
 
 from housekey.pki.encoding import to_der
 
-from . import issues
+from . import issues, panel, websocket_api
 from .actions import async_setup_actions
 from .const import CONF_SWITCH, DOMAIN
 from .coordinator import HousekeyCoordinator
@@ -47,6 +48,8 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     """Register what outlives an entry."""
     async_setup_actions(hass)
+    websocket_api.async_setup(hass)
+    await panel.async_setup(hass)
     return True
 
 
@@ -62,7 +65,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     entry.runtime_data = HousekeyData(coordinator)
     entry.async_on_unload(coordinator.async_watch())
     entry.async_on_unload(coordinator.switch.async_stop)
-    entry.async_on_unload(issues.async_follow(hass, coordinator))
     entry.async_on_unload(coordinator.renewal.async_stop)
     if coordinator.settings.trust_outgoing and coordinator.house is not None:
         outgoing = OutgoingTrust(hass, to_der(coordinator.house.root))
@@ -73,6 +75,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
     entry.async_on_unload(async_at_started(hass, partial(_async_renew, entry)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(issues.async_follow(hass, coordinator))
+    entry.async_on_unload(websocket_api.async_follow(hass, coordinator))
+    await panel.async_show(hass)
     return True
 
 
@@ -82,12 +87,23 @@ async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
         return False
     await entry.runtime_data.coordinator.async_stop_onboarding()
     if entry.disabled_by is not None:
-        issues.async_clear(hass)
+        _forget(hass)
     return True
 
 
 async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None:
-    """Leave nothing of the integration; the house stays on disk."""
+    """Take away what is shown. House, certificate and HTTPS stay.
+
+    Home Assistant reads the certificate at its next start, and devices trust the root: taking
+    either away here would lock everybody out. The way back to http is a step of the options, to be
+    taken before; the entry can be added again for it, and finds the house.
+    """
+    _forget(hass)
+
+
+@callback
+def _forget(hass: HomeAssistant) -> None:
+    panel.async_hide(hass)
     issues.async_clear(hass)
 
 

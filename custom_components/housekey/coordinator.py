@@ -74,8 +74,8 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.renewal = Renewal(self)
         self.onboarding = async_onboarding(hass, access)
         self.port_taken: int | None = None
-        self.broken: Problem | None = None  # why the house could not be opened
         self.wanted: tuple[Name, ...] = ()  # what the leaf should cover
+        self.broken: Problem | None = None  # why the house could not be opened
         self.house: HouseFacts | None = None
         self.server: ServerFacts | None = None
         self._addresses: tuple[Address, ...] | None = None
@@ -184,17 +184,17 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             renewal_trouble=self.renewal.trouble,
         )
 
-    def _why(self, trouble: HousekeyError) -> Problem:
-        """Return the problem that keeps the house from being opened; in an executor."""
-        if isinstance(trouble, HouseUnsafe) and (file := first_open(self.access)):
-            return Problem(ProblemKind.KEY_OPEN, (("file", file),), fixable=True)
-        return Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
-
     def _pair_in_yaml(self) -> Pair | None:
         try:
             return pair_of(yaml_settings(self.access))
         except HousekeyError:
             return None  # it cannot be followed; what runs is known all the same
+
+    def _why(self, trouble: HousekeyError) -> Problem:
+        """Return the problem that keeps the house from being opened; in an executor."""
+        if isinstance(trouble, HouseUnsafe) and (file := first_open(self.access)):
+            return Problem(ProblemKind.KEY_OPEN, (("file", file),), fixable=True)
+        return Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
 
     def _wanted(self, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
         """Return what the leaf should cover: what was chosen, and what this machine has now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -12,7 +13,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-from demo.api import Api, wait_for
+import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from demo.api import Api, CallError, wait_for
 from demo.instance import free_port
 from release.__main__ import pack
 
@@ -108,7 +113,12 @@ class Flow:
 
     def until(self, *steps: str, timeout: float = 20) -> None:
         """Wait until one of these steps is shown."""
-        assert wait_for(lambda: self.look().get("step_id") in steps, timeout=timeout), self.shown
+
+        def shown() -> bool:
+            self.look()
+            return self.step in steps and self.shown["type"] in ("form", "menu")
+
+        assert wait_for(shown, timeout=timeout), self.shown
 
     def end(self) -> None:
         """Close the dialog."""
@@ -161,3 +171,39 @@ def sign_in(home: Home, root: Path) -> None:
     """Open the frontend over HTTPS: once the handshake is verified, one WebSocket command."""
     assert wait_for(lambda: bool(secured(home, root).get("/api/config")), timeout=60)
     assert wait_for(lambda: bool(secured(home, root).command("auth/current_user")), timeout=30)
+
+
+def presented(port: int) -> x509.Certificate:
+    """The leaf that a new connection is shown."""
+    return x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", port)).encode())
+
+
+def pem_of(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def overview(api: Api) -> dict[str, Any]:
+    """What the panel shows now."""
+
+    async def asked() -> dict[str, Any]:
+        tls = api.tls if api.tls is not None else True
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{api.url}/api/websocket", ssl=tls) as socket,
+        ):
+            await socket.receive_json()
+            await socket.send_json({"type": "auth", "access_token": api.token})
+            await socket.receive_json()
+            await socket.send_json({"id": 1, "type": "housekey/overview"})
+            while (told := await socket.receive_json())["type"] != "event":
+                if not told.get("success", True):
+                    raise CallError("housekey/overview", told["error"]["code"], "")
+            shown: dict[str, Any] = told["event"]
+            return shown
+
+    return asyncio.run(asked())
+
+
+def stage(api: Api) -> str:
+    """How far it is."""
+    return str(overview(api)["stage"])

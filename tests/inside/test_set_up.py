@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from demo.api import wait_for
 from tests.conftest import NewHome
-from tests.inside.integration import FLOW, complaints, entry_of, give, loaded
+from tests.inside.integration import (
+    Flow,
+    complaints,
+    entry_of,
+    give,
+    loaded,
+    stage,
+    to_the_page,
+)
 
 
 @pytest.mark.parametrize("release", ["home_2026_7", "home_2026_11"])
@@ -17,9 +26,22 @@ def test_it_is_set_up_and_says_nothing_in_the_log(
     give(home)
     home.start()
     api = home.api()
-    step = api.post(FLOW, {"handler": "housekey"})
-    assert step["step_id"] == "user"
-    done = api.post(f"{FLOW}/{step['flow_id']}")
-    assert done["type"] == "create_entry"
+    flow = Flow(api)
+    to_the_page(flow)
+    flow.send(go_on=True)
+    flow.send(https_port=home.port, switch=False)
+    assert flow.shown["type"] == "create_entry", flow.shown
     assert loaded(api), entry_of(api)
+    assert stage(api) == "plain"
+    api.post("/api/services/homeassistant/restart")
+    assert wait_for(lambda: home.starts == 2, timeout=60)
+    home.wait_until_running(scheme="http")
+    assert loaded(api), entry_of(api)
+    entry = entry_of(api)
+    assert entry is not None
+    api.post(f"/api/config/config_entries/entry/{entry['entry_id']}/reload")
+    assert loaded(api), entry_of(api)
+    removed = api._send("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}", None)
+    assert removed == {"require_restart": False}
+    assert (home.config / "housekey" / "root.pem").exists()
     assert complaints(home) == []

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from demo.api import wait_for
 from tests.inside.integration import (
+    OPTIONS,
     Flow,
     complaints,
     entry_of,
     give,
     loaded,
+    pem_of,
+    presented,
     prove,
     secured,
     sign_in,
+    stage,
     to_the_page,
 )
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import NewHome
+    from tests.homes.home import Home
 
 HOMES = ["home_2026_7", "home_2026_11"]
 
@@ -67,3 +73,83 @@ def test_from_the_first_step_to_https_that_is_kept(
     assert (home.config / "privkey.pem").stat().st_mode & 0o777 == 0o600
     assert complaints(home) == []
     assert home.starts == 2
+
+
+@pytest.mark.parametrize("release", HOMES)
+def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
+    release: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    home, root = _on_https(request.getfixturevalue(release), tmp_path)
+    api = secured(home, root)
+    entry = entry_of(api)
+    assert entry is not None
+
+    # Renewed for no reason, with the same key: one file changes, nobody restarts.
+    first = presented(home.port)
+    api.command("housekey/renew")
+    second = presented(home.port)
+    assert second.serial_number != first.serial_number
+    assert second.public_key() == first.public_key()
+    assert (home.config / "certificate.pem").read_bytes().startswith(pem_of(second))
+
+    # Another kind of key, by the options: other files, and the settings follow.
+    options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
+    options.send(next_step_id="settings")
+    options.send(**{**_defaults(options), "key_type": "rsa-2048", "days": 90})
+    assert options.shown["type"] == "create_entry", options.shown
+    assert wait_for(lambda: isinstance(presented(home.port).public_key(), RSAPublicKey), timeout=30)
+    assert (home.config / "certificate-2.pem").read_bytes().startswith(pem_of(presented(home.port)))
+    assert home.starts == 2
+    if home.has_trials:
+        assert home.storage("http")["stable"]["ssl_certificate"] == "/config/certificate-2.pem"
+        assert home.storage("http")["pending"] is None
+    else:
+        assert "/config/certificate-2.pem" in (home.config / "configuration.yaml").read_text()
+
+    # After a restart it is the same.
+    api.post("/api/services/homeassistant/restart")
+    assert wait_for(lambda: home.starts == 3, timeout=60)
+    home.wait_until_running(scheme="https")
+    assert isinstance(presented(home.port).public_key(), RSAPublicKey)
+    assert loaded(api)
+
+    # And back to http.
+    assert wait_for(lambda: stage(api) == "kept", timeout=10)
+    options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
+    options.send(next_step_id="back")
+    options.send()
+    assert options.shown["reason"] == "restarting", options.shown
+    assert wait_for(lambda: home.starts == 4, timeout=60)
+    home.wait_until_running(scheme="http")
+    assert loaded(home.api())
+    if home.has_trials:
+        assert wait_for(lambda: home.storage("http")["pending"] is None, timeout=10)
+        assert home.storage("http")["stable"].get("ssl_certificate") is None
+    assert wait_for(lambda: home.api().get("/api/config")["internal_url"] is None, timeout=10)
+    assert not (home.config / "certificate-2.pem").exists()
+    assert (home.config / "housekey" / "root.pem").exists()
+    assert complaints(home) == []
+
+
+def _defaults(flow: Flow) -> dict[str, object]:
+    return {f["name"]: f["default"] for f in flow.shown["data_schema"] if "default" in f}
+
+
+def _on_https(new: NewHome, tmp_path: Path) -> tuple[Home, Path]:
+    """A Home Assistant that was taken to HTTPS, and kept it."""
+    home = new(start=False)
+    give(home)
+    home.start()
+    flow = Flow(home.api())
+    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    root = tmp_path / "root.pem"
+    assert prove(flow.told["url"], root)["trusted"]
+    flow.send(go_on=True)
+    flow.send(https_port=home.port, switch=True)
+    assert wait_for(lambda: home.starts == 2, timeout=60)
+    home.wait_until_running(scheme="https")
+    assert loaded(secured(home, root))
+    sign_in(home, root)
+    api = secured(home, root)
+    assert wait_for(lambda: stage(api) == "kept", timeout=15)
+    return home, root
