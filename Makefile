@@ -5,7 +5,7 @@ READY := .venv/complete
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test engines lint types floors homes bench page integration clean
+.PHONY: help demo test slow engines lint types floors homes bench page integration clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(READY)  ## a real Home Assistant, taken to https, until Ctrl-C (ONCE=1: 
 
 test: $(READY)  ## the tests; what this machine cannot run is skipped with the reason (ARGS='-k name')
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+slow: $(READY)  ## the tests that wait out Home Assistant's own five minutes
+	@$(PY) -m pytest -n 2 -m slow $(ARGS)
 
 engines: $(READY)  ## every chain of the corpus to every engine, some minutes (ARGS='-k java')
 	@$(PY) -m pytest -q -s tests/engines/full_run.py $(ARGS)

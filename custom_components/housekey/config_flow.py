@@ -44,6 +44,7 @@ from .house_access import HouseAccess
 from .http_store import server_facts
 from .onboarding import async_onboarding
 from .options_flow import HousekeyOptionsFlow, names_selector, port_selector
+from .switch_files import is_free
 
 if TYPE_CHECKING:
     from housekey.house.house import NewHouse
@@ -240,12 +241,16 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         """Say what happens next, and do it now or leave it."""
         server = await server_facts(self.hass)
         default = HTTPS_PORT if server.port == 80 else server.port
+        errors: dict[str, str] = {}
         if user_input is not None:
-            port = int(user_input[CONF_HTTPS_PORT])
-            if port != server.port:
-                self._options[CONF_HTTPS_PORT] = port
-            return self._create(switch=user_input[CONF_SWITCH])
-        if server.tls:
+            default = int(user_input[CONF_HTTPS_PORT])
+            if default == server.port:
+                return self._create(switch=user_input[CONF_SWITCH])
+            if await self.hass.async_add_executor_job(is_free, default):
+                self._options[CONF_HTTPS_PORT] = default
+                return self._create(switch=user_input[CONF_SWITCH])
+            errors[CONF_HTTPS_PORT] = "port_taken"
+        elif server.tls:
             return self._create(switch=True)
         return self.async_show_form(
             step_id="switch",
@@ -255,6 +260,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                     vol.Required(CONF_SWITCH, default=True): selector.BooleanSelector(),
                 }
             ),
+            errors=errors,
             description_placeholders={
                 "devices": str(await self._devices()),
                 "url": f"https://{self._best_host()}:{default}".removesuffix(":443"),

@@ -6,6 +6,8 @@ instant is recognised by `standing`, from the journal and from what Home Assista
 
 from __future__ import annotations
 
+import errno
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -69,6 +71,21 @@ class Staged:
     config: Mapping[str, Any] | None  # to be tried by Home Assistant; None on the YAML road
 
 
+def is_free(port: int) -> bool:
+    """Whether Home Assistant could listen on `port`. A port below 1024 may need a right."""
+    for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind((anywhere, port))
+        except OSError as trouble:
+            if trouble.errno in (errno.EADDRINUSE, errno.EACCES, errno.EPERM):
+                return False  # another errno: there is no IPv6 here
+    return True
+
+
 def standing(last: Transaction | None, server: ServerFacts) -> Standing:
     """Decide how the last change stands. Pure."""
     if last is None or last.state is not State.OPEN:
@@ -112,6 +129,10 @@ def stage(
         drawn = draw(access, house, server, settings, yaml=yaml, internal_url=internal_url)
         if not (drawn.configure or drawn.edit_yaml):
             return None
+        if drawn.port != server.port and not is_free(drawn.port):
+            raise NotReady(
+                f"port {drawn.port} is taken by another program", hint="choose another port"
+            )
         transaction = access.journal().begin(target_of(access, server, TO_HTTPS))
         try:
             return _staged(access, house, server, settings, yaml, drawn, transaction)

@@ -101,7 +101,9 @@ def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     assert (home.config / "certificate-2.pem").read_bytes().startswith(pem_of(presented(home.port)))
     assert home.starts == 2
     if home.has_trials:
-        assert home.storage("http")["stable"]["ssl_certificate"] == "/config/certificate-2.pem"
+        assert wait_for(
+            lambda: _stable(home).get("ssl_certificate") == "/config/certificate-2.pem", timeout=10
+        )
         assert home.storage("http")["pending"] is None
     else:
         assert "/config/certificate-2.pem" in (home.config / "configuration.yaml").read_text()
@@ -129,6 +131,11 @@ def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     assert not (home.config / "certificate-2.pem").exists()
     assert (home.config / "housekey" / "root.pem").exists()
     assert complaints(home) == []
+
+
+def _stable(home: Home) -> dict[str, object]:
+    stable: dict[str, object] = home.storage("http")["stable"]
+    return stable
 
 
 def _defaults(flow: Flow) -> dict[str, object]:
