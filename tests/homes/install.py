@@ -51,8 +51,8 @@ from tests.homes.debian import DebianRoot, debian_mirror
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_CHECKOUT = Path(__file__).parents[2]
-_MANIFEST = _CHECKOUT / "custom_components" / "housekey" / "manifest.json"
+CHECKOUT = Path(__file__).parents[2]
+_MANIFEST = CHECKOUT / "custom_components" / "housekey" / "manifest.json"
 _RECIPE = 2  # raise it when what is installed changes in another way than by its version
 _SUITE = "sid"
 _PACKAGES = ("python3", "python3-venv", "python3-dev", "build-essential", "ca-certificates")
@@ -100,7 +100,7 @@ class InProcess:
 def cache_folder() -> Path:
     """Where the homes are kept on this machine."""
     named = os.environ.get("HOUSEKEY_CACHE")
-    return Path(named).absolute() if named else _CHECKOUT / ".cache" / "homes"
+    return Path(named).absolute() if named else CHECKOUT / ".cache" / "homes"
 
 
 def missing(version: str) -> str | None:

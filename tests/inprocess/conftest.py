@@ -55,6 +55,11 @@ def everything(enable_custom_integrations: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def disable_http_server() -> None:
+    """Here the server does listen: this takes the place of a fixture of Home Assistant's."""
+
+
+@pytest.fixture(autouse=True)
 def _machine() -> Iterator[Machine]:
     """The addresses of this machine, as the test wants them."""
     machine = Machine()
