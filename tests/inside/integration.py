@@ -28,7 +28,7 @@ FLOW = "/api/config/config_entries/flow"
 OPTIONS = "/api/config/config_entries/options/flow"
 DOMAIN = "housekey"
 # What every Home Assistant says of any custom integration.
-_OF_ANY = ("We found a custom integration housekey which has not been tested",)
+_OF_ANY = ("We found a custom integration housekey",)
 _LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR|CRITICAL) ")
 
 
