@@ -200,7 +200,9 @@ def overview(api: Api) -> dict[str, Any]:
                 if not told.get("success", True):
                     raise CallError("housekey/overview", told["error"]["code"], "")
             shown: dict[str, Any] = told["event"]
-            return shown
+        if api.tls is not None:
+            await asyncio.sleep(0.1)  # as in demo.api: TLS is ended by the loop
+        return shown
 
     return asyncio.run(asked())
 
