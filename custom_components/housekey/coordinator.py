@@ -22,9 +22,9 @@ from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.pki.names import IpName
 
 from .const import DOMAIN, EVENT_CERTIFICATE
+from .device_lane import LaneControl
 from .house_access import now
 from .http_store import pair_of, server_facts
-from .lane_control import LaneControl
 from .mending import first_open
 from .model import Problem, ProblemKind, Snapshot, Stage
 from .onboarding import async_onboarding
