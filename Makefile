@@ -41,6 +41,7 @@ bench: $(READY)  ## the table of ratios
 page: $(READY)  ## docs/platforms.md and docs/errors.md anew, from the records
 	@$(PY) -c 'from housekey.platforms.page import page; print(page(), end="")' > docs/platforms.md
 	@$(PY) -m tests.docs.errors_page > docs/errors.md
+	@$(PY) -m tests.docs.lane_page
 
 integration: $(READY)  ## the integration as a folder to copy and an archive for HACS, in dist
 	@$(PY) -m release

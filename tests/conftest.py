@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
+import tests.without_home_assistant  # noqa: F401 - before any test of the integration
 from demo.release import HOME_2024, HOME_2026_7, HOME_2026_11
 from tests.homes import install
 from tests.homes.home import Home

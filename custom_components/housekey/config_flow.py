@@ -26,7 +26,7 @@ from housekey.errors import HousekeyError, NameRefused, ShareFailed
 from housekey.homeassistant.impact import affected
 from housekey.homeassistant.plan import HTTPS_PORT
 from housekey.house.recovery import ALPHABET, GROUP
-from housekey.onboarding.fingerprint import grouped
+from housekey.onboarding.fingerprint import lines_of
 from housekey.onboarding.offer import PORT, PROOF_PORT
 from housekey.pki.names import parse_name
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from .onboarding import Onboarding
 
+_OTHER_HTTPS_PORT = 8443
 _WAIT_SECONDS = 300  # for a device, before the user is asked again
 _READ_AS = str.maketrans("OIL", "011")
 
@@ -240,7 +241,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_switch(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what happens next, and do it now or leave it."""
         server = await server_facts(self.hass)
-        default = HTTPS_PORT if server.port == 80 else server.port
+        default = await self._https_port(server.port)
         errors: dict[str, str] = {}
         if user_input is not None:
             default = int(user_input[CONF_HTTPS_PORT])
@@ -337,7 +338,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         return {
             "url": urls[0] if urls else "",
             "other_url": urls[-1] if urls else "",
-            "fingerprint": grouped(sha256),
+            "fingerprint": "\n".join(lines_of(sha256)),
             "root": root_name,
         }
 
@@ -351,6 +352,15 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def _devices(self) -> int:
         return len((await self.hass.async_add_executor_job(self._access.look)).devices)
+
+    async def _https_port(self, now: int) -> int:
+        """Return the port to propose: with the lane, the old one is for devices."""
+        if now != 80 and not self._options.get(CONF_LANE):
+            return now
+        for port in (HTTPS_PORT, _OTHER_HTTPS_PORT):
+            if port != now and await self.hass.async_add_executor_job(is_free, port):
+                return port
+        return now
 
     def _best_host(self) -> str:
         return str(self._names[0]) if self._names else "homeassistant.local"

@@ -25,6 +25,7 @@ from housekey.pki.names import IpName
 from .const import DOMAIN, EVENT_CERTIFICATE
 from .house_access import now
 from .http_store import pair_of, server_facts
+from .lane_control import LaneControl
 from .mending import first_open
 from .model import Problem, ProblemKind, Snapshot, Stage
 from .onboarding import async_onboarding
@@ -72,6 +73,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.work = asyncio.Lock()  # of whatever changes the house or Home Assistant's settings
         self.switch = Switch(self)
         self.renewal = Renewal(self)
+        self.lane = LaneControl(self)
         self.onboarding = async_onboarding(hass, access)
         self.port_taken: int | None = None
         self.wanted: tuple[Name, ...] = ()  # what the leaf should cover
@@ -179,7 +181,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             key_open=next((str(key) for key in keys if access.is_open(key)), ""),
             missing=tuple(str(path) for path in paths if not path.is_file()),
             onboarding_urls=self.onboarding.urls,
-            port_taken=self.port_taken,
+            port_taken=self.port_taken or self.lane.port_taken,
             live=self.renewal.not_live is None,
             renewal_trouble=self.renewal.trouble,
         )

@@ -67,7 +67,7 @@ class HouseFacts:
     devices: tuple[Device, ...]  # oldest first
     last: Transaction | None  # the last change to this Home Assistant
     reason: str  # why that change was put back; empty if it was not, or nobody knows
-    key_open: str  # a file with a key that others may read; empty: none
+    plain_port: int | None  # where Home Assistant answered before the switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class HouseAccess:
                 devices=tuple(_device(event.at, event.data) for event in reversed(events)),
                 last=last,
                 reason=_reason(house, last),
-                key_open="",
+                plain_port=_plain_port(transactions),
             )
 
     def mine(self) -> tuple[Transaction, ...]:
@@ -267,6 +267,11 @@ def _called(certificate: Certificate, oid: object) -> str:
 def _device(at: datetime, data: object) -> Device:
     visitor = visitor_of(data)  # type: ignore[arg-type]
     return Device(visitor.kind.label, browser_label(visitor.browser), at)
+
+
+def _plain_port(transactions: Sequence[Transaction]) -> int | None:
+    plain = [each.target for each in transactions if each.target.get("scheme") == "http"]
+    return int(plain[-1]["port"]) if plain else None
 
 
 def _reason(house: House, last: Transaction | None) -> str:

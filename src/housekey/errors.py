@@ -28,6 +28,7 @@
     │   ├── CommandFailed         it understood a command and refused it; carries its own code
     │   └── FolderMismatch        the folder and the running instance do not belong together
     ├── ShareFailed               the onboarding page could not be served
+    ├── LaneFailed                the plain port for devices could not be opened
     ├── TrustFailed               a trust store could not be read or changed
     │   └── RootRefused           a root that is not installed: another one, or one without limits
     ├── PairRefused               a certificate and key that a running server is not given
@@ -220,6 +221,10 @@ class FolderMismatch(HomeAssistantTrouble):
 
 class ShareFailed(HousekeyError):
     """The onboarding page could not be served, or no longer."""
+
+
+class LaneFailed(HousekeyError):
+    """The plain port for devices (the lane of the integration) could not be opened."""
 
 
 class TrustFailed(HousekeyError):

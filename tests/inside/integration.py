@@ -28,7 +28,7 @@ FLOW = "/api/config/config_entries/flow"
 OPTIONS = "/api/config/config_entries/options/flow"
 DOMAIN = "housekey"
 # What every Home Assistant says of any custom integration.
-_OF_ANY = ("We found a custom integration housekey which has not been tested",)
+_OF_ANY = ("We found a custom integration housekey",)
 _LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR|CRITICAL) ")
 
 
@@ -125,14 +125,14 @@ class Flow:
         self.api._send("DELETE", f"{self.path}/{self.shown['flow_id']}", None)
 
 
-def to_the_page(flow: Flow, *names: str) -> None:
+def to_the_page(flow: Flow, *names: str, lane: bool = False) -> None:
     """From the first step to the page with the QR code, on ports that are free."""
     assert flow.step == "user"
     flow.send()
     assert flow.step == "names", flow.shown
     flow.send(names=list(names) or flow.default("names"))
     assert flow.step in ("impact", "no_impact"), flow.shown
-    flow.send(lane=False)
+    flow.send(lane=lane)
     if flow.step == "house":
         flow.send(first_group=flow.told["code"][:5].lower(), noted=True)
     while flow.step == "ports":
@@ -167,10 +167,11 @@ def secured(home: Home, root: Path, *, port: int | None = None) -> Api:
     )
 
 
-def sign_in(home: Home, root: Path) -> None:
+def sign_in(home: Home, root: Path, *, port: int | None = None) -> None:
     """Open the frontend over HTTPS: once the handshake is verified, one WebSocket command."""
-    assert wait_for(lambda: bool(secured(home, root).get("/api/config")), timeout=60)
-    assert wait_for(lambda: bool(secured(home, root).command("auth/current_user")), timeout=30)
+    api = secured(home, root, port=port)
+    assert wait_for(lambda: bool(api.get("/api/config")), timeout=60)
+    assert wait_for(lambda: bool(api.command("auth/current_user")), timeout=30)
 
 
 def presented(port: int) -> x509.Certificate:
@@ -206,4 +207,4 @@ def overview(api: Api) -> dict[str, Any]:
 
 def stage(api: Api) -> str:
     """How far it is."""
-    return str(overview(api)["stage"])
+    return str(overview(api).get("stage"))  # None while the entry is not set up

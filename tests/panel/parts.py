@@ -1,26 +1,19 @@
-"""The integration's modules that need no Home Assistant, without its `__init__.py`, which does."""
+"""The integration's modules that need no Home Assistant, and its files."""
 
 from __future__ import annotations
 
 import json
-import sys
 from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-CHECKOUT = Path(__file__).parents[2]
-INTEGRATION = CHECKOUT / "custom_components" / "housekey"
-_NAME = "housekey_integration_parts"
+from tests.without_home_assistant import INTEGRATION
+
+CHECKOUT = INTEGRATION.parents[1]
 
 
 def part(name: str) -> Any:
-    """Import one of them."""
-    if _NAME not in sys.modules:
-        package = ModuleType(_NAME)
-        package.__path__ = [str(INTEGRATION)]
-        sys.modules[_NAME] = package
-    return import_module(f"{_NAME}.{name}")
+    """Import one of the modules."""
+    return import_module(f"custom_components.housekey.{name}")
 
 
 def read_json(name: str) -> Any:

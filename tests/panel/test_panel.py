@@ -19,8 +19,9 @@ from tests.browsers.guise import PHONE
 from tests.browsers.waiting import soon
 from tests.inside.integration import complaints, packed
 from tests.needs import require
-from tests.panel.parts import INTEGRATION, read_json
+from tests.panel.parts import read_json
 from tests.panel.sight import Sight, give_panel
+from tests.without_home_assistant import INTEGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from housekey.onboarding.visitor import Browser, Kind
-from tests.panel.parts import INTEGRATION, part, read_json
+from tests.panel.parts import part, read_json
+from tests.without_home_assistant import INTEGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
