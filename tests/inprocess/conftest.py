@@ -62,6 +62,9 @@ def _machine() -> Iterator[Machine]:
         patch("custom_components.housekey.coordinator.local_addresses", lambda: machine.addresses),
         # Where a packet to the internet would leave is asked of no other network than loopback.
         patch("custom_components.housekey.onboarding._ELSEWHERE", ("127.0.0.1", 9)),
+        patch("custom_components.housekey.onboarding.resolve", machine.resolve),
+        patch("custom_components.housekey.found_names.resolve", machine.resolve),
+        patch("custom_components.housekey.switch.resolve", machine.resolve),
     ):
         yield machine
 

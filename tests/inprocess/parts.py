@@ -100,9 +100,14 @@ class Client:
 
 @dataclass
 class Machine:
-    """This machine, as far as its addresses go."""
+    """This machine, as far as its addresses go, and the names that lead to it."""
 
     addresses: tuple[Any, ...] = ADDRESSES
+    names: tuple[str, ...] = ("localhost", "homeassistant.local")
+
+    async def resolve(self, host: str, **_more: Any) -> tuple[Any, ...]:
+        """Return where a name leads, without asking anybody."""
+        return (ip_address("127.0.0.1"),) if str(host) in self.names else ()
 
 
 @dataclass
