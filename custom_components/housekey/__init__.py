@@ -126,6 +126,7 @@ async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
     try:
         await entry.runtime_data.coordinator.switch.async_begin()
     except HomeAssistantError as trouble:
-        _LOGGER.error("HTTPS could not be tried: %s", trouble)
+        # Why is told in the snapshot and as a repair, too; no trace helps anybody.
+        _LOGGER.error("HTTPS could not be tried: %s", trouble)  # noqa: TRY400
     if not hass.is_stopping:
         await entry.runtime_data.coordinator.async_refresh()

@@ -216,7 +216,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             self._options |= {key: int(value) for key, value in user_input.items()}
         return await self.async_step_onboarding()
 
-    async def async_step_wait(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_wait(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Wait until a device has proved its trust."""
         if self._waiting is None:
             self._waiting = self.hass.async_create_task(self._wait(), "housekey wait")
@@ -234,7 +234,9 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         self._waiting = None
         return self.async_show_progress_done(next_step_id="switch" if proved else "nobody")
 
-    async def async_step_nobody(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_nobody(
+        self, _user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
         """Nobody came: show the code again, or go on all the same."""
         return self.async_show_menu(step_id="nobody", menu_options=["onboarding", "switch"])
 

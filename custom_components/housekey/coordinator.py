@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
@@ -23,9 +22,9 @@ from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.pki.names import IpName
 
 from .const import DOMAIN, EVENT_CERTIFICATE
+from .device_lane import LaneControl
 from .house_access import now
 from .http_store import pair_of, server_facts
-from .lane_control import LaneControl
 from .mending import first_open
 from .model import Problem, ProblemKind, Snapshot, Stage
 from .onboarding import async_onboarding
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
     from housekey.homeassistant.plan import Pair

@@ -67,7 +67,7 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
         coordinator: HousekeyCoordinator = self.config_entry.runtime_data.coordinator
         return coordinator
 
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose what to change."""
         options = ["settings"]
         if getattr(self.config_entry, "runtime_data", None) is not None:

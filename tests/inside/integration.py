@@ -64,9 +64,9 @@ def complaints(home: Home) -> list[str]:
     about = False
     for line in home.log.splitlines():
         if _LINE.match(line):
-            about = ("housekey" in line or "asyncio" in line) and not any(
-                each in line for each in _OF_ANY
-            )
+            about = any(
+                each in line for each in ("housekey", "asyncio", "blocking call")
+            ) and not any(each in line for each in _OF_ANY)
             if about:
                 found.append(line)
         elif about and not re.match(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d ", line):
@@ -200,7 +200,9 @@ def overview(api: Api) -> dict[str, Any]:
                 if not told.get("success", True):
                     raise CallError("housekey/overview", told["error"]["code"], "")
             shown: dict[str, Any] = told["event"]
-            return shown
+        if api.tls is not None:
+            await asyncio.sleep(0.1)  # as in demo.api: TLS is ended by the loop
+        return shown
 
     return asyncio.run(asked())
 

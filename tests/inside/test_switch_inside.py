@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tests.conftest import NewHome
     from tests.homes.home import Home
 
+# Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 HOMES = ["home_2026_7", "home_2026_11"]
 
 
