@@ -88,6 +88,7 @@ def _demo(*, once: bool) -> None:
             f"\nproven: {https}\n"
             f"  sign in   user {_USERNAME}, password {_PASSWORD}\n"
             f"  root      {house / 'root.pem'}  (what a device would be given to trust)\n"
+            f"  devices   housekey share --house {house}  (a page and a QR code that hand it out)\n"
             f"  try       curl --cacert {house / 'root.pem'} {https}/manifest.json",
             flush=True,
         )

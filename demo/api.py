@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+_GOODBYE = 0.1  # seconds for TLS to be ended, which aiohttp leaves to the loop
 _TIMEOUT = 15.0  # seconds for one call
 
 
@@ -89,6 +90,8 @@ class Api:
                 raise CallError(kind, signed_in["type"], signed_in.get("message", ""))
             await socket.send_json({"id": 1, "type": kind, **fields})
             answer = await socket.receive_json()
+        if self.tls is not None:
+            await asyncio.sleep(_GOODBYE)
         if not answer["success"]:
             raise CallError(kind, answer["error"]["code"], answer["error"]["message"])
         return answer["result"]

@@ -1,7 +1,7 @@
 """Pack the integration: its folder, with the library as a wheel beside it, as a folder and a zip.
 
-    dist/custom_components/housekey/     to be copied into Home Assistant's configuration folder
-    dist/housekey.zip                    the same, as HACS takes it from a release
+dist/custom_components/housekey/     to be copied into Home Assistant's configuration folder
+dist/housekey.zip                    the same, as HACS takes it from a release
 """
 
 from __future__ import annotations

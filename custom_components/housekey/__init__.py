@@ -66,6 +66,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     entry.async_on_unload(coordinator.async_watch())
     entry.async_on_unload(coordinator.switch.async_stop)
     entry.async_on_unload(coordinator.renewal.async_stop)
+    entry.async_on_unload(coordinator.async_add_listener(coordinator.lane.async_follow))
     if coordinator.settings.trust_outgoing and coordinator.house is not None:
         outgoing = OutgoingTrust(hass, to_der(coordinator.house.root))
         entry.async_on_unload(outgoing.remove)
@@ -73,7 +74,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     await coordinator.switch.async_resume()
     if entry.data.get(CONF_SWITCH) and coordinator.house and coordinator.house.last is None:
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
-    entry.async_on_unload(async_at_started(hass, partial(_async_renew, entry)))
+    entry.async_on_unload(async_at_started(hass, partial(_async_started, entry)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(issues.async_follow(hass, coordinator))
     entry.async_on_unload(websocket_api.async_follow(hass, coordinator))
@@ -86,6 +87,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     await entry.runtime_data.coordinator.async_stop_onboarding()
+    await entry.runtime_data.coordinator.lane.async_stop()
     if entry.disabled_by is not None:
         _forget(hass)
     return True
@@ -112,8 +114,9 @@ async def _async_trust(outgoing: OutgoingTrust, _hass: HomeAssistant) -> None:
     await outgoing.async_install()
 
 
-async def _async_renew(entry: HousekeyEntry, _hass: HomeAssistant) -> None:
-    """Renew what became due while Home Assistant was off, or by new settings."""
+async def _async_started(entry: HousekeyEntry, _hass: HomeAssistant) -> None:
+    """Open the lane; renew what became due while Home Assistant was off, or by new settings."""
+    await entry.runtime_data.coordinator.lane.async_sync()
     await entry.runtime_data.coordinator.async_renew_if_due()
 
 
@@ -123,6 +126,7 @@ async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
     try:
         await entry.runtime_data.coordinator.switch.async_begin()
     except HomeAssistantError as trouble:
-        _LOGGER.error("HTTPS could not be tried: %s", trouble)
+        # Why is told in the snapshot and as a repair, too; no trace helps anybody.
+        _LOGGER.error("HTTPS could not be tried: %s", trouble)  # noqa: TRY400
     if not hass.is_stopping:
         await entry.runtime_data.coordinator.async_refresh()

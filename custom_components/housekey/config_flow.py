@@ -26,8 +26,8 @@ from housekey.errors import HousekeyError, NameRefused, ShareFailed
 from housekey.homeassistant.impact import affected
 from housekey.homeassistant.plan import HTTPS_PORT
 from housekey.house.recovery import ALPHABET, GROUP
-from housekey.pki.fingerprint import grouped
 from housekey.onboarding.offer import PORT, PROOF_PORT
+from housekey.pki.fingerprint import lines_of
 from housekey.pki.names import parse_name
 
 from .const import (
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from .onboarding import Onboarding
 
+_OTHER_HTTPS_PORT = 8443
 _WAIT_SECONDS = 300  # for a device, before the user is asked again
 _READ_AS = str.maketrans("OIL", "011")
 
@@ -215,7 +216,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             self._options |= {key: int(value) for key, value in user_input.items()}
         return await self.async_step_onboarding()
 
-    async def async_step_wait(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_wait(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Wait until a device has proved its trust."""
         if self._waiting is None:
             self._waiting = self.hass.async_create_task(self._wait(), "housekey wait")
@@ -233,14 +234,16 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         self._waiting = None
         return self.async_show_progress_done(next_step_id="switch" if proved else "nobody")
 
-    async def async_step_nobody(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_nobody(
+        self, _user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
         """Nobody came: show the code again, or go on all the same."""
         return self.async_show_menu(step_id="nobody", menu_options=["onboarding", "switch"])
 
     async def async_step_switch(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what happens next, and do it now or leave it."""
         server = await server_facts(self.hass)
-        default = HTTPS_PORT if server.port == 80 else server.port
+        default = await self._https_port(server.port)
         errors: dict[str, str] = {}
         if user_input is not None:
             default = int(user_input[CONF_HTTPS_PORT])
@@ -277,14 +280,19 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         refused = ""
         if user_input is not None:
             try:
-                names = list(map(str, dict.fromkeys(map(parse_name, user_input[CONF_NAMES]))))
+                names = tuple(dict.fromkeys(map(parse_name, user_input[CONF_NAMES])))
+                await self.hass.async_add_executor_job(self._access.must_permit, names)
                 return self.async_update_reload_and_abort(
-                    entry, options={**entry.options, CONF_NAMES: names}
+                    entry, options={**entry.options, CONF_NAMES: list(map(str, names))}
                 )
-            except NameRefused as refusal:
+            except HousekeyError as refusal:
                 errors[CONF_NAMES], refused = "name_refused", refusal.message
-        found = list(map(str, await async_found_names(self.hass)))
-        texts = list(dict.fromkeys((*kept, *found)))
+            texts = user_input[CONF_NAMES]
+        else:
+            found = await async_found_names(self.hass)
+            if await self.hass.async_add_executor_job(self._access.exists):
+                found = await self.hass.async_add_executor_job(self._access.permitted, found)
+            texts = list(dict.fromkeys((*kept, *map(str, found))))
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=vol.Schema(
@@ -308,7 +316,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         """Make the house in memory, or find the one that is there. Raises `HousekeyError`."""
         access = self._access
         if await self.hass.async_add_executor_job(access.exists):
-            self._names = await self.hass.async_add_executor_job(_permitted, access, self._names)
+            self._names = await self.hass.async_add_executor_job(access.permitted, self._names)
         else:
             home = self.hass.config.location_name
             self._new = await self.hass.async_add_executor_job(
@@ -337,7 +345,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         return {
             "url": urls[0] if urls else "",
             "other_url": urls[-1] if urls else "",
-            "fingerprint": grouped(sha256),
+            "fingerprint": "\n".join(lines_of(sha256)),
             "root": root_name,
         }
 
@@ -352,6 +360,15 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _devices(self) -> int:
         return len((await self.hass.async_add_executor_job(self._access.look)).devices)
 
+    async def _https_port(self, now: int) -> int:
+        """Return the port to propose: with the lane, the old one is for devices."""
+        if now != 80 and not self._options.get(CONF_LANE):
+            return now
+        for port in (HTTPS_PORT, _OTHER_HTTPS_PORT):
+            if port != now and await self.hass.async_add_executor_job(is_free, port):
+                return port
+        return now
+
     def _best_host(self) -> str:
         return str(self._names[0]) if self._names else "homeassistant.local"
 
@@ -362,13 +379,6 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             data={CONF_SWITCH: switch},
             options={**self._options, CONF_NAMES: list(map(str, self._names))},
         )
-
-
-def _permitted(access: HouseAccess, names: tuple[Name, ...]) -> tuple[Name, ...]:
-    """Leave out what the house that is there may not speak for."""
-    with access.opened() as house:
-        refused = house.constraints.refused(names)
-    return tuple(name for name in names if name not in refused)
 
 
 def _read(typed: str) -> str:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
@@ -23,6 +22,7 @@ from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.pki.names import IpName
 
 from .const import DOMAIN, EVENT_CERTIFICATE
+from .device_lane import LaneControl
 from .house_access import now
 from .http_store import pair_of, server_facts
 from .mending import first_open
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
     from housekey.homeassistant.plan import Pair
@@ -72,6 +73,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.work = asyncio.Lock()  # of whatever changes the house or Home Assistant's settings
         self.switch = Switch(self)
         self.renewal = Renewal(self)
+        self.lane = LaneControl(self)
         self.onboarding = async_onboarding(hass, access)
         self.port_taken: int | None = None
         self.wanted: tuple[Name, ...] = ()  # what the leaf should cover
@@ -179,7 +181,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             key_open=next((str(key) for key in keys if access.is_open(key)), ""),
             missing=tuple(str(path) for path in paths if not path.is_file()),
             onboarding_urls=self.onboarding.urls,
-            port_taken=self.port_taken,
+            port_taken=self.port_taken or self.lane.port_taken,
             live=self.renewal.not_live is None,
             renewal_trouble=self.renewal.trouble,
         )

@@ -21,7 +21,7 @@ from housekey.homeassistant.plan import Pair
 try:
     from homeassistant.components.http import config as http_config
 except ImportError:  # up to 2026.7
-    http_config = None  # type: ignore[assignment]
+    http_config = None
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -52,6 +52,7 @@ _FIRST_REQUEST = 15.0  # seconds in which a connection must have asked something
 _KEPT_ALIVE = 30.0  # seconds between two requests of a connection
 _AT_THE_END = 2.0  # seconds that open streams get when the lane is closed
 _REMEMBERED = 20  # refusals
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - what Home Assistant listens on by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Lane:
         https: Https,
         host: str | None = None,
         networks: Sequence[IPv4Network | IPv6Network] = (),
-        hosts: Sequence[str] = ("0.0.0.0", "::"),  # noqa: S104 - where Home Assistant listens, too
+        hosts: Sequence[str] | None = None,
     ) -> None:
         self.port = port
         self.host = host  # under which devices are told to come: lane_urls.host_for_devices
@@ -85,7 +86,7 @@ class Lane:
         self.counts: Counter[str] = Counter()  # through, redirected, refused
         self.turned: deque[Turned] = deque(maxlen=_REMEMBERED)
         self._hass = hass
-        self._hosts = list(hosts)
+        self._hosts = list(hosts or hass.http.server_host or _EVERYWHERE)  # as Home Assistant
         self._busy: Counter[str] = Counter()  # requests being answered, by address
         self._silent: set[RequestHandler] = set()
         self._server: web.Server | None = None
@@ -112,7 +113,14 @@ class Lane:
         return LaneAddress(self.host, self.port, also=names)
 
     async def start(self) -> None:
-        """Listen. Raises LaneFailed when the port cannot be had."""
+        """Listen; does nothing when it does. Raises LaneFailed when the port cannot be had."""
+        if self.is_open:
+            return
+        if self.port == self._hass.http.server_port:
+            raise LaneFailed(
+                f"port {self.port} is Home Assistant's own",
+                hint="move Home Assistant to another port first, such as 8443",
+            )
         self._server = web.Server(
             self._answer,
             request_factory=self._make_request,

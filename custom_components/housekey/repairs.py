@@ -36,9 +36,12 @@ class MendFlow(RepairsFlow):
     def __init__(self, kind: ProblemKind) -> None:
         self._kind = kind
 
-    async def async_step_init(self, user_input: dict[str, str] | None = None) -> FlowResult:
+    async def async_step_init(
+        self,
+        user_input: dict[str, str] | None = None,  # noqa: ARG002 - the issue's id, no answer yet
+    ) -> FlowResult:
         """Begin."""
-        return await self.async_step_confirm(user_input)
+        return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> FlowResult:
         """Ask, then mend. The repair is done only once the problem is really gone."""

@@ -86,7 +86,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-def standing(last: Transaction | None, server: ServerFacts) -> Standing:
+def standing(last: Transaction | None, server: ServerFacts) -> Standing:  # noqa: PLR0911 - a list
     """Decide how the last change stands. Pure."""
     if last is None or last.state is not State.OPEN:
         return Standing.NOTHING
@@ -135,7 +135,9 @@ def stage(
             )
         transaction = access.journal().begin(target_of(access, server, TO_HTTPS))
         try:
-            return _staged(access, house, server, settings, yaml, drawn, transaction)
+            return _staged(
+                access, house, server, settings, yaml=yaml, drawn=drawn, transaction=transaction
+            )
         except BaseException:
             put_back(access, [transaction])
             raise
@@ -251,6 +253,7 @@ def _staged(
     house: House,
     server: ServerFacts,
     settings: Settings,
+    *,
     yaml: Mapping[str, Any],
     drawn: Plan,
     transaction: Transaction,

@@ -28,6 +28,7 @@ from housekey.house.lock import house_lock
 from housekey.onboarding.leaf import LABEL as ONBOARDING
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.encoding import certificate_from_der, certificate_from_pem, fingerprint
+from housekey.pki.fingerprint import lines_of
 from housekey.pki.names import IpName, parse_name
 from tests.cli.test_house import make_house
 from tests.cli.visiting import ANDROID, Device, Ports, Sharing
@@ -178,7 +179,7 @@ def test_ended_before_as_many_as_were_wanted_it_was_interrupted(house: Path) -> 
             pass
         done = sharing.send(signal.SIGTERM)
     assert done.code == 130, done
-    error, hint = done.err.splitlines()
+    error, hint = done.err.splitlines()[-2:]  # after the story, which is told there
     assert error == "error: interrupted when 1 of 2 devices had proved trust"
     assert hint.startswith("hint: ")
     assert done.json["error"]["exit_code"] == 130
@@ -206,13 +207,15 @@ def test_when_a_process_of_the_page_dies_it_is_an_error(house: Path) -> None:
 
 def test_json_is_one_document_at_the_end(house: Path) -> None:
     with Sharing(house, "--json", "--once") as sharing:
-        sharing.answers()
+        sharing.told("waiting")  # on standard error, so that a script knows when it is there
         phone = Device(sharing)
         phone.arrive()
         phone.download()
         phone.prove()
         done = sharing.end()
-    assert (done.code, done.err) == (0, ""), done
+    assert done.code == 0, done
+    story = [line.split()[0] for line in done.err.splitlines()]
+    assert story[-5:] == ["waiting", "arrived", "fetched", "trusts", "ended"]
     told = done.json
     root = certificate_from_pem(sharing.root.read_bytes())
     assert told["root"]["sha256"] == fingerprint(root)
@@ -325,6 +328,29 @@ def test_on_a_terminal_the_list_follows_the_devices(house: Path) -> None:
     assert terminal.said.count("\x1b[?25h") == terminal.said.count(
         "\x1b[?25l"
     )  # the cursor is back
+
+
+def test_on_24_lines_the_code_the_address_and_the_fingerprint_are_in_view_together(
+    house: Path,
+) -> None:
+    home = [each for each in local_addresses() if DEFAULT_CONSTRAINTS.permits(IpName(each))]
+    require(bool(home), "a private address, to have a code")
+    with on_terminal(house) as (terminal, page):
+        terminal.expect("waiting for")
+        Device(page).arrive()
+        Device(page, ANDROID).arrive()
+        terminal.expect("Android")
+        terminal.send(signal.SIGTERM)
+        assert terminal.wait() == 0
+        view = terminal.said[: terminal.said.index("waiting for")].splitlines()[-24 + 4 :]
+    root = fingerprint(certificate_from_pem((house / "root.pem").read_bytes()))
+    shown = "\n".join(view)
+    assert sum("█" in line for line in view) == sum(
+        "█" in line for line in terminal.said.split("\n")
+    )
+    assert f":{page.port}" in shown
+    for line in lines_of(root):
+        assert line.rstrip(":") in shown
 
 
 @pytest.mark.parametrize("columns", [80, 40, 32])

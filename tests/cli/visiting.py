@@ -34,7 +34,7 @@ class Sharing:
     def __init__(self, house: Path, *options: str | Path, bind: str | None = "127.0.0.1") -> None:
         self.port, self.proof_port = free_port(), free_port()
         self.root = house / "root.pem"
-        self.out = ""
+        self.out = self.err = ""
         ports = (f"--port={self.port}", f"--proof-port={self.proof_port}")
         where = () if bind is None else (f"--bind={bind}",)
         self._process = subprocess.Popen(
@@ -69,8 +69,17 @@ class Sharing:
                 return line
         raise AssertionError(f"{text!r} was not said, but:\n{self.out}{self._err()}")
 
+    def told(self, text: str) -> str:
+        """Wait for a line with `text` in it on standard error, where the story of --json is."""
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.err += line
+            if text in line:
+                return line
+        raise AssertionError(f"{text!r} was not said, but:\n{self.err}")
+
     def answers(self) -> Self:
-        """Wait until the page answers; for --json, which says nothing before the end."""
+        """Wait until the page answers."""
         while True:
             assert self._process.poll() is None, self._err()
             try:
@@ -88,7 +97,7 @@ class Sharing:
     def end(self) -> Done:
         """Wait for the end."""
         out, err = self._process.communicate(timeout=_SECONDS)
-        return Done(self._process.returncode, self.out + out, err)
+        return Done(self._process.returncode, self.out + out, self.err + err)
 
     def _err(self) -> str:
         self._process.kill()

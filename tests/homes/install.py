@@ -5,7 +5,7 @@ Into `HOUSEKEY_CACHE`, or `.cache/homes` of the checkout:
     2024.3.3/             a virtual environment of the machine's own Python 3.11
     sid/                  a Debian sid root, for the Python that later releases need
     sid/opt/homeassistant/2026.7.4/  2026.11.0/
-    sid/opt/inprocess/2026.7.4/  2026.11.0/     the same releases in a test's own process
+    sid/opt/inprocess/2026.7.4/  2026.10.4/     releases for a test's own process
     templates/VERSION/    a configuration folder with its first user, and the user's token
     *.stamp               written last: a folder without its stamp is made anew
     *.integration.stamp   the same for what the integration needs besides
@@ -51,15 +51,15 @@ from tests.homes.debian import DebianRoot, debian_mirror
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_CHECKOUT = Path(__file__).parents[2]
-_MANIFEST = _CHECKOUT / "custom_components" / "housekey" / "manifest.json"
+CHECKOUT = Path(__file__).parents[2]
+_MANIFEST = CHECKOUT / "custom_components" / "housekey" / "manifest.json"
 _RECIPE = 2  # raise it when what is installed changes in another way than by its version
 _SUITE = "sid"
 _PACKAGES = ("python3", "python3-venv", "python3-dev", "build-essential", "ca-certificates")
 
-# The fixtures of Home Assistant's own tests, by the release that they are run against here: each
-# names one release, and the newest is for 2026.10.4.
-_IN_PROCESS = {HOME_2026_7.version: "0.13.348", HOME_2026_11.version: "0.13.375"}
+# The fixtures of Home Assistant's own tests, by the one release that each is made for: the last
+# with http settings in YAML, and the newest that there are fixtures for.
+IN_PROCESS = {"2026.7.4": "0.13.348", "2026.10.4": "0.13.375"}
 
 RELEASES = {release.version: release for release in (HOME_2024, HOME_2026_7, HOME_2026_11)}
 LOCATION = {
@@ -100,7 +100,7 @@ class InProcess:
 def cache_folder() -> Path:
     """Where the homes are kept on this machine."""
     named = os.environ.get("HOUSEKEY_CACHE")
-    return Path(named).absolute() if named else _CHECKOUT / ".cache" / "homes"
+    return Path(named).absolute() if named else CHECKOUT / ".cache" / "homes"
 
 
 def missing(version: str) -> str | None:
@@ -147,22 +147,19 @@ def installed(version: str) -> Installed:
 @cache
 def in_process(version: str) -> InProcess:
     """The environment of the tests in process, installed now if it is not. Raises InstallError."""
-    root = installed(version).root
+    root = installed(HOME_2026_7.version).root
     if root is None:
-        raise ValueError(f"Home Assistant {version} runs on the machine's own Python")
+        raise ValueError("the tests in process need the Debian root")
     venv, folder = f"/opt/inprocess/{version}", cache_folder()
     with _locked(folder / "lock"):
         stamp = folder / f"{version}.inprocess.stamp"
-        wanted = [
-            f"pytest-homeassistant-custom-component=={_IN_PROCESS[version]}",
-            "home-assistant-frontend",  # what Home Assistant would install at its first start
-            *json.loads(_MANIFEST.read_text())["requirements"],
-        ]
-        what = json.dumps([_RECIPE, version, wanted])
+        # The frontend is what Home Assistant would install at its first start.
+        beside = ["home-assistant-frontend", *json.loads(_MANIFEST.read_text())["requirements"]]
+        what = json.dumps([_RECIPE, IN_PROCESS[version], beside])
         if not _is_stamped(stamp, what):
             _say(f"installing Home Assistant {version} for tests in process (once per machine)")
             stamp.unlink(missing_ok=True)
-            _install_in_process(version, venv, root, wanted)
+            _install_in_process(version, venv, root, beside)
             (root.path / "checkout").mkdir(exist_ok=True)
             stamp.write_text(what)
     return InProcess(venv, root, "/checkout")
@@ -211,8 +208,12 @@ def _debian_root(path: Path) -> DebianRoot:
         stamp.unlink(missing_ok=True)
         for version, release in RELEASES.items():
             if _needs_root(release):  # what was installed in the old root goes with it
-                for gone in path.parent.glob(f"{version}.*stamp"):
-                    gone.unlink()
+                (path.parent / f"{version}.stamp").unlink(missing_ok=True)
+        for gone in (
+            *path.parent.glob("*.inprocess.stamp"),
+            *path.parent.glob("*.integration.stamp"),
+        ):
+            gone.unlink()
         root.make(_SUITE, mirror, packages=_PACKAGES)
         stamp.write_text(what)
     return root
@@ -253,24 +254,16 @@ def _add_requirements(version: str, venv: str, root: DebianRoot, folder: Path) -
     stamp.write_text(what)
 
 
-def _install_in_process(
-    version: str, venv: str, root: DebianRoot, wanted: Sequence[str]
-) -> None:
-    """Install it beside the homes, of the very versions that they have.
-
-    The fixtures pin what they were made with, which is overridden.
-    """
-    packages = root.path / f"opt/homeassistant/{version}/lib"
-    named = next(packages.glob("python3.*/site-packages/homeassistant/package_constraints.txt"))
-    override = root.path / f"opt/inprocess/{version}.override.txt"
-    override.parent.mkdir(parents=True, exist_ok=True)
-    override.write_text(f"homeassistant=={version}\n{named.read_text()}")
-    env = root.environment()
-    uv = "/usr/local/bin/uv"
+def _install_in_process(version: str, venv: str, root: DebianRoot, beside: Sequence[str]) -> None:
+    """Install the fixtures, which bring their release with them, and what is needed beside it."""
+    env, uv = root.environment(), "/usr/local/bin/uv"
     run_here(root.command([uv, "venv", "--quiet", "--clear", "-p", "/usr/bin/python3", venv]), env)
     install_it = (uv, "pip", "install", "--quiet", "--python", f"{venv}/bin/python")
-    overrides = ("--override", f"/opt/inprocess/{override.name}")
-    run_here(root.command([*install_it, *overrides, *wanted]), env)
+    fixtures = f"pytest-homeassistant-custom-component=={IN_PROCESS[version]}"
+    run_here(root.command([*install_it, fixtures]), env)
+    named = f"{venv}/lib/python3.*/site-packages/homeassistant/package_constraints.txt"
+    with_them = f'exec "$@" --constraint {named}'
+    run_here(root.command(["/bin/sh", "-ec", with_them, "sh", *install_it, *beside]), env)
 
 
 def _first_start(release: Release, venv: str, root: DebianRoot | None, template: Path) -> str:
@@ -350,3 +343,6 @@ if __name__ == "__main__":
         else:
             installed(_version)
             _say(f"Home Assistant {_version} is ready in {cache_folder()}")
+    if not missing(HOME_2026_7.version):
+        for _version in IN_PROCESS:
+            in_process(_version)

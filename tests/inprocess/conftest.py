@@ -1,39 +1,33 @@
 """The integration in Home Assistant's own test process, with the fixtures of its own tests.
 
 These run in the environment of `tests.homes.install.in_process`, not in the checkout's; the outer
-test is `tests/inside/test_in_process.py`. The house, its ledger and its files are real. Not real:
-the http server listens nowhere, and the machine's addresses are those of `ADDRESSES`.
+test is `tests/inside/test_in_process.py`. The house, its ledger and its files are real. So is
+Home Assistant's http server, on a free port of loopback. Not real: the machine's addresses, which
+are those of `Machine`, and a restart, which is told and not done.
 """
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-CHECKOUT = Path(__file__).parents[2]
-sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "src")]
-
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+
 from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.house_access import HouseAccess
-from homeassistant.setup import async_setup_component
 from housekey.homeassistant.switch import LABEL
+from housekey.house.journal import State
 from housekey.pki.names import parse_name
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from tests.inprocess.parts import NAMES, Client, Kept, Machine, Server, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from custom_components.housekey.coordinator import HousekeyCoordinator
-    from homeassistant.core import HomeAssistant
+    from homeassistant.core import HomeAssistant, ServiceCall
 
-NAMES = ("homeassistant.local", "192.168.1.20")
-ADDRESSES = (ip_address("192.168.1.20"),)
+    from custom_components.housekey.coordinator import HousekeyCoordinator
 
 
 @pytest.fixture
@@ -51,20 +45,46 @@ def everything(enable_custom_integrations: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def disable_http_server() -> None:
+    """Here the server does listen: this takes the place of a fixture of Home Assistant's."""
+
+
+@pytest.fixture(autouse=True)
+def mock_network() -> None:
+    """Nor are this machine's interfaces made up."""
+
+
+@pytest.fixture(autouse=True)
 def _machine() -> Iterator[Machine]:
     """The addresses of this machine, as the test wants them."""
     machine = Machine()
-    with patch(
-        "custom_components.housekey.coordinator.local_addresses", lambda: machine.addresses
+    with (
+        patch("custom_components.housekey.coordinator.local_addresses", lambda: machine.addresses),
+        # Where a packet to the internet would leave is asked of no other network than loopback.
+        patch("custom_components.housekey.onboarding._ELSEWHERE", ("127.0.0.1", 9)),
+        patch("custom_components.housekey.onboarding.resolve", machine.resolve),
+        patch("custom_components.housekey.found_names.resolve", machine.resolve),
+        patch("custom_components.housekey.switch.resolve", machine.resolve),
     ):
         yield machine
 
 
-@dataclass
-class Machine:
-    """This machine, as far as its addresses go."""
+@pytest.fixture
+def client(server: Server, hass_access_token: str) -> Client:
+    """The browser of an administrator."""
+    return Client(server, hass_access_token)
 
-    addresses: tuple[Any, ...] = ADDRESSES
+
+@pytest.fixture
+def free_ports(socket_enabled: None) -> dict[str, int]:
+    """Ports for the onboarding page, as options."""
+    return {"page_port": free_port(), "proof_port": free_port()}
+
+
+@pytest.fixture
+def restarts(hass: HomeAssistant) -> list[ServiceCall]:
+    """Every time that Home Assistant was told to restart."""
+    return async_mock_service(hass, "homeassistant", "restart")
 
 
 @pytest.fixture
@@ -73,30 +93,10 @@ def machine(_machine: Machine) -> Machine:
     return _machine
 
 
-@dataclass
-class Server:
-    """What is looked at of `hass.http`, where no server is to listen."""
-
-    hass: HomeAssistant
-
-    def runs_with(self, certificate: Path, key: Path) -> None:
-        """Let Home Assistant's server have loaded this pair."""
-        self.hass.http.ssl_certificate = str(certificate)
-        self.hass.http.ssl_key = str(key)
-        self.hass.http.context = object()
-
-
 @pytest.fixture
-async def server(hass: HomeAssistant) -> Server:
-    """Everything that housekey needs is set up, with an http server that does not listen."""
-    start = "homeassistant.components.http.start_http_server_and_save_config"
-    with patch(start):
-        assert await async_setup_component(hass, "http", {})
-        assert await async_setup_component(hass, "frontend", {})
-        for each in ("repairs", "diagnostics", "system_health", "config"):
-            assert await async_setup_component(hass, each, {})
-        await hass.async_block_till_done()
-    return Server(hass)
+def server(hass: HomeAssistant, hass_storage: dict[str, Any], socket_enabled: None) -> Server:
+    """Home Assistant's server, not started yet."""
+    return Server(hass, hass_storage, free_port())
 
 
 @pytest.fixture
@@ -121,24 +121,13 @@ def leaf(house: HouseAccess) -> HouseAccess:
     return house
 
 
-@dataclass
-class Kept:
-    """A Home Assistant with HTTPS by a certificate of the house."""
-
-    access: HouseAccess
-    certificate: Path
-    key: Path
-
-
 @pytest.fixture
-def kept(leaf: HouseAccess, server: Server) -> Kept:
+async def kept(leaf: HouseAccess, server: Server) -> Kept:
     """HTTPS is permanent: the pair lies in the configuration folder, the journal knows it."""
     pair = Kept(leaf, leaf.config / "certificate.pem", leaf.config / "privkey.pem")
     with leaf.held() as house:
         present = house.leaf(LABEL)
         assert present is not None
-        from housekey.house.journal import State
-
         transaction = leaf.journal().begin({"folder": str(leaf.config), "way": "https"})
         for path, data, mode in (
             (pair.key, present.key_pem.reveal(), 0o600),
@@ -147,15 +136,8 @@ def kept(leaf: HouseAccess, server: Server) -> Kept:
             with transaction.step(path.name, transaction.writing(path, data)):
                 leaf.files.write(path, data, mode=mode)
         transaction.close(State.KEPT)
-    server.runs_with(pair.certificate, pair.key)
+    await server.start(tls=(pair.certificate, pair.key))
     return pair
-
-
-@dataclass
-class Heard:
-    """The events of certificates on the bus."""
-
-    data: list[dict[str, Any]] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -166,22 +148,16 @@ def entry(hass: HomeAssistant) -> MockConfigEntry:
     return entry
 
 
-SetUp = "Callable[[], Any]"
-
-
 @pytest.fixture
 def set_up(hass: HomeAssistant, server: Server, entry: MockConfigEntry) -> Callable[[], Any]:
     """Set the entry up when the test calls it; returns the coordinator, or None."""
 
     async def go() -> HousekeyCoordinator | None:
+        if "http" not in hass.config.components:
+            await server.start()
         await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()
         data = getattr(entry, "runtime_data", None)
         return None if data is None else data.coordinator
 
     return go
-
-
-def utc(*parts: int) -> datetime:
-    """A time."""
-    return datetime(*parts, tzinfo=UTC)

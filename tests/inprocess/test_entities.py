@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
 
 import pytest
-from custom_components.housekey.const import DOMAIN, EVENT_CERTIFICATE
-from custom_components.housekey.coordinator import HousekeyCoordinator
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
-from housekey.errors import FileTrouble
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+from custom_components.housekey.const import DOMAIN, EVENT_CERTIFICATE
+from custom_components.housekey.coordinator import HousekeyCoordinator
+from housekey.errors import FileTrouble
+from housekey.onboarding.events import Event, Step
+from housekey.onboarding.recognise import recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from custom_components.housekey.house_access import HouseAccess
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from .conftest import Kept
+    from custom_components.housekey.house_access import HouseAccess
+    from tests.inprocess.parts import Kept
 
 ENTITIES = {
     "binary_sensor.housekey_problem",
@@ -82,9 +85,6 @@ async def test_without_a_leaf_its_end_is_unknown_and_nothing_is_a_problem(
 async def test_a_device_that_proves_its_trust_is_counted(
     hass: HomeAssistant, house: HouseAccess, set_up: Callable[[], Any]
 ) -> None:
-    from housekey.onboarding.events import Event, Step
-    from housekey.onboarding.recognise import recognise
-
     coordinator = await set_up()
     iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15"
     event = Event(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from demo.api import wait_for
-from tests.conftest import NewHome
 from tests.inside.integration import (
     Flow,
     complaints,
@@ -15,6 +16,12 @@ from tests.inside.integration import (
     stage,
     to_the_page,
 )
+
+if TYPE_CHECKING:
+    from tests.conftest import NewHome
+
+# Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.mark.parametrize("release", ["home_2026_7", "home_2026_11"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from demo.api import wait_for
+from demo.api import CallError, wait_for
+from demo.instance import free_port
 from tests.inside.integration import (
     OPTIONS,
     Flow,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from tests.conftest import NewHome
     from tests.homes.home import Home
 
+# Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 HOMES = ["home_2026_7", "home_2026_11"]
 
 
@@ -160,3 +164,42 @@ def _on_https(new: NewHome, tmp_path: Path) -> tuple[Home, Path]:
     api = secured(home, root)
     assert wait_for(lambda: stage(api) == "kept", timeout=15)
     return home, root
+
+
+@pytest.mark.parametrize("release", HOMES)
+def test_with_the_lane_https_gets_a_port_of_its_own_and_old_addresses_lead_there(
+    release: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    new: NewHome = request.getfixturevalue(release)
+    home = new(start=False)
+    give(home)
+    home.start()
+    flow = Flow(home.api())
+    to_the_page(flow, "localhost", "127.0.0.1", lane=True)
+    root = tmp_path / "root.pem"
+    prove(flow.told["url"], root)
+    flow.send(go_on=True)
+    assert flow.default("https_port") != home.port
+    port = free_port()
+    flow.send(https_port=port, switch=True)
+    assert wait_for(lambda: home.starts == 2, timeout=60)
+    api = secured(home, root, port=port)
+    sign_in(home, root, port=port)
+    assert wait_for(lambda: stage(api) == "kept", timeout=15)
+    assert wait_for(
+        lambda: redirected(home.port) == f"https://localhost:{port}/lovelace", timeout=10
+    )
+    # Nothing is let in there that could sign in.
+    with pytest.raises(CallError):
+        home.api().get("/api/config")
+    assert complaints(home) == []
+
+
+def redirected(port: int) -> str | None:
+    """Where a browser with an old bookmark is led."""
+    connection = http.client.HTTPConnection("localhost", port, timeout=5)
+    try:
+        connection.request("GET", "/lovelace", headers={"Accept": "text/html"})
+        return connection.getresponse().getheader("Location")
+    finally:
+        connection.close()

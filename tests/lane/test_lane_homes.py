@@ -472,6 +472,15 @@ def test_where_home_assistants_application_cannot_be_had_the_lane_redirects(here
     assert here.ask("/local/bell.mp3", headers=SONOS).body == BELL
 
 
+def test_home_assistants_own_port_is_never_taken_from_it(here: AtHome) -> None:
+    here.call("lane_probe.close")
+    try:
+        here.call("lane_probe.open", port=here.https_port)
+        assert "is Home Assistant's own" in here.state("lane_probe.lane")["attributes"]["message"]
+    finally:
+        here.call("lane_probe.open")
+
+
 def test_many_silent_connections_take_nothing_from_https(here: AtHome) -> None:
     lane = ("127.0.0.1", here.port)
     held: list[socket.socket] = []

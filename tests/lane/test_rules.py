@@ -125,6 +125,7 @@ def test_webhooks_of_the_companion_app_go_to_https_whoever_asks() -> None:
         ("Sec-WebSocket-Key", "x"),
         ("Upgrade", "tls/1.2"),
         ("X-Forwarded-For", "192.168.1.9"),
+        ("X-Forwarded-Port", "443"),
         ("Forwarded", "for=192.168.1.9"),
         ("X-Real-IP", "192.168.1.9"),
         ("Via", "1.1 proxy"),

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import json
 import os
+import resource
 import signal
 import socket
 import struct
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 _SYSCALL = ctypes.CDLL(None, use_errno=True).syscall
 _SYSCALL.restype = ctypes.c_long
 _PTRACE, _PROCESS_VM_READV, _IO_URING_SETUP, _UNSHARE = 101, 310, 425, 272  # x86_64
+_TGKILL, _FCHMODAT2, _SHMGET = 234, 452, 29
 _NEW_USER = 0x10000000
+_CURRENT_FOLDER = -100  # AT_FDCWD
 _ATTACH, _DETACH = 16, 17
 
 
@@ -105,11 +108,22 @@ def attempts(orders: Orders) -> dict[str, Callable[[], object]]:
         "write a file": lambda: os.close(
             os.open(Path(orders.folder, "new"), os.O_CREAT | os.O_WRONLY)
         ),
+        "change a mode": lambda: Path(orders.folder).chmod(0o700),
+        "change a mode in the newest way": lambda: _call(
+            _FCHMODAT2, _CURRENT_FOLDER, orders.folder.encode(), 0o700, 0
+        ),
+        "change a time": lambda: os.utime(orders.folder),
+        "list extended attributes": lambda: os.listxattr(orders.folder),
+        "share memory": lambda: _call(_SHMGET, 0, 4096, 0o600),
         "read a process's memory": read(f"/proc/{orders.victim}/mem"),
         "read a process's environment": read(f"/proc/{orders.victim}/environ"),
         "attach to a process": attach,
         "peek into a process": peek,
         "send a signal": lambda: os.kill(orders.victim, signal.SIGCONT),
+        "send a signal to a thread": lambda: _call(
+            _TGKILL, orders.victim, orders.victim, signal.SIGCONT
+        ),
+        "limit a process": lambda: resource.prlimit(orders.victim, resource.RLIMIT_CORE, (0, 0)),
         "connect": connect,
         "send a datagram": udp,
         "listen": bind,

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -246,30 +247,26 @@ def test_a_process_that_dies_is_told(which: int, name: str) -> None:
 def test_a_process_that_was_taken_over_cannot_say_anything_to_the_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = (
-        b'{"at": 1, "step": "refused", "reason": "\x1b[2J", "count": 1}',
-        b'{"at": 1, "step": "arrived", "device": "x", "again": false, "kind": "mac"}',
-        b'{"at": 1e99, "step": "refused", "reason": "too-slow", "count": 1}',
-        b'{"at": 1, "step": "refused", "reason": "too-slow", "count": true}',
-        b"[1]",
-        b"x" * 100_000,
-        b"\xff\xfe",
+    now = datetime.now(UTC).timestamp()
+    arrived = {"at": now, "step": "arrived", "device": 1, "again": False}
+    arrived |= {"kind": "mac", "browser": "safari"}
+    slow = {"at": now, "step": "refused", "reason": "too-slow", "count": 1}
+    told = (
+        slow | {"reason": "\x1b[2J"},
+        slow | {"at": 1e99},
+        slow | {"at": now + 7200},
+        slow | {"at": 253402300799},  # the last second that Python knows, in no other time zone
+        slow | {"at": float("nan")},
+        slow | {"count": True},
+        slow | {"count": 10**18},
+        arrived | {"device": "x"},
+        arrived | {"device": 10**18},
+        arrived | {"kind": "\x1b[2J"},
+        [1],
     )
-    package = tmp_path / "housekey_taken_over"
-    package.mkdir()
-    (package / "__init__.py").touch()
+    lines = (*(json.dumps(each).encode() for each in told), b"x" * 100_000, b"\xff\xfe")
 
-    async def story(line: bytes) -> None:
-        source = (
-            "import sys\n"
-            "sys.stdin.readline()\n"
-            "sys.stdout.buffer.write(b'{\"confined\": []}\\n')\n"
-            f"sys.stdout.buffer.write({line!r} + b'\\n')\n"
-            "sys.stdout.flush()\n"
-            "sys.stdin.read()\n"
-        )
-        for module in ("page_process", "proof_process"):
-            (package / f"{module}.py").write_text(source)
+    async def story() -> None:
         async with await starting() as serving:
             with pytest.raises(ShareFailed, match="said what it never says") as told:
                 async for _ in serving.events():
@@ -279,7 +276,46 @@ def test_a_process_that_was_taken_over_cannot_say_anything_to_the_terminal(
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(children, "PACKAGE", "housekey_taken_over")
     for line in lines:
-        asyncio.run(story(line))
+        for module in ("page_process", "proof_process"):
+            write_process(tmp_path, module, [b'{"confined": []}', line])
+        asyncio.run(story())
+
+
+@pytest.mark.parametrize(("taken_over", "step"), [("page", "trusts"), ("proof", "arrived")])
+def test_the_page_can_prove_nothing_and_the_proof_lets_nobody_arrive(
+    taken_over: str, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes over the page, which parses more, makes nobody a device that trusts."""
+    line = {"at": datetime.now(UTC).timestamp(), "step": step, "device": 1, "again": False}
+    line |= {"kind": "mac", "browser": "safari"}
+
+    async def story() -> None:
+        async with await starting() as serving:
+            with pytest.raises(ShareFailed, match=f"the {taken_over} said what it never says"):
+                async for _ in serving.events():
+                    pass
+
+    for module in ("page", "proof"):
+        says = [json.dumps(line).encode()] if module == taken_over else []
+        write_process(tmp_path, f"{module}_process", [b'{"confined": []}', *says])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(children, "PACKAGE", "housekey_taken_over")
+    asyncio.run(story())
+
+
+def write_process(folder: Path, module: str, says: list[bytes]) -> None:
+    """Write a process that says these lines, instead of serving."""
+    package = folder / "housekey_taken_over"
+    package.mkdir(exist_ok=True)
+    (package / "__init__.py").touch()
+    said = b"".join(line + b"\n" for line in says)
+    (package / f"{module}.py").write_text(
+        "import sys\n"
+        "sys.stdin.readline()\n"
+        f"sys.stdout.buffer.write({said!r})\n"
+        "sys.stdout.flush()\n"
+        "sys.stdin.read()\n"
+    )
 
 
 # The end of the parent

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from housekey.errors import TrustFailed
+from housekey.errors import TrustFailed, TrustPutBack
 from housekey.house.files import Files
 from housekey.trust.java import PASSWORD, JavaStore
 from housekey.trust.java_places import javas
@@ -253,13 +253,13 @@ def test_what_keytool_leaves_half_is_put_back(tmp_path: Path, real: Path) -> Non
 
     here = a_machine(tmp_path)
     object.__setattr__(here, "run", DiskFullForTwo())
-    with pytest.raises(TrustFailed, match="No space left on device"):
+    with pytest.raises(TrustPutBack, match="No space left on device"):
         JavaStore(here).install(ROOT)
     assert (one.read_bytes(), two.read_bytes()) == before
 
     put(two, ROOT, "x")
     with_it = two.read_bytes()
-    with pytest.raises(TrustFailed, match="No space left on device"):
+    with pytest.raises(TrustPutBack, match="No space left on device"):
         JavaStore(here).remove(ROOT)
     assert two.read_bytes() == with_it
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 
-from housekey.errors import TrustFailed
+from housekey.errors import TrustFailed, TrustPutBack
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.issuing import issue_root
 from housekey.pki.keys import KeyType, PrivateKey
@@ -431,7 +431,7 @@ def test_a_failure_in_one_profile_takes_back_the_others(home: Path) -> None:
 
     here = machine(home)
     object.__setattr__(here, "run", FailingMachineRun())
-    with pytest.raises(TrustFailed, match=r"two\.work"):
+    with pytest.raises(TrustPutBack, match=r"two\.work"):
         NssFirefox(here).install(ROOT)
     assert not trusted_in(one, ROOT)
     assert certutil(one, "-L").count(",,") == 0

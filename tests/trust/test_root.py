@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from housekey.errors import RootRefused, UsageError
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.encoding import to_der
+from housekey.pki.fingerprint import grouped
 from housekey.pki.names import parse_name
 from housekey.trust.root import (
     digits_of,
-    in_pairs,
     must_be,
     must_be_a_root,
     must_be_limited,
@@ -46,8 +46,8 @@ def test_a_fingerprint_is_read_however_it_is_written(written: str) -> None:
     text = written.format(
         plain=plain,
         upper=plain.upper(),
-        pairs=in_pairs(plain),
-        spaced=in_pairs(plain).replace(":", " "),
+        pairs=grouped(plain),
+        spaced=grouped(plain).replace(":", " "),
         groups=" - ".join(plain[at : at + 8] for at in range(0, 64, 8)),
     )
     assert digits_of(text) == plain

@@ -31,6 +31,7 @@ class FakeStore:
     proofs: tuple[Proof, ...] = (YES,)
     trouble: Exception | None = None
     then: State | None = None  # after a change; None: what was wanted
+    hint: str = ""  # of what it cannot change
     done: list[str] = field(default_factory=list)
     name: str = "fake"
     title: str = "the fake store"
@@ -46,7 +47,7 @@ class FakeStore:
         self.done.append("install")
         if self.trouble is not None:
             raise self.trouble
-        self.standing = Standing(self.then or State.PRESENT)
+        self.standing = Standing(self.then or State.PRESENT, hint=self.hint)
 
     def remove(self, root: Certificate) -> None:  # noqa: ARG002
         self.done.append("remove")
@@ -99,6 +100,17 @@ def test_a_store_is_changed_only_as_far_as_it_must_be(
     store = FakeStore(standing, (NO,) if taking_out else (YES,))
     assert outcome_of(store, tmp_path, taking_out=taking_out).end is end
     assert done is None or store.done == done
+
+
+@pytest.mark.parametrize("before", [State.PRESENT, State.ABSENT])
+def test_a_part_that_could_not_be_changed_says_what_to_do_about_it(
+    before: State, tmp_path: Path
+) -> None:
+    """One of two databases has a password: what is right for the other would not help here."""
+    hint = "import it in the settings"
+    store = FakeStore(Standing(before, hint=hint), (YES, NO), hint=hint)
+    outcome = outcome_of(store, tmp_path)
+    assert (outcome.end, outcome.hint) == (End.UNPROVEN, hint)
 
 
 @pytest.mark.parametrize("taking_out", [False, True])

@@ -108,13 +108,13 @@ def _exit_code(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each
 def _told(
     arguments: Sequence[str], message: str, hint: str, code: int, error: BaseException
 ) -> int:
-    from housekey.cli.output import promised, styled  # noqa: PLC0415 - --version does without
+    from housekey.cli.output import promised, styled, visible  # noqa: PLC0415 - --version does without
 
     if sum(len(each) - 1 for each in arguments if re.fullmatch("-v+", each)) >= 2:
         import traceback  # noqa: PLC0415 - rarely needed
 
         traceback.print_exception(error)
-    message, hint = (" ".join(text.split()) for text in (message, hint))  # two lines, ever
+    message, hint = (" ".join(visible(text).split()) for text in (message, hint))  # two lines
     click.echo(f"{styled('error:', fg='red', bold=True)} {message}", err=True)
     click.echo(f"{styled('hint:', bold=True)} {hint}", err=True)
     if "--json" in arguments:

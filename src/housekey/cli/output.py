@@ -40,20 +40,23 @@ def styled(text: str, **style: Any) -> str:
 class Output:
     """Where a command speaks. With `as_json` the story goes unsaid and the document is printed.
 
-    Where the result itself goes to standard output, the story goes to standard error.
+    Where the result itself goes to standard output, the story goes to standard error; and so it
+    does `beside_json`, of a command that stays: its document comes at the end, and who started it
+    has to know before that it is ready.
     """
 
     as_json: bool = False
     yes: bool = False
     story_to_stderr: bool = False
+    beside_json: bool = False
     _status: Status | None = field(default=None, repr=False)
 
     def row(self, label: str, text: str) -> None:
         """Print one line of the story."""
-        if self.as_json:
+        if self.as_json and not self.beside_json:
             return
         self.busy("")
-        stream = sys.stderr if self.story_to_stderr else sys.stdout
+        stream = sys.stderr if self.story_to_stderr or self.as_json else sys.stdout
         click.echo(line_of(label, text, stream=stream), file=stream)
 
     def document(self, document: Mapping[str, Any]) -> None:
@@ -77,7 +80,7 @@ class Output:
         if self.yes:
             return True
         self.must_be_a_terminal(question, option=option)
-        return click.confirm(f"  {question}", err=True)
+        return click.confirm(f"  {visible(question)}", err=True)
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
         """Ask for one of several and return its index."""
@@ -141,7 +144,18 @@ def folded(
 def line_of(label: str, text: str, *, stream: TextIO | None = None) -> str:
     """Write one line of a story: its label in a column of its own, its text folded beside it."""
     shown = styled(f"{label:<{LABEL_WIDTH - 1}}", fg=_COLOURS.get(label), bold=True)
-    return f"  {shown} {folded(text, LABEL_WIDTH + 2, stream=stream)}"
+    return f"  {shown} {folded(visible(text), LABEL_WIDTH + 2, stream=stream)}"
+
+
+def visible(text: str) -> str:
+    """Return `text` without what a terminal obeys instead of showing it.
+
+    Names in certificates and answers of servers are a stranger's, and may hold what moves the
+    cursor, clears the screen, or turns the text round (Unicode's Cc and Cf).
+    """
+    return "".join(
+        each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text
+    )
 
 
 _COLOURS = {

@@ -9,8 +9,16 @@ import click
 from housekey.cli.output import common_options, yes_option
 from housekey.cli.trusting import carry_out, options_of_both
 
+_EXAMPLES = """\b
+Examples:
+  housekey untrust                                 the house is on this computer
+  housekey untrust --root root.pem                 the root is in this file
+  housekey untrust --fingerprint D8:43:…           the root in this computer that has it
+  housekey untrust --dry-run                       say what that would do, and change nothing
+"""
 
-@click.command("untrust")
+
+@click.command("untrust", epilog=_EXAMPLES)
 @options_of_both
 @yes_option
 @common_options

@@ -14,9 +14,11 @@ import os
 import secrets
 import sys
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from housekey.errors import ShareFailed
+from housekey.onboarding.events import Step
 from housekey.onboarding.listening import listen
 from housekey.onboarding.nonce import SECRET_BYTES
 from housekey.onboarding.wire import LINE_BYTES, Task, confined_from, event_from, task_line
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
     from housekey.onboarding.offer import Offer
 
 PACKAGE = "housekey.onboarding"  # of the two programs
+PAGE, PROOF = "page", "proof"  # what they are called, for people too
 READY_SECONDS = 60.0  # to load everything on a slow machine that does much else
 _END_SECONDS = 3.0
+_OF_NOW = timedelta(hours=1)  # what is told may wait to be read, and the clock may be set
 _MOST_EVENTS = 1024  # that wait to be read here
 _MOST_WORDS = 4096  # of a process's standard error, that are kept
 # What else Python may need to start, by the name of its variable.
@@ -43,6 +47,17 @@ class _Child:
     name: str  # for people
     process: asyncio.subprocess.Process
     confined: tuple[str, ...]
+
+    def must_be_able_to_say(self, event: Event) -> None:
+        """Raise ValueError for what happens at the other one, or at another time.
+
+        The page parses more of what strangers send, and can prove nothing.
+        """
+        here = (Step.TRUSTS,) if self.name == PROOF else (Step.ARRIVED, Step.FETCHED)
+        if event.step not in (*here, Step.REFUSED):
+            raise ValueError("this does not happen there")
+        if abs(datetime.now(UTC) - event.at) > _OF_NOW:
+            raise ValueError("this did not happen now")
 
 
 class Serving:
@@ -113,7 +128,8 @@ class Serving:
                 if not line:
                     break
                 event = event_from(line)
-            except ValueError:  # too long, or not an event
+                child.must_be_able_to_say(event)
+            except ValueError:  # too long, or not an event of this process
                 _kill(child.process)
                 await self._events.put(_untrustworthy(child.name))
                 return
@@ -157,8 +173,8 @@ async def serve(
     waiting: list[asyncio.Task[_Child]] = []
     try:
         for name, module, task in (
-            ("page", "page_process", page_task),
-            ("proof", "proof_process", proof_task),
+            (PAGE, "page_process", page_task),
+            (PROOF, "proof_process", proof_task),
         ):
             starting.append(await _Starting.begin(name, module, task))
         waiting = [asyncio.create_task(each.ready()) for each in starting]

@@ -17,6 +17,7 @@ from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.secret import Secret
 
 LINE_BYTES = 4096  # of an event, at most
+_MOST = 2**53  # that anything is counted to
 REASONS = frozenset(  # why something was refused
     {
         "bad-nonce",  # used, old, or never given out
@@ -118,11 +119,11 @@ def event_from(line: bytes) -> Event:
         step = Step(told["step"])
         if step is Step.REFUSED:
             reason, count = told["reason"], told["count"]
-            if reason not in REASONS or type(count) is not int or count < 1:
+            if reason not in REASONS or type(count) is not int or not 0 < count < _MOST:
                 raise ValueError("not a refusal")
             return Event(at, step, reason=reason, count=count)
         device, again = told["device"], told["again"]
-        if type(device) is not int or device < 1 or type(again) is not bool:
+        if type(device) is not int or not 0 < device < _MOST or type(again) is not bool:
             raise ValueError("not a step of a device")
         visitor = Visitor(Kind(told["kind"]), Browser(told["browser"]))
     except (KeyError, TypeError, OverflowError, OSError) as wrong:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes, serialization
 
-from housekey.errors import FileTrouble, TrustFailed
+from housekey.errors import FileTrouble, TrustFailed, TrustPutBack
 from housekey.trust.acting import as_owner, owner_to_act_as
 from housekey.trust.java_places import Java, javas
 from housekey.trust.store import Proof, Standing, State, together
@@ -124,10 +124,11 @@ class JavaStore:
                 self._import(each, root)
                 if not self._aliases(each, root):
                     raise self._not_done(each, "put the root into")
-            except (TrustFailed, FileTrouble):
-                for changed, snapshot in done:
-                    self._restore(changed, snapshot)
-                raise
+            except (TrustFailed, FileTrouble) as error:
+                put_back = [self._restore(changed, snapshot) for changed, snapshot in done]
+                if not any(put_back):
+                    raise
+                raise _put_back(error) from error
 
     def remove(self, root: Certificate) -> None:
         """Take exactly this root out of every file, under whatever alias it is there."""
@@ -178,8 +179,9 @@ class JavaStore:
                 self._must(cacerts, "-delete", "-alias", alias)
             if self._aliases(cacerts, root):
                 raise self._not_done(cacerts, "take the root out of")
-        except TrustFailed:
-            self._restore(cacerts, before)
+        except TrustFailed as error:
+            if self._restore(cacerts, before):
+                raise _put_back(error) from error
             raise
 
     def _aliases(self, cacerts: _Cacerts, root: Certificate) -> tuple[str, ...]:
@@ -210,11 +212,16 @@ class JavaStore:
             raise _refused(cacerts.path, ran)
         return ran
 
-    def _restore(self, cacerts: _Cacerts, before: Snapshot | None) -> None:
-        """Put the file back: keytool writes it in place, and a full disk leaves half of it."""
+    def _restore(self, cacerts: _Cacerts, before: Snapshot | None) -> bool:
+        """Put the file back: keytool writes it in place, and a full disk leaves half of it.
+
+        Returns whether it had changed.
+        """
         with contextlib.suppress(FileTrouble):  # it was not ours to change, and so is as it was
             if before is not None and self._machine.files.read(cacerts.path) != before.data:
                 self._machine.files.restore(cacerts.path, before)
+                return True
+        return False
 
     def _not_done(self, cacerts: _Cacerts, what: str) -> TrustFailed:
         return TrustFailed(
@@ -233,6 +240,10 @@ class JavaStore:
         # Java itself ends with 1 as well, when it cannot load a program; then it prints an error.
         refused = ran.code == 1 and ran.out.strip() != ""
         return Proof(str(java.java), False if refused else None, said)
+
+
+def _put_back(error: TrustFailed | FileTrouble) -> TrustPutBack:
+    return TrustPutBack(f"{error.message}; what was changed is as before", hint=error.hint)
 
 
 def _trusted(listed: str) -> Iterator[tuple[str, bytes]]:

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from housekey.errors import FileTrouble, TrustFailed
+from housekey.errors import FileTrouble, TrustFailed, TrustPutBack
 from housekey.trust.acting import owner_to_act_as
 from housekey.trust.nss_database import Database
 from housekey.trust.nss_places import (
@@ -108,11 +108,15 @@ class _Nss:
                 if not database.is_there:
                     database.make()
                 database.add(root)
-            except (TrustFailed, FileTrouble):
+            except (TrustFailed, FileTrouble) as error:
                 for each in done:
                     with contextlib.suppress(TrustFailed):
                         each.remove(root)
-                raise
+                if not done:
+                    raise
+                raise TrustPutBack(
+                    f"{error.message}; the databases before it are as they were", hint=error.hint
+                ) from error
             done.append(database)
 
     def remove(self, root: Certificate) -> None:

@@ -127,6 +127,8 @@ class Database:
             raise
         found = self.find(root)
         if found is None or not found.trusted:
+            if before is None:
+                self._delete(root)
             raise TrustFailed(
                 f"certutil put the root into {self.folder}, and it is not trusted there",
                 hint=f"see what is in it: certutil -L -d sql:{self.folder}",

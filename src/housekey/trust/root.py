@@ -23,6 +23,7 @@ from housekey.errors import (
 )
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, constraints_of, refuse_shared_zones
 from housekey.pki.encoding import certificate_from_der, certificates_from_pem, fingerprint
+from housekey.pki.fingerprint import grouped
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +74,7 @@ def must_be(root: x509.Certificate, digits: str, *, source: str) -> None:
     if fingerprint(root) != digits:
         raise RootRefused(
             f"{source} gives another root than the one with this fingerprint: its own is "
-            f"{in_pairs(fingerprint(root))}",
+            f"{grouped(fingerprint(root))}",
             hint="do not install it; compare once more with what housekey share shows",
         )
 
@@ -106,11 +107,6 @@ def too_wide(root: x509.Certificate) -> str:
     except PermitRefused as refused:
         return refused.reason
     return _too_wide_a_network(constraints)
-
-
-def in_pairs(digits: str) -> str:
-    """Write a fingerprint as phones show it."""
-    return ":".join(digits[at : at + 2].upper() for at in range(0, len(digits), 2))
 
 
 def _too_wide_a_network(constraints: Constraints) -> str:

@@ -114,9 +114,9 @@ def _planned(store: Store, root: Certificate, machine: Machine, *, taking_out: b
     outcome = Outcome(store.name, store.title, End.NOT_HERE, standing.where)
     if standing.state is State.NOT_HERE:
         return outcome
-    outcome = replace(outcome, about=store.describe())
+    outcome = replace(outcome, about=store.describe(), hint=standing.hint)
     if standing.state is State.NEEDS:
-        return replace(outcome, end=End.TOOL, hint=standing.hint)
+        return replace(outcome, end=End.TOOL)
     present = standing.state is State.PRESENT
     if taking_out and not present and not standing.leftover:
         return replace(outcome, end=End.NEVER)
@@ -137,7 +137,9 @@ def _put_in(outcome: Outcome, store: Store, root: Certificate) -> Outcome:
             f"{store.title}: the root was put in, and is not there; it was taken out again",
             hint="something else on this computer may manage this store",
         )
-    return replace(outcome, end=End.INSTALLED, where=standing.where, changed=True)
+    return replace(
+        outcome, end=End.INSTALLED, where=standing.where, hint=standing.hint, changed=True
+    )
 
 
 def _taken_out(outcome: Outcome, store: Store, root: Certificate) -> Outcome:
@@ -163,7 +165,9 @@ def _proven(outcome: Outcome, proofs: tuple[Proof, ...], *, accepted: bool) -> O
     if not why or (outcome.end is End.NEVER and nobody_says_so):
         return outcome
     hint = _hint(proofs, accepted=accepted)
-    if outcome.end is End.THERE and any(proof.accepts is False for proof in proofs):
+    if accepted and outcome.hint:  # a part of the store that could not be changed
+        hint = outcome.hint
+    elif outcome.end is End.THERE and any(proof.accepts is False for proof in proofs):
         hint = "take it out and put it in again: housekey untrust, then housekey trust"
     return replace(outcome, end=End.UNPROVEN, note=why, hint=hint)
 

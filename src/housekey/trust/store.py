@@ -84,7 +84,8 @@ class Standing:
 
     state: State
     where: tuple[str, ...] = ()  # the files or databases of the store, for people
-    hint: str = ""  # NEEDS: what to do, as a command where there is one
+    # What to do, as a command where there is one: NEEDS, or for a part that cannot be changed.
+    hint: str = ""
     needs_administrator: bool = False  # to change it; looking needs nobody
     # ABSENT: the root lies in a file of it all the same, and the next update would take it in.
     leftover: bool = False

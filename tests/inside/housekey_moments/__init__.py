@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from homeassistant.core import HomeAssistant  # noqa: TC002 - as Home Assistant's own
+
 from custom_components.housekey import house_access
-from homeassistant.core import HomeAssistant
 
 
 async def async_setup(hass: HomeAssistant, _config: dict[str, Any]) -> bool:

@@ -24,6 +24,7 @@ from homeassistant.helpers.start import async_at_started
 from custom_components.housekey import lane as lane_module
 from custom_components.housekey.lane import Lane, own_networks
 from custom_components.housekey.lane_app import application
+from custom_components.housekey.lane_port import PortKeeper
 from custom_components.housekey.lane_rules import Https
 from custom_components.housekey.lane_urls import LaneUrls, host_for_devices
 from housekey.errors import LaneFailed
@@ -92,11 +93,14 @@ class Probe:
             return
         self.lane = lane
         self.urls.install()
+        self.keeper = PortKeeper(hass, lane)
+        self.keeper.install()
         await self.tell()
 
     async def close(self, _call: ServiceCall) -> None:
         if self.lane is not None:
             self.urls.remove()
+            self.keeper.remove()
             await self.lane.stop()
         await self.tell()
 

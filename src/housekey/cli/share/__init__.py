@@ -33,7 +33,16 @@ if TYPE_CHECKING:
 _LAST_WORDS_SECONDS = 1.0
 
 
-@click.command("share")
+_EXAMPLES = """\b
+Examples:
+  housekey share                               until Ctrl-C, at every private address
+  housekey share --once                        until one device has proved that it trusts the root
+  housekey share --card card.svg               with a card to print and to pin up
+  housekey share --bind 192.168.1.20           at this address of this machine only
+"""
+
+
+@click.command("share", epilog=_EXAMPLES)
 @click.option(
     "--bind",
     multiple=True,
@@ -73,6 +82,9 @@ def command(**options: Any) -> None:
     The page shows each device its steps, and notices by itself when the device
     trusts the root. It gives away the root's certificate and nothing else.
     housekey status lists the devices that have proved it.
+
+    It stays until Ctrl-C. With --json the document comes at the end, and the story
+    goes to standard error: the page is there once that says "waiting".
     """
     from housekey.cli.share.card import card_path  # noqa: PLC0415 - after --help
     from housekey.house.files import Files  # noqa: PLC0415
@@ -80,7 +92,7 @@ def command(**options: Any) -> None:
     if options["once"] and options["until"]:
         raise UsageError("--once and --until say two things", hint="--once is --until 1")
     wanted = 1 if options["once"] else options["until"]
-    output = Output(as_json=options["as_json"], yes=options["yes"])
+    output = Output(as_json=options["as_json"], yes=options["yes"], beside_json=True)
     card = card_path(options["card"], output, Files()) if options["card"] else None
     work = _share(options, wanted, card, output)
     shared = running(work, output, ending="the page is being closed")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from housekey.cli.output import LABEL_WIDTH
+from housekey.cli.output import LABEL_WIDTH, styled
 from housekey.onboarding.confine import FROM_FILES
 from housekey.onboarding.firewall import opening_command
 from housekey.onboarding.qr import for_terminal
@@ -17,7 +19,7 @@ from housekey.onboarding.reach import url
 from housekey.pki.fingerprint import grouped, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from housekey.cli.output import Output
     from housekey.cli.share.ready import Ready
@@ -25,33 +27,71 @@ if TYPE_CHECKING:
     from housekey.onboarding.devices import Devices
     from housekey.onboarding.reach import Reach
 
+_MARGIN = 3  # columns between the code and what stands beside it
 _GAP = "   "  # between two lines of the page, where both fit into one here
 
 
 def tell(ready: Ready, serving: Serving, output: Output) -> None:
     """Tell where the page is, what to compare, and what to do on a device."""
-    if output.as_json:
-        return
     columns = shutil.get_terminal_size().columns
     # A QR code's black on white is no decoration, so NO_COLOR does not speak against it.
     plain = os.environ.get("TERM") == "dumb"
     code = code_of(ready.reach, ready.port, columns=columns, colour=not plain)
-    shows_code = code is not None and sys.stdout.isatty()
+    shows_code = code is not None and sys.stdout.isatty() and not output.as_json
     for line in heads_up(ready, serving):
         output.row("heads up", line)
     if ready.offer.home_assistant:
         output.row("leads to", ready.offer.home_assistant)
     if ready.card:
         output.row("card", str(ready.card))
+    addresses = list(address_lines(ready.reach, ready.port, shows_code=shows_code))
+    how = "scan the code, or open the address" if shows_code else "open the address"
+    then = f"{how} on the phone; compare the fingerprint, and follow the steps"
+    if code is not None and shows_code:
+        room = columns - _MARGIN - _width(code)
+        fingerprint = list(fingerprint_lines(ready.sha256, columns=room + LABEL_WIDTH - 1))
+        texts = {"page": addresses, "compare": fingerprint, "then": [then]}
+        if beside := lines_beside(code, texts, room=room):
+            click.echo("\n".join(beside))
+            return
     for label, line in _labelled("compare", fingerprint_lines(ready.sha256, columns=columns)):
         output.row(label, line)
-    addresses = address_lines(ready.reach, ready.port, shows_code=shows_code)
     for label, line in _labelled("page", addresses):
         output.row(label, line)
-    how = "scan the code, or open the address" if shows_code else "open the address"
-    output.row("then", f"{how} on the phone; compare the fingerprint, and follow the steps")
+    output.row("then", then)
     if shows_code:
         click.echo(f"\n{code}\n")
+
+
+def lines_beside(code: str, texts: Mapping[str, Sequence[str]], *, room: int) -> list[str]:
+    """Return `texts`, by their labels, at the right of `code`; nothing when they have no room.
+
+    So that the code, the address and the fingerprint stay in view together, on 24 lines too.
+    """
+    rows = code.splitlines()
+    beside: list[tuple[str, str]] = []
+    for label, lines in texts.items():
+        if beside:
+            beside.append(("", ""))
+        beside.append((label, ""))
+        for line in lines:
+            folded = textwrap.wrap(
+                line, room - 2, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+            )
+            beside += (("", f"  {each}") for each in folded)
+    if any(len(text) > room for _, text in beside) or len(beside) > len(rows):
+        return []
+    above = (len(rows) - len(beside)) // 2
+    beside[:0] = [("", "")] * above
+    return [
+        f"{row}{' ' * _MARGIN}{styled(label, bold=True) if label else text}".rstrip()
+        for row, (label, text) in zip_longest(rows, beside, fillvalue=("", ""))
+    ]
+
+
+def _width(code: str) -> int:
+    """Return how many columns a code takes, whatever colours are in it."""
+    return len(click.unstyle(code.partition("\n")[0]))
 
 
 def heads_up(ready: Ready, serving: Serving) -> Iterator[str]:
