@@ -83,6 +83,8 @@ class Page:
         own = guides.ways(visitor.kind, visitor)
         proof = _address("https", host, self._offer.proof_port)
         code_host = self._qr_host if _is_loopback(host) or not _is_address(host) else host
+        # A phone cannot follow a code for this machine's own loopback.
+        has_code = visitor.kind in _WITH_A_KEYBOARD and not _is_loopback(code_host)
         return self._page.render(
             words=words,
             languages=self._languages.values(),
@@ -103,7 +105,7 @@ class Page:
             test=f"{proof}/trusted?{urlencode({'nonce': nonce})}",
             nonce=nonce,
             home_assistant=self.home_assistant_for(host),
-            code=self._codes.get(code_host) if visitor.kind in _WITH_A_KEYBOARD else None,
+            code=self._codes.get(code_host) if has_code else None,
             code_address=_address("http", code_host, self._port),
         ).encode()
 

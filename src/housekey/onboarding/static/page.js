@@ -172,7 +172,11 @@
       if (state === "trusted" && own) document.querySelector("main").prepend(status.closest(".status"));
       const said = document.getElementById(`say-${state}-${kind}`) || document.getElementById("say-" + state);
       status.replaceChildren(said.content.cloneNode(true));
-      if (state !== "trusted") return;
+      if (state !== "trusted") {
+        // On a phone it stands below the steps, and what is missing must be seen.
+        if (state !== "waiting") status.closest(".status").scrollIntoView({ block: "nearest" });
+        return;
+      }
       status.querySelector(".again").hidden = !again;
       proved.set("1");
       document.title = status.querySelector("h2").textContent;
