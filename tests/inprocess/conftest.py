@@ -8,19 +8,11 @@ are those of `Machine`, and a restart, which is told and not done.
 
 from __future__ import annotations
 
-import json
-import socket
-from dataclasses import dataclass
-from importlib import import_module
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import aiohttp
 import pytest
-from homeassistant.components import http
-from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from custom_components.housekey.const import DOMAIN
@@ -28,6 +20,7 @@ from custom_components.housekey.house_access import HouseAccess
 from housekey.homeassistant.switch import LABEL
 from housekey.house.journal import State
 from housekey.pki.names import parse_name
+from tests.inprocess.parts import NAMES, Client, Kept, Machine, Server, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +28,6 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, ServiceCall
 
     from custom_components.housekey.coordinator import HousekeyCoordinator
-
-NAMES = ("homeassistant.local", "192.168.1.20")
-ADDRESSES = (ip_address("192.168.1.20"),)
 
 
 @pytest.fixture
@@ -60,51 +50,35 @@ def disable_http_server() -> None:
 
 
 @pytest.fixture(autouse=True)
+def mock_network() -> None:
+    """Nor are this machine's interfaces made up."""
+
+
+@pytest.fixture(autouse=True)
 def _machine() -> Iterator[Machine]:
     """The addresses of this machine, as the test wants them."""
     machine = Machine()
-    with patch("custom_components.housekey.coordinator.local_addresses", lambda: machine.addresses):
+    with (
+        patch("custom_components.housekey.coordinator.local_addresses", lambda: machine.addresses),
+        # Where a packet to the internet would leave is asked of no other network than loopback.
+        patch("custom_components.housekey.onboarding._ELSEWHERE", ("127.0.0.1", 9)),
+        patch("custom_components.housekey.onboarding.resolve", machine.resolve),
+        patch("custom_components.housekey.found_names.resolve", machine.resolve),
+        patch("custom_components.housekey.switch.resolve", machine.resolve),
+    ):
         yield machine
-
-
-@dataclass
-class Machine:
-    """This machine, as far as its addresses go."""
-
-    addresses: tuple[Any, ...] = ADDRESSES
-
-
-class Client:
-    """An administrator's browser: REST over the server's own port, TLS or not."""
-
-    def __init__(self, server: Server, token: str) -> None:
-        self._server = server
-        self._headers = {"Authorization": f"Bearer {token}"}
-
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Return what is answered, as JSON."""
-        scheme = "http" if self._server.hass.http.ssl_certificate is None else "https"
-        url = f"{scheme}://127.0.0.1:{self._server.port}{path}"
-        async with (
-            aiohttp.ClientSession(headers=self._headers) as session,
-            session.request(method, url, json=body, ssl=False) as response,
-        ):
-            return await response.json()
-
-    async def mend(self, issue: str) -> dict[str, Any]:
-        """Walk through the fix flow of a repair; return its last step."""
-        path = "/api/repairs/issues/fix"
-        begun = await self.call("POST", path, {"handler": DOMAIN, "issue_id": issue})
-        assert (begun["type"], begun["step_id"]) == ("form", "confirm"), begun
-        ended: dict[str, Any] = await self.call("POST", f"{path}/{begun['flow_id']}", {})
-        await self._server.hass.async_block_till_done()
-        return ended
 
 
 @pytest.fixture
 def client(server: Server, hass_access_token: str) -> Client:
     """The browser of an administrator."""
     return Client(server, hass_access_token)
+
+
+@pytest.fixture
+def free_ports(socket_enabled: None) -> dict[str, int]:
+    """Ports for the onboarding page, as options."""
+    return {"page_port": free_port(), "proof_port": free_port()}
 
 
 @pytest.fixture
@@ -119,70 +93,10 @@ def machine(_machine: Machine) -> Machine:
     return _machine
 
 
-@dataclass
-class Server:
-    """Home Assistant's own http server, listening on loopback alone."""
-
-    hass: HomeAssistant
-    storage: dict[str, Any]
-    port: int
-    trials: bool = hasattr(http, "make_server")  # Home Assistant tries http settings out itself
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Its http settings without TLS."""
-        return {"server_host": ["127.0.0.1"], "server_port": self.port}
-
-    async def start(
-        self, *, tls: tuple[Path, Path] | None = None, pending: dict[str, Any] | None = None
-    ) -> None:
-        """Start it, with a pair or without; `pending` is what is on trial (where there are)."""
-        settings = self.settings
-        if tls is not None:
-            settings |= {"ssl_certificate": str(tls[0]), "ssl_key": str(tls[1])}
-        if self.trials:
-            self.store(settings, pending)
-            assert await async_setup_component(self.hass, "http", {})
-        else:
-            assert pending is None
-            lines = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in settings.items())
-            yaml = Path(self.hass.config.config_dir) / "configuration.yaml"
-            yaml.write_text(f"homeassistant:\nfrontend:\nhttp:\n{lines}")
-            assert await async_setup_component(self.hass, "http", {"http": settings})
-        for each in ("frontend", "repairs", "diagnostics", "system_health", "config"):
-            assert await async_setup_component(self.hass, each, {})
-        await self.hass.async_block_till_done()
-
-    def store(self, stable: dict[str, Any], pending: dict[str, Any] | None) -> None:
-        """Write Home Assistant's http settings as it would."""
-        config = import_module("homeassistant.components.http.config")
-
-        def whole(settings: dict[str, Any]) -> dict[str, Any]:
-            return {
-                **config.HTTP_STORAGE_SCHEMA(settings),
-                "created_at": "2026-11-01T00:00:00+00:00",
-                "error": None,
-                "error_message": None,
-            }
-
-        self.storage["http"] = {
-            "version": config.STORAGE_VERSION,
-            "minor_version": config.STORAGE_MINOR_VERSION,
-            "key": "http",
-            "data": {
-                "stable": whole(stable),
-                "pending": whole(pending) if pending else None,
-                "yaml_migration_done": True,
-            },
-        }
-
-
 @pytest.fixture
 def server(hass: HomeAssistant, hass_storage: dict[str, Any], socket_enabled: None) -> Server:
     """Home Assistant's server, not started yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return Server(hass, hass_storage, probe.getsockname()[1])
+    return Server(hass, hass_storage, free_port())
 
 
 @pytest.fixture
@@ -205,15 +119,6 @@ def leaf(house: HouseAccess) -> HouseAccess:
     with house.held() as held:
         held.issue(LABEL, [parse_name(each) for each in NAMES])
     return house
-
-
-@dataclass
-class Kept:
-    """A Home Assistant with HTTPS by a certificate of the house."""
-
-    access: HouseAccess
-    certificate: Path
-    key: Path
 
 
 @pytest.fixture

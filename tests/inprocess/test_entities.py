@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.housekey.house_access import HouseAccess
-
-    from .conftest import Kept
+    from tests.inprocess.parts import Kept
 
 ENTITIES = {
     "binary_sensor.housekey_problem",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from .conftest import Client, Kept, Machine, Server
+    from tests.inprocess.parts import Client, Kept, Machine, Server
 
 STRINGS = Path(__file__).parents[2] / "custom_components/housekey/strings.json"
 
@@ -230,8 +231,6 @@ async def test_an_address_that_the_certificate_lacks_is_renewed_into_it(
     machine: Machine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ipaddress import ip_address
-
     coordinator = await set_up()
     monkeypatch.setattr(coordinator, "async_renew_if_due", AsyncMock())
     machine.addresses = (*machine.addresses, ip_address("192.168.1.77"))
