@@ -280,14 +280,19 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         refused = ""
         if user_input is not None:
             try:
-                names = list(map(str, dict.fromkeys(map(parse_name, user_input[CONF_NAMES]))))
+                names = tuple(dict.fromkeys(map(parse_name, user_input[CONF_NAMES])))
+                await self.hass.async_add_executor_job(self._access.must_permit, names)
                 return self.async_update_reload_and_abort(
-                    entry, options={**entry.options, CONF_NAMES: names}
+                    entry, options={**entry.options, CONF_NAMES: list(map(str, names))}
                 )
-            except NameRefused as refusal:
+            except HousekeyError as refusal:
                 errors[CONF_NAMES], refused = "name_refused", refusal.message
-        found = list(map(str, await async_found_names(self.hass)))
-        texts = list(dict.fromkeys((*kept, *found)))
+            texts = user_input[CONF_NAMES]
+        else:
+            found = await async_found_names(self.hass)
+            if await self.hass.async_add_executor_job(self._access.exists):
+                found = await self.hass.async_add_executor_job(self._access.permitted, found)
+            texts = list(dict.fromkeys((*kept, *map(str, found))))
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=vol.Schema(
@@ -311,7 +316,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         """Make the house in memory, or find the one that is there. Raises `HousekeyError`."""
         access = self._access
         if await self.hass.async_add_executor_job(access.exists):
-            self._names = await self.hass.async_add_executor_job(_permitted, access, self._names)
+            self._names = await self.hass.async_add_executor_job(access.permitted, self._names)
         else:
             home = self.hass.config.location_name
             self._new = await self.hass.async_add_executor_job(
@@ -374,13 +379,6 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             data={CONF_SWITCH: switch},
             options={**self._options, CONF_NAMES: list(map(str, self._names))},
         )
-
-
-def _permitted(access: HouseAccess, names: tuple[Name, ...]) -> tuple[Name, ...]:
-    """Leave out what the house that is there may not speak for."""
-    with access.opened() as house:
-        refused = house.constraints.refused(names)
-    return tuple(name for name in names if name not in refused)
 
 
 def _read(typed: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
-from housekey.errors import FileTrouble
+from housekey.errors import FileTrouble, NotPermitted, PermitRefused
 from housekey.homeassistant.plan import LeafFacts
 from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
@@ -170,6 +170,20 @@ class HouseAccess:
         """Put it on disk, whole or not at all. Raises `FileTrouble`."""
         new.write(self.folder, self.files).close()
 
+    def permitted(self, names: Sequence[Name]) -> tuple[Name, ...]:
+        """Return the names that the house may speak for."""
+        with self.opened() as house:
+            refused = house.constraints.refused(names)
+        return tuple(name for name in names if name not in refused)
+
+    def must_permit(self, names: Sequence[Name]) -> None:
+        """Raise NotPermitted for a name that the house may not speak for."""
+        with self.opened() as house:
+            if refused := house.constraints.refused(names):
+                raise NotPermitted(
+                    tuple(map(str, refused)), permitted=house.constraints.described()
+                )
+
     # Issuing
 
     def leaf(self, label: str) -> Leaf | None:
@@ -245,8 +259,6 @@ def leaf_facts(leaf: Leaf, house: House) -> LeafFacts:
 
 def permittable(names: Sequence[Name]) -> tuple[Name, ...]:
     """Return the names that a house of this home may be made for: no stranger's domain."""
-    from housekey.errors import PermitRefused  # noqa: PLC0415 - loaded already
-
     good = []
     for name in names:
         with contextlib.suppress(PermitRefused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import voluptuous as vol
@@ -9,7 +10,7 @@ from homeassistant.config_entries import ConfigFlowResult, OptionsFlowWithReload
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import selector
 
-from housekey.errors import NameRefused
+from housekey.errors import HousekeyError
 from housekey.homeassistant.plan import DEFAULT_DAYS
 from housekey.onboarding.offer import PORT, PROOF_PORT
 from housekey.pki.keys import KeyType
@@ -30,6 +31,7 @@ from .const import (
     DEFAULT_QUIET_FROM,
     DEFAULT_QUIET_UNTIL,
 )
+from .house_access import HouseAccess
 from .model import Stage
 
 if TYPE_CHECKING:
@@ -67,6 +69,10 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
         coordinator: HousekeyCoordinator = self.config_entry.runtime_data.coordinator
         return coordinator
 
+    @property
+    def _access(self) -> HouseAccess:
+        return HouseAccess(Path(self.hass.config.config_dir))
+
     async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose what to change."""
         options = ["settings"]
@@ -87,13 +93,14 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
         refused = ""
         if user_input is not None:
             try:
-                names = [str(parse_name(each)) for each in user_input[CONF_NAMES]]
-            except NameRefused as refusal:
+                names = [parse_name(each) for each in user_input[CONF_NAMES]]
+                await self.hass.async_add_executor_job(self._access.must_permit, names)
+            except HousekeyError as refusal:
                 errors[CONF_NAMES], refused = "name_refused", refusal.message
                 kept |= user_input
             else:
                 return self.async_create_entry(
-                    data={**_whole(user_input), CONF_NAMES: list(dict.fromkeys(names))}
+                    data={**_whole(user_input), CONF_NAMES: list(map(str, dict.fromkeys(names)))}
                 )
         return self.async_show_form(
             step_id="settings",

@@ -7,6 +7,9 @@ token that Home Assistant accepted, and opened the WebSocket that every frontend
 opens first. In a trial nothing else than TLS is spoken there. That the chain is good, too, is seen
 by the trial itself, by a handshake that trusts the root alone.
 
+The Supervisor is such a client, too, and does not look at certificates: what comes from its network
+proves nothing.
+
 Home Assistant tells it by a signal of its WebSocket API, sent in the task of the request that
 brought it (`SIGNAL_WEBSOCKET_CONNECTED`, sent after the token was accepted; read in 2026.7.4 and
 2026.11.0, as `current_request`).
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from homeassistant.components.http import current_request
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
+# The network `hassio`, as `ha network info` tells it on Home Assistant OS.
+_SUPERVISORS = ip_network("172.30.32.0/23")
 _SECONDS = 10.0
 
 
@@ -42,10 +48,24 @@ def async_watch_for_proof(hass: HomeAssistant, proved: Callable[[], None]) -> Ca
         request = current_request.get()
         transport = None if request is None else request.transport
         # Not `request.secure`: a proxy's header may say so as well.
-        if transport is not None and transport.get_extra_info("sslcontext") is not None:
+        if transport is None or transport.get_extra_info("sslcontext") is None:
+            return
+        peer = transport.get_extra_info("peername")
+        if peer and not is_supervisors(str(peer[0])):
             proved()
 
     return async_dispatcher_connect(hass, SIGNAL_WEBSOCKET_CONNECTED, connected)
+
+
+def is_supervisors(peer: str) -> bool:
+    """Whether an address is in the network of the Supervisor and its apps."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped is not None and address.ipv4_mapped in _SUPERVISORS
+    return address in _SUPERVISORS
 
 
 def verified(host: str, port: int, *, root: Certificate, name: str) -> str | None:

@@ -25,6 +25,7 @@ window.deep = (wanted, within = document) => {
   return null;
 };
 """
+_FLOW = "dialog-data-entry-flow"
 
 
 class Sight:
@@ -61,6 +62,69 @@ class Sight:
         assert soon(lambda: self.ask(f"!!root.querySelector('[data-action={action}]')"))
         self.ask(f"root.querySelector('[data-action={action}]').click()")
 
+    def press(self) -> str:
+        """Press the main button of the dialog that is open; return what was written on it."""
+        pressed = soon(
+            lambda: self._last("ha-button[slot=primaryAction]", "it.click()"), seconds=10
+        )
+        assert pressed, "no button"
+        return str(pressed)
+
+    def dialog(self) -> str:
+        """Everything that can be read in the dialog of a flow."""
+        return str(self._last(_FLOW, "0", visible=False))
+
+    def fill_in(self, *texts: str) -> None:
+        """Type into the fields of the step, in their order."""
+        typed = []
+        for number, text in enumerate(texts):
+            field = f"found[{number}]"
+            typed.append(f"{field}.focus(), {field}.value = {json.dumps(text)}")
+            typed += [
+                f"{field}.dispatchEvent(new Event('{name}', {{bubbles: true, composed: true}}))"
+                for name in ("input", "change")
+            ]
+        wanted, act = "input:not([type=checkbox])", ", ".join(typed)
+        assert soon(lambda: self._last(wanted, act, within=_FLOW) is not None, seconds=10)
+
+    def toggle_last(self) -> None:
+        """Turn the last switch that can be seen."""
+        assert soon(
+            lambda: self._last("ha-switch", "it.click()", within=_FLOW) is not None, seconds=10
+        )
+
+    def _last(self, wanted: str, act: str, *, visible: bool = True, within: str = "html") -> Any:
+        """Find the last of them, do something to `it`, and return what is written on it."""
+        shown = "&& each.getClientRects().length && each.checkVisibility()" if visible else ""
+        return self.browser.evaluate(
+            f"""(() => {{
+  const found = [];
+  const walk = (node, inside) => {{
+    for (const each of node.querySelectorAll('*')) {{
+      const here = inside || each.matches({json.dumps(within)});
+      if (here && each.matches({json.dumps(wanted)}) {shown}) found.push(each);
+      if (each.shadowRoot) walk(each.shadowRoot, here);
+    }}
+  }};
+  walk(document, {json.dumps(within == "html")});
+  const it = found.at(-1);
+  if (!it) return null;
+  const said = [];
+  const read = (node) => {{
+    for (const each of node.childNodes) {{
+      if (each.nodeType === Node.TEXT_NODE && each.data.trim()) said.push(each.data.trim());
+      if (each.nodeType !== Node.ELEMENT_NODE || each.localName === 'style') continue;
+      if (each.shadowRoot) read(each.shadowRoot);
+      read(each);
+    }}
+  }};
+  read(it.shadowRoot || it);
+  if (it.shadowRoot) read(it);
+  {act};
+  return said.join('\\n');
+}})()"""
+        )
+
     def _fill(self, name: str, text: str) -> bool:
         value = json.dumps(text)
         return bool(
@@ -75,7 +139,12 @@ class Sight:
 
     def _deep(self, wanted: str, expression: str) -> Any:
         found = f"((it) => it ? ({expression}) : null)(deep({json.dumps(wanted)}))"
-        return self.browser.evaluate(f"(() => {{ {_DEEP} return {found}; }})()")
+        try:
+            return self.browser.evaluate(f"(() => {{ {_DEEP} return {found}; }})()")
+        except RuntimeError as error:
+            if "navigated" not in str(error):
+                raise
+            return None  # to the form, or away from it, just now: asked again
 
 
 def give_panel(home: Home, packed: Any, stand_in: Any) -> None:

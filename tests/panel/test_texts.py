@@ -163,3 +163,25 @@ def test_german_says_du() -> None:
     assert [
         key for key, text in texts("de").items() if formal.search(text) and key not in allowed
     ] == []
+
+
+def test_everything_that_a_flow_says_has_its_words() -> None:
+    words = texts("en")
+    wanted = set()
+    for flow, name in (("config", "config_flow.py"), ("options", "options_flow.py")):
+        source = (INTEGRATION / name).read_text()
+        wanted |= {f"{flow}.step.{step}." for step in re.findall(r"def async_step_(\w+)", source)}
+        wanted |= {f"{flow}.abort.{why}" for why in re.findall(r"\breason=\"(\w+)\"", source)}
+        wanted |= {
+            f"{flow}.error.{why}"
+            for why in re.findall(r"errors\[[^]]+\][^=\n]*= \"(\w+)\"", source)
+        }
+        wanted |= {f"{flow}.error.{why}" for why in re.findall(r"\"base\": \"(\w+)\"", source)}
+    assert len(wanted) > 20
+    wanted.discard("config.step.wait.")  # which is told by its progress
+    assert [key for key in sorted(wanted) if not any(each.startswith(key) for each in words)] == []
+    told = re.findall(
+        r"translation_key=\"(\w+)\"",
+        "".join((INTEGRATION / f"{name}.py").read_text() for name in ("actions", "websocket_api")),
+    )
+    assert {f"exceptions.{key}.message" for key in told} <= set(words)

@@ -64,6 +64,7 @@ button[aria-disabled="true"] { opacity: .55; cursor: progress; }
 button:focus-visible, .button:focus-visible { outline-color: var(--primary-text-color); }
 .said { margin: 12px 0 0; padding: 0; }
 .said:empty { margin: 0; }
+.actions:has(+ .said:empty) { margin-bottom: 0; }
 .said.bad { color: var(--bad); }
 dialog { border: 0; border-radius: var(--ha-dialog-border-radius, 24px); padding: 24px; max-width: min(28rem, calc(100vw - 32px)); background: var(--ha-dialog-surface-background, var(--card-background-color, #fff)); color: var(--primary-text-color); }
 dialog::backdrop { background: rgba(0, 0, 0, .5); }
