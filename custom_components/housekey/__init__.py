@@ -128,5 +128,4 @@ async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:
     except HomeAssistantError as trouble:
         # Why is told in the snapshot and as a repair, too; no trace helps anybody.
         _LOGGER.error("HTTPS could not be tried: %s", trouble)  # noqa: TRY400
-    if not hass.is_stopping:
-        await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
