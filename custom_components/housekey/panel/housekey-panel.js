@@ -234,7 +234,7 @@ class HousekeyPanel extends HTMLElement {
     const said = (this._said = { about, text, bad });
     this._render();
     if (this._busy || bad) return;
-    setTimeout(() => { if (this._said === said) { this._said = { about: "", text: "", bad: false }; this._render(); } }, 10000);
+    setTimeout(() => { if (this._said === said) { this._said = { about: "", text: "", bad: false }; this._render(); } }, 30000);
   }
 
   /* Showing */
@@ -272,8 +272,10 @@ class HousekeyPanel extends HTMLElement {
     return h("p", { class: "actions" }, h("a", { class: "button plain", href: "/config/integrations/integration/housekey" }, this._t("settings")));
   }
 
+  /* Before a switch nobody knows the https address for sure, and after it nobody answers here. */
   _offline(shown) {
-    const url = shown.home_assistant_url;
+    const moved = location.protocol === "http:" && shown.stage !== "kept" && `https://${location.host}`;
+    const url = shown.home_assistant_url || moved;
     return h("section", { class: "card wide", id: "offline", role: "status" },
       h("p", null, this._t("offline.text")), url && h("p", null, this._t("offline.address"), " ", h("a", { href: url }, url)));
   }
