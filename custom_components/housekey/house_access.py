@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from housekey.pki.secret import Secret
 
 _LOCK_SECONDS = 10.0
+REPAIR = "repair"  # the way of a transaction that only puts something right
 TRIAL_ENDED = "trial-ended"  # ledger: HTTPS was tried and not kept; data: reason
 
 # Called at every moment of the journal that is worth a power cut; tests end the process in it.
@@ -130,7 +131,7 @@ class HouseAccess:
         with self.opened() as house:
             events = house.ledger.events(-1, kind=TRUSTS)
             transactions = self.mine()
-            last = transactions[-1] if transactions else None
+            last = _last(transactions)
             leaf = house.leaf(HOME_ASSISTANT)
             return HouseFacts(
                 root=house.root,
@@ -284,6 +285,16 @@ def _device(at: datetime, data: object) -> Device:
 def _plain_port(transactions: Sequence[Transaction]) -> int | None:
     plain = [each.target for each in transactions if each.target.get("scheme") == "http"]
     return int(plain[-1]["port"]) if plain else None
+
+
+def _last(transactions: Sequence[Transaction]) -> Transaction | None:
+    """Return the last change that tells where HTTPS stands: a repair that is done tells nothing."""
+    telling = [
+        each
+        for each in transactions
+        if each.target.get("way") != REPAIR or each.state is State.OPEN
+    ]
+    return telling[-1] if telling else None
 
 
 def _reason(house: House, last: Transaction | None) -> str:

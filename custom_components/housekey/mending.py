@@ -19,7 +19,7 @@ from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.journal import State, before_of
 from housekey.house.reasons import told
 
-from .house_access import HouseAccess
+from .house_access import REPAIR, HouseAccess
 from .http_store import pair_of
 from .model import ProblemKind
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from .http_store import ServerFacts
 
 _OTHERS = 0o077  # the bits of a mode that are for anybody but the owner
-_WAY, _REPAIR = "way", "repair"  # of a transaction's target: where it leads
 
 
 async def async_mend(coordinator: HousekeyCoordinator, kind: ProblemKind) -> bool:
@@ -173,4 +172,4 @@ def _written_by_us(access: HouseAccess) -> set[Path]:
 
 
 def _begin(access: HouseAccess) -> Transaction:
-    return access.journal().begin({"folder": str(access.config), _WAY: _REPAIR})
+    return access.journal().begin({"folder": str(access.config), "way": REPAIR})

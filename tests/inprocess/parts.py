@@ -125,44 +125,69 @@ class Server:
         return {"server_host": ["127.0.0.1"], "server_port": self.port}
 
     async def start(
-        self, *, tls: tuple[Path, Path] | None = None, pending: dict[str, Any] | None = None
+        self,
+        *,
+        tls: tuple[Path, Path] | None = None,
+        pending: dict[str, Any] | None = None,
+        error: str | None = None,
+        words: str | None = None,
+        write: bool = True,
     ) -> None:
-        """Start it, with a pair or without; `pending` is what is on trial (where there are)."""
+        """Start it, with a pair or without.
+
+        `pending` is what is on trial, unless it was given up with an `error`; where there are
+        trials. `write` its settings, or leave its YAML as it is.
+        """
         settings = self.settings
         if tls is not None:
             settings |= {"ssl_certificate": str(tls[0]), "ssl_key": str(tls[1])}
         if self.trials:
-            self.store(settings, pending)
+            self.store(settings, pending, error, words)
             assert await async_setup_component(self.hass, "http", {})
         else:
             assert pending is None
-            lines = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in settings.items())
-            yaml = Path(self.hass.config.config_dir) / "configuration.yaml"
-            yaml.write_text(f"homeassistant:\nfrontend:\nhttp:\n{lines}")
+            if write:
+                yaml = Path(self.hass.config.config_dir) / "configuration.yaml"
+                yaml.write_text(self.yaml(**settings))
             assert await async_setup_component(self.hass, "http", {"http": settings})
         for each in ("frontend", "repairs", "diagnostics", "system_health", "config"):
             assert await async_setup_component(self.hass, each, {})
         await self.hass.async_block_till_done()
 
-    def store(self, stable: dict[str, Any], pending: dict[str, Any] | None) -> None:
+    def yaml(self, **settings: Any) -> str:
+        """What stands in configuration.yaml with these settings."""
+        wanted = settings or self.settings
+        lines = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in wanted.items())
+        return f"homeassistant:\nfrontend:\nhttp:\n{lines}"
+
+    def whole(
+        self, settings: dict[str, Any], error: str | None = None, words: str | None = None
+    ) -> dict[str, Any]:
+        """Return http settings as Home Assistant keeps them."""
+        config = import_module("homeassistant.components.http.config")
+        return {
+            **config.HTTP_STORAGE_SCHEMA(settings),
+            "created_at": "2026-11-01T00:00:00+00:00",
+            "error": error,
+            "error_message": words,
+        }
+
+    def store(
+        self,
+        stable: dict[str, Any],
+        pending: dict[str, Any] | None,
+        error: str | None = None,
+        words: str | None = None,
+    ) -> None:
         """Write Home Assistant's http settings as it would."""
         config = import_module("homeassistant.components.http.config")
-
-        def whole(settings: dict[str, Any]) -> dict[str, Any]:
-            return {
-                **config.HTTP_STORAGE_SCHEMA(settings),
-                "created_at": "2026-11-01T00:00:00+00:00",
-                "error": None,
-                "error_message": None,
-            }
-
         self.storage["http"] = {
             "version": config.STORAGE_VERSION,
             "minor_version": config.STORAGE_MINOR_VERSION,
             "key": "http",
             "data": {
-                "stable": whole(stable),
-                "pending": whole(pending) if pending else None,
+                "stable": self.whole(stable),
+                "pending": self.whole(pending, error, words) if pending else None,
                 "yaml_migration_done": True,
             },
         }
