@@ -24,6 +24,7 @@ from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.start import async_at_started
 
+from housekey.house.journal import State
 from housekey.pki.encoding import to_der
 
 from . import issues, panel, websocket_api
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.typing import ConfigType
 
+    from .house_access import HouseFacts
     from .runtime import HousekeyEntry
 
 _LOGGER = logging.getLogger(__name__)
@@ -71,8 +73,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
         outgoing = OutgoingTrust(hass, to_der(coordinator.house.root))
         entry.async_on_unload(outgoing.remove)
         entry.async_on_unload(async_at_started(hass, partial(_async_trust, outgoing)))
-    await coordinator.switch.async_resume()
-    if entry.data.get(CONF_SWITCH) and coordinator.house and coordinator.house.last is None:
+    try:
+        await coordinator.switch.async_resume()
+    except HomeAssistantError as trouble:
+        # A trial must not go on unwatched: Home Assistant tries again in a moment.
+        raise ConfigEntryNotReady(str(trouble)) from trouble
+    if entry.data.get(CONF_SWITCH) and _is_unanswered(entry, coordinator.house):
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
     entry.async_on_unload(async_at_started(hass, partial(_async_started, entry)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
@@ -101,6 +107,18 @@ async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None
     taken before; the entry can be added again for it, and finds the house.
     """
     _forget(hass)
+
+
+def _is_unanswered(entry: HousekeyEntry, house: HouseFacts | None) -> bool:
+    """Whether nothing was begun since the config flow asked for the switch.
+
+    A house may have a past: an entry that was removed, a way back to http.
+    """
+    if house is None:
+        return False
+    return house.last is None or (
+        house.last.state is not State.OPEN and house.last.began < entry.created_at
+    )
 
 
 @callback

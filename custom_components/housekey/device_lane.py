@@ -30,6 +30,7 @@ class LaneControl:
         self._coordinator = coordinator
         self._hass = coordinator.hass
         self._lock = asyncio.Lock()
+        self._ended = False
         self.lane: Lane | None = None
         self.port_taken: int | None = None  # where the lane should be, and cannot
         self._urls = LaneUrls(self._hass, lambda: self.lane.address if self.lane else None)
@@ -53,6 +54,8 @@ class LaneControl:
     async def async_sync(self) -> None:
         """Open or close it, as it should be."""
         async with self._lock:
+            if self._ended:
+                return
             https, port = self._https(), self._port
             if https is None or port is None:
                 await self._close()
@@ -83,7 +86,8 @@ class LaneControl:
             self._urls.install()
 
     async def async_stop(self) -> None:
-        """Close it; at unload."""
+        """Close it; at unload. What still asks for it then is not heard."""
+        self._ended = True
         async with self._lock:
             await self._close()
 

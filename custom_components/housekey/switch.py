@@ -172,6 +172,8 @@ class Switch:
         """Somebody has signed in: see that a device would trust it, and keep it."""
         try:
             async with self._coordinator.work:
+                if transaction.state is not State.OPEN:
+                    return  # the five minutes were over first
                 if reason := await self._not_verified():
                     _LOGGER.warning("HTTPS is not kept yet: %s", reason)
                     return
@@ -225,10 +227,11 @@ class Switch:
 
     async def _nobody_came(self, transaction: Transaction, _now: object) -> None:
         """On the YAML road: five minutes are over."""
-        if self._keeping:
-            return
-        self.async_stop()
+        # Whoever signs in right now is waited for: if that was no proof, it is over all the same.
         async with self._coordinator.work:
+            if PROVEN in transaction.marks or transaction.state is not State.OPEN:
+                return
+            self.async_stop()
             await self._give_up(transaction, NOBODY)
             await self._restart()
 
