@@ -17,7 +17,6 @@ from tests.browsers.firefox import Firefox
 from tests.browsers.guise import ANDROID, DESKTOP, IPHONE, MAC, WINDOWS, Guise
 from tests.browsers.waiting import soon
 from tests.command import housekey
-from tests.needs import require
 from tests.sharing import Share
 
 if TYPE_CHECKING:
@@ -179,7 +178,8 @@ def test_a_device_of_the_network_proves_it_by_an_address(
         if DEFAULT_CONSTRAINTS.permits(IpName(each)) and not each.is_link_local
     )
     address = next(of_a_home, None)
-    require(address is not None, "this machine has no private address")
+    if address is None:  # what a machine is connected to is no engine that is missing
+        pytest.skip("this machine has no private address")
     assert address is not None
     with Share(house, host=address) as share, kind(roots=[root], hosts=[address]) as browser:
         browser.watch()

@@ -34,7 +34,6 @@ from tests.cli.test_house import make_house
 from tests.cli.visiting import ANDROID, Device, Ports, Sharing
 from tests.command import COMMAND, environment
 from tests.house.disks import small_disk
-from tests.needs import require
 from tests.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -334,7 +333,8 @@ def test_on_24_lines_the_code_the_address_and_the_fingerprint_are_in_view_togeth
     house: Path,
 ) -> None:
     home = [each for each in local_addresses() if DEFAULT_CONSTRAINTS.permits(IpName(each))]
-    require(bool(home), "a private address, to have a code")
+    if not home:  # what a machine is connected to is no engine that is missing
+        pytest.skip("this machine has no private address")
     with on_terminal(house) as (terminal, page):
         terminal.expect("waiting for")
         Device(page).arrive()
@@ -517,7 +517,8 @@ def test_an_address_that_the_house_may_not_speak_for_is_refused(
     house: Path, person: Person
 ) -> None:
     outside = [each for each in local_addresses() if not DEFAULT_CONSTRAINTS.permits(IpName(each))]
-    require(bool(outside), "an address that is not private")
+    if not outside:  # what a machine is connected to is no engine that is missing
+        pytest.skip("this machine has no address that is not private")
     done = person.run("share", "--bind", str(outside[0]))
     assert done.code == 3, done
     assert f"this house may not issue a certificate for {outside[0]}" in done.err
