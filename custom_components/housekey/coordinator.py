@@ -108,6 +108,11 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
     def _async_onboarding_changed(self) -> None:
         self.config_entry.async_create_task(self.hass, self.async_refresh(), "housekey look")
 
+    async def async_refresh(self) -> None:
+        """Look now; not while Home Assistant stops, which must wait for nobody."""
+        if not self.hass.is_stopping:
+            await super().async_refresh()
+
     async def _async_config_changed(self, _event: object) -> None:
         await self.async_request_refresh()
 

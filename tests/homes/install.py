@@ -153,8 +153,10 @@ def in_process(version: str) -> InProcess:
     venv, folder = f"/opt/inprocess/{version}", cache_folder()
     with _locked(folder / "lock"):
         stamp = folder / f"{version}.inprocess.stamp"
-        # The frontend is what Home Assistant would install at its first start.
-        beside = ["home-assistant-frontend", *json.loads(_MANIFEST.read_text())["requirements"]]
+        # The frontend is what Home Assistant would install at its first start. The lane's own tests
+        # run there, too, and need hypothesis.
+        needed = json.loads(_MANIFEST.read_text())["requirements"]
+        beside = ["home-assistant-frontend", "hypothesis", *needed]
         what = json.dumps([_RECIPE, IN_PROCESS[version], beside])
         if not _is_stamped(stamp, what):
             _say(f"installing Home Assistant {version} for tests in process (once per machine)")

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from demo.api import Api, CallError, wait_for
 from demo.instance import free_port
+from demo.release import small_configuration
 from release.__main__ import pack
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ def give(home: Home) -> None:
     """Copy the integration into the folder of a Home Assistant that has not started yet."""
     folder = home.config / "custom_components" / DOMAIN
     shutil.copytree(packed(), folder)
+
+
+def give_moments(home: Home) -> None:
+    """Add the component that ends Home Assistant at a moment of the journal."""
+    folder = home.config / "custom_components" / "housekey_moments"
+    shutil.copytree(Path(__file__).parent / "housekey_moments", folder)
+    text = small_configuration(home.installed.release, home.port)
+    (home.config / "configuration.yaml").write_text(f"{text}housekey_moments:\n")
 
 
 def entry_of(api: Api) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Runs in Home Assistant's own Python, with no path but the configuration folder's. A package that
 # neither Home Assistant nor the manifest asks for is refused, whether or not it is there by chance.
-_PROGRAM = '''
+_PROGRAM = """
 import importlib, importlib.abc, importlib.metadata as metadata, json, pkgutil, re, sys, zipfile
 from pathlib import Path
 
@@ -96,7 +96,7 @@ for name in reached:
                     asked_for[found] = name
 print(json.dumps({"library": housekey.__file__, "modules": integration_modules,
     "reached": reached, "asked": asked_for, "foreign": sorted(foreign)}))
-'''
+"""
 
 
 @pytest.mark.engine

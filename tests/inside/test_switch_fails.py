@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from demo.api import CallError, wait_for
 from demo.instance import free_port
-from demo.release import small_configuration
 from tests.inside.integration import (
     OPTIONS,
     Flow,
     complaints,
     entry_of,
     give,
+    give_moments,
     loaded,
     overview,
     prove,
@@ -30,13 +28,14 @@ from tests.inside.integration import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import NewHome
     from tests.homes.home import Home
 
 # Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 HOMES = ["home_2026_7", "home_2026_11"]
-MOMENTS = "housekey_moments"
 
 
 def at_home(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Home, Path]:
@@ -44,10 +43,7 @@ def at_home(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Hom
     home = new(start=False)
     give(home)
     if moments:
-        folder = home.config / "custom_components" / MOMENTS
-        shutil.copytree(Path(__file__).parent / MOMENTS, folder)
-        text = small_configuration(home.installed.release, home.port)
-        (home.config / "configuration.yaml").write_text(f"{text}{MOMENTS}:\n")
+        give_moments(home)
     home.start()
     flow = Flow(home.api())
     to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -16,7 +18,9 @@ from tests.inside.integration import (
     complaints,
     entry_of,
     give,
+    give_moments,
     loaded,
+    overview,
     pem_of,
     presented,
     prove,
@@ -29,6 +33,7 @@ from tests.inside.integration import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from demo.api import Api
     from tests.conftest import NewHome
     from tests.homes.home import Home
 
@@ -146,10 +151,12 @@ def _defaults(flow: Flow) -> dict[str, object]:
     return {f["name"]: f["default"] for f in flow.shown["data_schema"] if "default" in f}
 
 
-def _on_https(new: NewHome, tmp_path: Path) -> tuple[Home, Path]:
+def _on_https(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Home, Path]:
     """A Home Assistant that was taken to HTTPS, and kept it."""
     home = new(start=False)
     give(home)
+    if moments:
+        give_moments(home)
     home.start()
     flow = Flow(home.api())
     to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
@@ -203,3 +210,79 @@ def redirected(port: int) -> str | None:
         return connection.getresponse().getheader("Location")
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize("release", HOMES)
+def test_where_the_server_cannot_be_led_a_renewal_comes_by_a_restart_in_the_quiet_hours(
+    release: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    home, root = _on_https(request.getfixturevalue(release), tmp_path, moments=True)
+    api = secured(home, root)
+    (home.config / "taken").touch()
+    api.post("/api/services/homeassistant/restart")
+    assert wait_for(lambda: home.starts == 3, timeout=60)
+    home.wait_until_running(scheme="https")
+    assert loaded(api)
+    assert overview(api)["delivery"] == "restart"
+    first = presented(home.port)
+
+    # Outside the quiet hours it waits.
+    entry = entry_of(api)
+    assert entry is not None
+    now = datetime.fromisoformat(_local_time(api))
+    later = [f"{now + timedelta(hours=hours):%H}:00:00" for hours in (3, 4)]
+    _set(api, entry, quiet_from=later[0], quiet_until=later[1])
+    api.command("housekey/renew")
+    waiting = presented(home.port)
+    assert waiting.serial_number == first.serial_number
+    assert not (home.config / "certificate.pem").read_bytes().startswith(pem_of(first))
+    # Within them it comes, and with another kind of key as well, which is on trial then.
+    _set(api, entry, quiet_from="00:00:00", quiet_until="00:00:00", key_type="rsa-2048", days=90)
+    assert wait_for(lambda: home.starts == 4, timeout=60)
+    home.wait_until_running(scheme="https")
+    assert isinstance(presented(home.port).public_key(), RSAPublicKey)
+    assert loaded(api)
+    sign_in(home, root)
+    assert wait_for(lambda: stage(api) == "kept", timeout=15)
+    if home.has_trials:
+        assert _stable(home)["ssl_certificate"] == "/config/certificate-2.pem"
+    assert complaints(home) == []
+
+
+def _set(api: Api, entry: dict[str, Any], **changes: object) -> None:
+    options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
+    options.send(next_step_id="settings")
+    options.send(**{**_defaults(options), **changes})
+    assert options.shown["type"] == "create_entry", options.shown
+    assert loaded(api)
+
+
+def _local_time(api: Api) -> str:
+    """The time on the wall of the home."""
+    zone = ZoneInfo(api.get("/api/config")["time_zone"])
+    return datetime.now(zone).isoformat()
+
+
+@pytest.mark.parametrize("release", HOMES)
+def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes_it_over(
+    release: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    home, root = _on_https(request.getfixturevalue(release), tmp_path)
+    api = secured(home, root)
+    entry = entry_of(api)
+    assert entry is not None
+    api._send("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}", None)
+    api.post("/api/services/homeassistant/restart")
+    assert wait_for(lambda: home.starts == 3, timeout=60)
+    home.wait_until_running(scheme="https")
+    assert entry_of(api) is None
+
+    flow = Flow(api)
+    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    flow.send(go_on=True)
+    assert flow.shown["type"] == "create_entry", flow.shown
+    assert loaded(api)
+    assert stage(api) == "kept"
+    api.command("housekey/renew")
+    assert home.starts == 3
+    assert complaints(home) == []

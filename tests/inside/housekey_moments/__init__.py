@@ -1,6 +1,7 @@
 """Only for tests: ends Home Assistant, as a power cut would, at one moment of the journal.
 
 The moment stands in the file `moment` of the configuration folder; without it nothing happens.
+With a file `taken`, something else than housekey chooses the server's certificate already.
 """
 
 from __future__ import annotations
@@ -25,4 +26,7 @@ async def async_setup(hass: HomeAssistant, _config: dict[str, Any]) -> bool:
             os._exit(137)
 
     house_access.moment = reached
+    context = getattr(hass.http, "context", None)
+    if context is not None and wanted.with_name("taken").exists():
+        context.sni_callback = lambda *_: None
     return True
