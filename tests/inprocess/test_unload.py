@@ -44,3 +44,17 @@ async def test_page_and_lane_are_closed_though_something_still_looks(
     assert entry.state is ConfigEntryState.NOT_LOADED
     assert [await answers(port) for port in (lane, page, proof)] == [False] * 3
     assert network.get_url is theirs
+
+
+async def test_what_a_reload_finds_under_way_is_waited_for(
+    hass: HomeAssistant, kept: Kept, set_up: Callable[[], Any], entry: MockConfigEntry
+) -> None:
+    before = await set_up()
+    async with before.work:
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        after = entry.runtime_data.coordinator
+        assert after is not before
+        renewing = hass.async_create_task(after.async_renew(force=True))
+        await asyncio.sleep(0.2)
+        assert not renewing.done()
+    await renewing
