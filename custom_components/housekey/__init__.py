@@ -24,7 +24,6 @@ from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.start import async_at_started
 
-from housekey.house.journal import State
 from housekey.pki.encoding import to_der
 
 from . import issues, panel, websocket_api
@@ -32,6 +31,7 @@ from .actions import async_setup_actions
 from .const import CONF_SWITCH, DOMAIN
 from .coordinator import HousekeyCoordinator
 from .house_access import HouseAccess
+from .model import Stage
 from .outgoing import OutgoingTrust
 from .runtime import HousekeyData
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.typing import ConfigType
 
-    from .house_access import HouseFacts
     from .runtime import HousekeyEntry
 
 _LOGGER = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     except HomeAssistantError as trouble:
         # A trial must not go on unwatched: Home Assistant tries again in a moment.
         raise ConfigEntryNotReady(str(trouble)) from trouble
-    if entry.data.get(CONF_SWITCH) and _is_unanswered(entry, coordinator.house):
+    if entry.data.get(CONF_SWITCH) and coordinator.data.stage in (Stage.PLAIN, Stage.REVERTED):
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
     entry.async_on_unload(async_at_started(hass, partial(_async_started, entry)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
@@ -107,18 +106,6 @@ async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None
     taken before; the entry can be added again for it, and finds the house.
     """
     _forget(hass)
-
-
-def _is_unanswered(entry: HousekeyEntry, house: HouseFacts | None) -> bool:
-    """Whether nothing was begun since the config flow asked for the switch.
-
-    A house may have a past: an entry that was removed, a way back to http.
-    """
-    if house is None:
-        return False
-    return house.last is None or (
-        house.last.state is not State.OPEN and house.last.began < entry.created_at
-    )
 
 
 @callback

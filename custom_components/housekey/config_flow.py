@@ -25,7 +25,6 @@ from homeassistant.helpers import selector
 from housekey.errors import HousekeyError, NameRefused, ShareFailed
 from housekey.homeassistant.impact import affected
 from housekey.homeassistant.plan import HTTPS_PORT
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.recovery import ALPHABET, GROUP
 from housekey.onboarding.offer import PORT, PROOF_PORT
 from housekey.pki.fingerprint import lines_of
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from housekey.house.house import NewHouse
     from housekey.pki.names import Name
 
-    from .http_store import ServerFacts
     from .onboarding import Onboarding
 
 _OTHER_HTTPS_PORT = 8443
@@ -255,8 +253,10 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._options[CONF_HTTPS_PORT] = default
                 return self._create(switch=user_input[CONF_SWITCH])
             errors[CONF_HTTPS_PORT] = "port_taken"
-        elif await self.hass.async_add_executor_job(self._is_ours, server):
-            return self._create(switch=True)
+        elif server.pair is not None and await self.hass.async_add_executor_job(
+            self._access.is_key_of_leaf, server.pair.key
+        ):
+            return self._create(switch=False)  # `housekey secure` was here before
         return self.async_show_form(
             step_id="switch",
             data_schema=vol.Schema(
@@ -361,15 +361,6 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def _devices(self) -> int:
         return len((await self.hass.async_add_executor_job(self._access.look)).devices)
-
-    def _is_ours(self, server: ServerFacts) -> bool:
-        """Whether HTTPS runs by this house already; with any other certificate, one is asked."""
-        leaf = self._access.leaf(HOME_ASSISTANT)
-        return (
-            server.pair is not None
-            and leaf is not None
-            and self._access.holds(server.pair.key, leaf.key_pem)
-        )
 
     async def _https_port(self, now: int) -> int:
         """Return the port to propose: with the lane, the old one is for devices."""

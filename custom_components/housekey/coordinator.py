@@ -14,6 +14,7 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util.hass_dict import HassKey
 
 from housekey.errors import HousekeyError, HouseTrouble, HouseUnsafe, ShareFailed
 from housekey.homeassistant import yaml_tree
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .http_store import ServerFacts
 
 _LOGGER = logging.getLogger(__name__)
+_WORK: HassKey[asyncio.Lock] = HassKey("housekey_work")
 _DAILY = timedelta(days=1)
 _ADDRESSES = timedelta(minutes=5)  # Home Assistant tells nobody when an address changes
 
@@ -70,7 +72,9 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             always_update=False,
         )
         self.access = access
-        self.work = asyncio.Lock()  # of whatever changes the house or Home Assistant's settings
+        # Of whatever changes the house or Home Assistant's settings. What a reload finds under way
+        # goes on, so it is one for all coordinators.
+        self.work = hass.data.setdefault(_WORK, asyncio.Lock())
         self.switch = Switch(self)
         self.renewal = Renewal(self)
         self.lane = LaneControl(self)

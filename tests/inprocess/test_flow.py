@@ -22,6 +22,7 @@ from custom_components.housekey.found_names import async_found_names
 from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.onboarding import async_onboarding
 from housekey.errors import FileTrouble
+from housekey.house.journal import State
 from housekey.pki.names import parse_name
 from tests.inprocess.parts import NAMES, Kept, Server, free_port
 
@@ -281,6 +282,25 @@ async def test_a_house_that_is_there_is_taken_over_without_a_new_code(
     await async_onboarding(hass, house).async_stop()
 
 
+async def test_before_another_certificate_is_replaced_the_user_is_asked(
+    hass: HomeAssistant, house: HouseAccess, server: Server
+) -> None:
+    with house.held() as held:
+        other = held.issue("printer", [parse_name("localhost")])
+    pair = house.config / "theirs.pem", house.config / "theirs.key"
+    pair[0].write_bytes(other.chain_pem)
+    pair[1].write_bytes(other.key_pem.reveal())
+    await server.start(tls=pair)
+    flow = hass.config_entries.flow
+    dialog = Dialog(flow, await flow.async_init(DOMAIN, context={"source": SOURCE_USER}))
+    await to_the_page(dialog)
+    await dialog.send(go_on=True)
+    assert dialog.step == "switch", dialog.shown
+    await dialog.send(https_port=server.port, switch=False)
+    assert dialog.shown["data"] == {"switch": False}
+    await async_onboarding(hass, house).async_stop()
+
+
 async def test_ruins_of_a_house_end_the_flow_with_the_reason(
     access: HouseAccess, dialog: Dialog
 ) -> None:
@@ -422,3 +442,26 @@ async def test_a_switch_that_the_flow_asked_for_is_begun_and_its_failure_told(
     assert "HTTPS could not be tried" in caplog.text
     assert restarts == []
     assert yaml.read_text() == "http: !include nowhere.yaml\n"
+
+
+async def test_a_switch_is_begun_too_where_the_house_has_a_past(
+    hass: HomeAssistant,
+    house: HouseAccess,
+    server: Server,
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+) -> None:
+    before = house.journal().begin({"folder": str(house.config), "way": "http"})
+    before.close(State.UNDONE)
+    later = MockConfigEntry(
+        domain=DOMAIN,
+        data={"switch": True},
+        options={"names": ["localhost", *NAMES]},
+    )
+    await hass.config_entries.async_remove(entry.entry_id)
+    later.add_to_hass(hass)
+    await server.start()
+    await hass.config_entries.async_setup(later.entry_id)
+    await hass.async_block_till_done()
+    assert later.data["switch"] is False
+    assert len(restarts) == 1

@@ -7,6 +7,8 @@ integration's own code.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import CoreState, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
@@ -32,7 +35,7 @@ from custom_components.housekey.switch_files import (
     standing,
     target_of,
 )
-from housekey.errors import NotReady
+from housekey.errors import FileTrouble, NotReady
 from housekey.homeassistant.switch import HTTP_CONFIG, RESTART
 from housekey.house.journal import SettingChange, State
 from tests.inprocess.parts import NAMES, Kept, Server, free_port
@@ -285,6 +288,63 @@ async def test_nobody_signs_in_and_all_is_as_before(
         assert coordinator.data.stage is Stage.REVERTED
     facts = await hass.async_add_executor_job(staged.access.look)
     assert facts.reason == "nobody signed in over HTTPS within five minutes"
+
+
+@pytest.mark.usefixtures("with_names")
+async def test_somebody_who_signs_in_at_the_last_moment_and_proves_nothing_does_not_stop_the_end(
+    hass: HomeAssistant,
+    staged: Staged,
+    set_up: Callable[[], Any],
+    restarts: list[ServiceCall],
+    hass_access_token: str,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if server.trials:
+        pytest.skip("Home Assistant keeps the time itself")
+    await staged.start()
+    await set_up()
+
+    asked, over = threading.Event(), threading.Event()
+
+    def slow(*_: object, **__: object) -> str:
+        asked.set()
+        over.wait(10)
+        return "certificate has expired"
+
+    monkeypatch.setattr("custom_components.housekey.switch.verified", slow)
+    begun = hass.async_create_task(sign_in(server, hass_access_token))
+    while not asked.is_set():
+        await asyncio.sleep(0.01)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=301))
+    await asyncio.sleep(0)
+    over.set()
+    await begun
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(restarts) == 1
+    assert last(staged.access).state is State.PUT_BACK
+
+
+@pytest.mark.usefixtures("with_names")
+async def test_a_trial_that_cannot_be_taken_up_at_once_is_taken_up_later(
+    hass: HomeAssistant,
+    staged: Staged,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await staged.start_as_before()
+    with monkeypatch.context() as broken:
+
+        def full(*_: object) -> None:
+            raise FileTrouble(staged.access.folder, "No space left on device", hint="make room")
+
+        broken.setattr("custom_components.housekey.switch.put_back", full)
+        await set_up()
+        assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert last(staged.access).state is State.PUT_BACK
 
 
 @pytest.mark.usefixtures("with_names")

@@ -134,19 +134,25 @@ class Flow:
         self.api._send("DELETE", f"{self.path}/{self.shown['flow_id']}", None)
 
 
-def to_the_page(flow: Flow, *names: str, lane: bool = False) -> None:
-    """From the first step to the page with the QR code, on ports that are free."""
+def to_the_page(flow: Flow, *names: str, lane: bool = False) -> str:
+    """From the first step to the page with the QR code, on ports that are free.
+
+    Returns the recovery code; empty when the house was there already.
+    """
     assert flow.step == "user"
     flow.send()
     assert flow.step == "names", flow.shown
     flow.send(names=list(names) or flow.default("names"))
     assert flow.step in ("impact", "no_impact"), flow.shown
     flow.send(lane=lane)
+    code = ""
     if flow.step == "house":
+        code = flow.told["code"]
         flow.send(first_group=flow.told["code"][:5].lower(), noted=True)
     while flow.step == "ports":
         flow.send(page_port=free_port(), proof_port=free_port())
     assert flow.step == "onboarding", flow.shown
+    return code
 
 
 def prove(page: str, root: Path) -> dict[str, Any]:

@@ -65,7 +65,7 @@ button:focus-visible, .button:focus-visible { outline-color: var(--primary-text-
 .said { margin: 12px 0 0; padding: 0; }
 .said:empty { margin: 0; }
 .actions:has(+ .said:empty) { margin-bottom: 0; }
-.said.bad { color: var(--bad); }
+.said.bad { border-left: 4px solid var(--bad); padding-left: 14px; }
 dialog { border: 0; border-radius: var(--ha-dialog-border-radius, 24px); padding: 24px; max-width: min(28rem, calc(100vw - 32px)); background: var(--ha-dialog-surface-background, var(--card-background-color, #fff)); color: var(--primary-text-color); }
 dialog::backdrop { background: rgba(0, 0, 0, .5); }
 dialog .actions { justify-content: flex-end; margin-top: 20px; }
