@@ -88,7 +88,7 @@ class Lane:
         self._hass = hass
         self._hosts = list(hosts or hass.http.server_host or _EVERYWHERE)  # as Home Assistant
         self._busy: Counter[str] = Counter()  # requests being answered, by address
-        self._silent: set[RequestHandler] = set()
+        self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}  # has asked nothing yet
         self._server: web.Server | None = None
         self._runner: web.ServerRunner | None = None
         self._listening: asyncio.Server | None = None
@@ -157,6 +157,9 @@ class Lane:
             self._forget_stop = None
         listening.close()
         await self._runner.cleanup()
+        for timer in self._silent.values():
+            timer.cancel()
+        self._silent.clear()
         await listening.wait_closed()
 
     async def _stop_with_home_assistant(self, _event: Event) -> None:
@@ -170,15 +173,14 @@ class Lane:
         if server is None or len(server.connections) >= MOST_CONNECTIONS:
             return _Full()
         connection = server()
-        self._silent.add(connection)
-        self._hass.loop.call_later(_FIRST_REQUEST, self._close_if_silent, connection)
+        self._silent[connection] = self._hass.loop.call_later(
+            _FIRST_REQUEST, self._close_if_silent, connection
+        )
         return connection
 
     def _close_if_silent(self, connection: RequestHandler) -> None:
-        if connection in self._silent:
-            self._silent.discard(connection)
-            if connection.transport is not None:
-                connection.transport.close()
+        if self._silent.pop(connection, None) is not None and connection.transport is not None:
+            connection.transport.close()
 
     def _make_request(self, *parts: Any) -> web.BaseRequest:
         app = application(self._hass)
@@ -187,7 +189,8 @@ class Lane:
     # ---- requests
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._silent.discard(request.protocol)
+        if (timer := self._silent.pop(request.protocol, None)) is not None:
+            timer.cancel()
         peer = request.remote or ""
         decision = decide(
             asked(
