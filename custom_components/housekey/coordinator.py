@@ -84,6 +84,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.broken: Problem | None = None  # why the house could not be opened
         self.house: HouseFacts | None = None
         self.server: ServerFacts | None = None
+        self._around: Around | None = None  # of the last look
         self._addresses: tuple[Address, ...] | None = None
 
     @property
@@ -148,6 +149,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             return replace(self.data, at=now(), problems=(*others, self.broken))
         self.broken = None
         self.wanted = around.wanted
+        self._around = around
         snapshot = make_snapshot(self.house, self.server, around)
         if self.data is not None:
             self.config_entry.async_create_background_task(
@@ -164,6 +166,15 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                 await self.async_refresh()
         except HomeAssistantError as trouble:
             _LOGGER.warning("The certificate could not be renewed: %s", trouble)
+            self._tell_trouble()
+
+    @callback
+    def _tell_trouble(self) -> None:
+        """Say at once why the last renewal failed: the next look may be a day away."""
+        if self.house is None or self.server is None or self._around is None:
+            return
+        around = replace(self._around, renewal_trouble=self.renewal.trouble)
+        self.async_set_updated_data(make_snapshot(self.house, self.server, around))
 
     def _look_around(
         self,

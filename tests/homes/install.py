@@ -27,6 +27,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,14 +151,17 @@ def in_process(version: str) -> InProcess:
     root = installed(HOME_2026_7.version).root
     if root is None:
         raise ValueError("the tests in process need the Debian root")
-    venv, folder = f"/opt/inprocess/{version}", cache_folder()
+    folder = cache_folder()
     with _locked(folder / "lock"):
-        stamp = folder / f"{version}.inprocess.stamp"
         # The frontend is what Home Assistant would install at its first start. The lane's own tests
         # run there, too, and need hypothesis.
         needed = json.loads(_MANIFEST.read_text())["requirements"]
         beside = ["home-assistant-frontend", "hypothesis", *needed]
         what = json.dumps([_RECIPE, IN_PROCESS[version], beside])
+        # Named after its recipe: checkouts that differ share this folder, and one must not take
+        # away what another is just using.
+        name = f"{version}-{sha256(what.encode()).hexdigest()[:8]}"
+        venv, stamp = f"/opt/inprocess/{name}", folder / f"{name}.inprocess.stamp"
         if not _is_stamped(stamp, what):
             _say(f"installing Home Assistant {version} for tests in process (once per machine)")
             stamp.unlink(missing_ok=True)

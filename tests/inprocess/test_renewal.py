@@ -20,8 +20,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.housekey.const import EVENT_CERTIFICATE
 from custom_components.housekey.model import Delivery, ProblemKind, Stage
 from housekey.errors import FileTrouble, PairRefused, SwapRefused
+from housekey.house.files import Files
 from housekey.house.journal import State
-from housekey.live.contexts import NotLive
+from housekey.live.contexts import NotLive, Obstacle
 from tests.inprocess.parts import Kept, Machine, Server
 
 
@@ -202,7 +203,7 @@ async def test_another_kind_of_key_that_needs_a_restart_is_tried_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     coordinator = await set_up()
-    monkeypatch.setattr(coordinator.renewal._server, "_led", NotLive("no context"))
+    monkeypatch.setattr(coordinator.renewal._server, "_led", NotLive(Obstacle.NO_TLS, "none"))
     hass.config_entries.async_update_entry(entry, options={"key_type": "rsa-2048"})
     assert coordinator.renewal.not_live is not None
     await coordinator.async_renew()
@@ -213,6 +214,13 @@ async def test_another_kind_of_key_that_needs_a_restart_is_tried_then(
     assert coordinator.data.stage in (Stage.KEPT, Stage.TRIAL, Stage.STAGED)
 
 
+@pytest.fixture
+def long_ago(freezer: Any) -> None:
+    """What is made in other fixtures is made 300 days ago; OpenSSL's clock cannot be turned on."""
+    freezer.tick(-timedelta(days=300))
+
+
+@pytest.mark.usefixtures("long_ago")
 async def test_what_became_due_while_home_assistant_was_off_is_renewed_at_its_start(
     hass: HomeAssistant, kept: Kept, server: Server, set_up: Callable[[], Any], freezer: Any
 ) -> None:
@@ -223,6 +231,28 @@ async def test_what_became_due_while_home_assistant_was_off_is_renewed_at_its_st
     assert (await presented(server)).serial_number != before.serial_number
     assert coordinator.data.leaf_ends > dt_util.utcnow() + timedelta(days=390)
     assert not coordinator.data.problems
+
+
+@pytest.mark.usefixtures("long_ago")
+async def test_why_a_renewal_that_is_due_did_not_come_about_is_told_at_once(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    freezer: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    freezer.tick(timedelta(days=300))
+
+    def full(self: Files, path: Any, *_: Any, **__: Any) -> None:
+        raise FileTrouble(path, "No space left on device", hint="make room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Files, "write", full)
+        coordinator = await set_up()
+        await hass.async_block_till_done(wait_background_tasks=True)
+    (problem,) = coordinator.data.problems
+    assert problem.kind is ProblemKind.EXPIRING
+    assert "No space left on device" in dict(problem.data)["reason"]
 
 
 async def test_a_clock_that_jumps_ahead_and_back_breaks_nothing(

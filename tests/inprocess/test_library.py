@@ -1,0 +1,26 @@
+"""Where the library comes from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from custom_components.housekey.library import put_on_path
+
+
+def test_the_newest_wheel_beside_the_integration_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert put_on_path(tmp_path) is None
+    old, new = tmp_path / "housekey-1-py3-none-any.whl", tmp_path / "housekey-2-py3-none-any.whl"
+    for age, wheel in ((100, old), (1, new)):
+        wheel.touch()
+        os.utime(wheel, (1_000_000 - age, 1_000_000 - age))
+    assert put_on_path(tmp_path) == new
+    assert put_on_path(tmp_path) == new
+    assert sys.path[0] == str(new)
+    assert sys.path.count(str(new)) == 1
