@@ -31,6 +31,7 @@ from .actions import async_setup_actions
 from .const import CONF_SWITCH, DOMAIN
 from .coordinator import HousekeyCoordinator
 from .house_access import HouseAccess
+from .model import Stage
 from .outgoing import OutgoingTrust
 from .runtime import HousekeyData
 
@@ -72,7 +73,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
         entry.async_on_unload(outgoing.remove)
         entry.async_on_unload(async_at_started(hass, partial(_async_trust, outgoing)))
     await coordinator.switch.async_resume()
-    if entry.data.get(CONF_SWITCH) and coordinator.house and coordinator.house.last is None:
+    if entry.data.get(CONF_SWITCH) and coordinator.data.stage in (Stage.PLAIN, Stage.REVERTED):
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
     entry.async_on_unload(async_at_started(hass, partial(_async_started, entry)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)

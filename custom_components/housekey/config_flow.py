@@ -253,8 +253,10 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._options[CONF_HTTPS_PORT] = default
                 return self._create(switch=user_input[CONF_SWITCH])
             errors[CONF_HTTPS_PORT] = "port_taken"
-        elif server.tls:
-            return self._create(switch=True)
+        elif server.pair is not None and await self.hass.async_add_executor_job(
+            self._access.is_key_of_leaf, server.pair.key
+        ):
+            return self._create(switch=False)  # `housekey secure` was here before
         return self.async_show_form(
             step_id="switch",
             data_schema=vol.Schema(

@@ -191,6 +191,11 @@ class HouseAccess:
         with self.opened() as house:
             return house.leaf(label)
 
+    def is_key_of_leaf(self, key: Path) -> bool:
+        """Whether the key at `key` is that of the house's leaf for Home Assistant."""
+        leaf = self.leaf(HOME_ASSISTANT)
+        return leaf is not None and self.holds(key, leaf.key_pem)
+
     def issue_for_another(self, names: Sequence[Name], key_type: KeyType, days: int) -> Issued:
         """Issue for another device of the house. Raises as `House.issue`."""
         with self.held() as house:

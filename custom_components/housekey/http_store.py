@@ -12,11 +12,16 @@ missing, `server_facts` says that there is no store, and the caller offers the o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from housekey.homeassistant.plan import Pair
+
+try:
+    from homeassistant.const import MAJOR_VERSION, MINOR_VERSION
+except ImportError:  # where the tests of pure modules run
+    MAJOR_VERSION = MINOR_VERSION = 0
 
 try:
     from homeassistant.components.http import config as http_config
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
+_STORES_SINCE = (2026, 8)
 _MODULE = ("async_get_and_load_store", "HTTP_STORAGE_SCHEMA")
 _STORE = (
     "stable",
@@ -52,6 +58,7 @@ class ServerFacts:
     host: str  # an address of this machine at which it listens
     pair: Pair | None  # what the running server has loaded
     trials: bool  # Home Assistant tries http settings out itself (2026.8 and later)
+    unknown: bool = False  # it keeps them in a way that is not known here: nothing may be changed
     asks_clients: bool = False  # every client is asked for a certificate of its own
     stable: Mapping[str, Any] = field(default_factory=dict)  # empty without trials
     pending: Mapping[str, Any] | None = None
@@ -75,17 +82,13 @@ async def server_facts(hass: HomeAssistant) -> ServerFacts:
     )
     store = await _store(hass)
     if store is None:
-        return running
+        return replace(running, unknown=(MAJOR_VERSION, MINOR_VERSION) >= _STORES_SINCE)
     pending = store.pending
     error = pending.get("error") if pending else None
     words = pending.get("error_message") if pending else None
-    return ServerFacts(
-        tls=running.tls,
-        port=running.port,
-        host=running.host,
-        pair=running.pair,
+    return replace(
+        running,
         trials=True,
-        asks_clients=running.asks_clients,
         stable=sendable(store.stable),
         pending=sendable(pending) if pending else None,
         pending_error=f"{error}: {words}" if error and words else error,

@@ -33,6 +33,8 @@ from .switch_files import (
     announce,
     draw,
     issued,
+    must_be_known,
+    must_try_nothing,
     put_back,
     target_of,
     write_pair,
@@ -207,10 +209,13 @@ def _renew(
     access: HouseAccess, server: ServerFacts, settings: Settings, *, force: bool
 ) -> Renewed | None:
     """Issue and write; in an executor. Raises `HousekeyError`, with everything put back."""
+    must_be_known(server)
     with access.held() as house:
         yaml = yaml_settings(access)
         drawn = draw(access, house, server, settings, yaml=yaml, internal_url=None)
         moved = drawn.configure or drawn.edit_yaml
+        if moved:
+            must_try_nothing(server)
         if drawn.issue is None:
             if not force:
                 return None

@@ -47,6 +47,8 @@ from .switch_files import (
     announce,
     before_https,
     host_of,
+    must_be_known,
+    must_try_nothing,
     put_back,
     stage,
     standing,
@@ -248,6 +250,8 @@ class Switch:
             server = await server_facts(self._hass)
             if not server.tls:
                 return
+            await self._in_executor(must_be_known, server)
+            await self._in_executor(must_try_nothing, server)
             before, _, _ = await self._in_executor(before_https, self._access)
             journal = self._access.journal()
             target = target_of(self._access, server, TO_HTTP)

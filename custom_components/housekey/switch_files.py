@@ -119,6 +119,8 @@ def stage(
 
     Raises `HousekeyError`, with everything put back.
     """
+    must_be_known(server)
+    must_try_nothing(server)
     if server.asks_clients:
         raise NotReady(
             "Home Assistant asks every client for a certificate of its own (ssl_peer_certificate)",
@@ -141,6 +143,24 @@ def stage(
         except BaseException:
             put_back(access, [transaction])
             raise
+
+
+def must_be_known(server: ServerFacts) -> None:
+    """Raise NotReady for a Home Assistant whose settings are kept in a way not known here."""
+    if server.unknown:
+        raise NotReady(
+            "this Home Assistant keeps its network settings in a way that housekey does not know",
+            hint="update housekey; until then Settings > System > Network takes the certificate",
+        )
+
+
+def must_try_nothing(server: ServerFacts) -> None:
+    """Raise NotReady while Home Assistant tries other settings: they would be lost."""
+    if server.pending is not None and server.pending_error is None:
+        raise NotReady(
+            "Home Assistant is trying other network settings",
+            hint="confirm them in Settings > System > Network, or wait until it has gone back",
+        )
 
 
 def draw(

@@ -141,6 +141,10 @@ def test_what_cannot_be_done_is_said_before_anything_is_changed(access: HouseAcc
     before = files(access)
     with pytest.raises(NotReady):
         staged(access, replace(NEW, asks_clients=True))
+    with pytest.raises(NotReady):
+        staged(access, replace(OLD, unknown=True))
+    with pytest.raises(NotReady):
+        staged(access, replace(NEW, pending={"server_port": 1234}, on_trial=True))
     (access.config / "configuration.yaml").write_text("http: !include somewhere.yaml\n")
     with pytest.raises(HousekeyError):
         staged(access, OLD)

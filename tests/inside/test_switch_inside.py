@@ -261,3 +261,28 @@ def _local_time(api: Api) -> str:
     """The time on the wall of the home."""
     zone = ZoneInfo(api.get("/api/config")["time_zone"])
     return datetime.now(zone).isoformat()
+
+
+@pytest.mark.parametrize("release", HOMES)
+def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes_it_over(
+    release: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    home, root = _on_https(request.getfixturevalue(release), tmp_path)
+    api = secured(home, root)
+    entry = entry_of(api)
+    assert entry is not None
+    api._send("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}", None)
+    api.post("/api/services/homeassistant/restart")
+    assert wait_for(lambda: home.starts == 3, timeout=60)
+    home.wait_until_running(scheme="https")
+    assert entry_of(api) is None
+
+    flow = Flow(api)
+    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    flow.send(go_on=True)
+    assert flow.shown["type"] == "create_entry", flow.shown
+    assert loaded(api)
+    assert stage(api) == "kept"
+    api.command("housekey/renew")
+    assert home.starts == 3
+    assert complaints(home) == []

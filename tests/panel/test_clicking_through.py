@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.instance import free_port
-from housekey.pki.encoding import certificates_from_pem, fingerprint
+from housekey.pki.encoding import certificates_from_pem, fingerprint, to_der
 from tests.browsers import chromium
 from tests.browsers.chromium import Chromium
 from tests.browsers.guise import DESKTOP
 from tests.browsers.waiting import soon
-from tests.inside.integration import complaints, give
+from tests.inside.integration import (
+    OPTIONS,
+    Flow,
+    complaints,
+    entry_of,
+    give,
+    loaded,
+    presented,
+    to_the_page,
+)
 from tests.needs import require
 from tests.panel.parts import read_json
 from tests.panel.sight import Sight
@@ -94,3 +103,45 @@ def test_a_house_is_made_by_clicking_and_stands_in_the_panel(home_2026_11: NewHo
         assert soon(lambda: "Turn on the page" in sight.text())
         assert sight.ask("root.querySelectorAll('.qr').length") == 0
     assert complaints(home) == []
+
+
+def test_an_open_panel_leads_to_https_and_renews_there_without_a_restart(
+    home_2026_11: NewHome,
+) -> None:
+    missing = chromium.missing()
+    require(missing is None, missing or "")
+    home = home_2026_11(start=False)
+    give(home)
+    home.start()
+    flow = Flow(home.api())
+    to_the_page(flow, "homeassistant.local", "127.0.0.1")
+    flow.send(go_on=True)
+    flow.send(https_port=home.port, switch=False)
+    assert loaded(home.api())
+    entry = entry_of(home.api())
+    assert entry is not None
+    root = home.config / "housekey" / "root.pem"
+    der = to_der(certificates_from_pem(root.read_bytes())[0])
+    with Chromium(roots=[der], hosts=["homeassistant.local"]) as browser:
+        before = Sight(browser, f"http://homeassistant.local:{home.port}")
+        before.sign_in()
+        before.open_panel()
+        options = Flow(home.api(), path=OPTIONS, handler=entry["entry_id"])
+        options.send(next_step_id="switch")
+        assert options.send()["reason"] == "restarting"
+        # It is gone from here, and the panel says where to.
+        there = f"https://homeassistant.local:{home.port}"
+        assert soon(lambda: there in before.text()), before.text()
+        home.wait_until_running(scheme="https")
+        after = Sight(browser, there)
+        after.sign_in()  # whereby HTTPS is proved
+        after.open_panel()
+        assert soon(lambda: "Home Assistant speaks HTTPS" in after.text()), after.text()
+        assert "used at once: no restart" in after.text()
+        assert f"You are using its https address: {there}" in after.text()
+        shown, starts = presented(home.port), home.starts
+        after.click("ask")
+        after.click("renew")
+        assert soon(lambda: "there is a new certificate" in after.text()), after.text()
+        assert presented(home.port).serial_number != shown.serial_number
+        assert home.starts == starts

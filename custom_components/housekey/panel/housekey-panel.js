@@ -65,7 +65,7 @@ button:focus-visible, .button:focus-visible { outline-color: var(--primary-text-
 .said { margin: 12px 0 0; padding: 0; }
 .said:empty { margin: 0; }
 .actions:has(+ .said:empty) { margin-bottom: 0; }
-.said.bad { color: var(--bad); }
+.said.bad { border-left: 4px solid var(--bad); padding-left: 14px; }
 dialog { border: 0; border-radius: var(--ha-dialog-border-radius, 24px); padding: 24px; max-width: min(28rem, calc(100vw - 32px)); background: var(--ha-dialog-surface-background, var(--card-background-color, #fff)); color: var(--primary-text-color); }
 dialog::backdrop { background: rgba(0, 0, 0, .5); }
 dialog .actions { justify-content: flex-end; margin-top: 20px; }
@@ -234,7 +234,7 @@ class HousekeyPanel extends HTMLElement {
     const said = (this._said = { about, text, bad });
     this._render();
     if (this._busy || bad) return;
-    setTimeout(() => { if (this._said === said) { this._said = { about: "", text: "", bad: false }; this._render(); } }, 10000);
+    setTimeout(() => { if (this._said === said) { this._said = { about: "", text: "", bad: false }; this._render(); } }, 30000);
   }
 
   /* Showing */
@@ -272,8 +272,10 @@ class HousekeyPanel extends HTMLElement {
     return h("p", { class: "actions" }, h("a", { class: "button plain", href: "/config/integrations/integration/housekey" }, this._t("settings")));
   }
 
+  /* Before a switch nobody knows the https address for sure, and after it nobody answers here. */
   _offline(shown) {
-    const url = shown.home_assistant_url;
+    const moved = location.protocol === "http:" && shown.stage !== "kept" && `https://${location.host}`;
+    const url = shown.home_assistant_url || moved;
     return h("section", { class: "card wide", id: "offline", role: "status" },
       h("p", null, this._t("offline.text")), url && h("p", null, this._t("offline.address"), " ", h("a", { href: url }, url)));
   }
