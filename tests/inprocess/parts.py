@@ -30,6 +30,7 @@ class Socket:
     def __init__(self, socket: Any) -> None:
         self._socket = socket
         self._id = 0
+        self._kept: list[dict[str, Any]] = []  # events that came before an answer
 
     async def ask(self, kind: str) -> dict[str, Any]:
         """Send a command; return its result."""
@@ -39,6 +40,7 @@ class Socket:
             answer = await self.next()
             if answer["id"] == self._id and answer["type"] == "result":
                 return answer
+            self._kept.append(answer)
 
     async def next(self) -> dict[str, Any]:
         """Return the next message."""
@@ -47,8 +49,9 @@ class Socket:
 
     async def event(self) -> dict[str, Any]:
         """Return the next event."""
-        while (message := await self.next())["type"] != "event":
-            pass
+        message = self._kept.pop(0) if self._kept else await self.next()
+        while message["type"] != "event":
+            message = await self.next()
         event: dict[str, Any] = message["event"]
         return event
 

@@ -18,7 +18,7 @@ from tests.needs import require
 if TYPE_CHECKING:
     from pathlib import Path
 
-COVERED = 50  # percent of the lines of custom_components/housekey, without the panel's script
+COVERED = 95  # percent of the lines of custom_components/housekey, without the panel's script
 _TESTS = "tests/inprocess"
 # 2026.10 takes httpx over when it is imported, and fails when somebody was faster.
 _PYTEST = "import sys, homeassistant, pytest; sys.exit(pytest.main())"
@@ -55,12 +55,12 @@ def test_the_integration_passes_its_tests_in_home_assistants_own_process(
         *("-m", "coverage", "report", f"--rcfile=/checkout/{_TESTS}/coverage.ini"),
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    found = re.search(r"^TOTAL .* (\d+)%$", told.stdout, re.MULTILINE)
+    found = re.search(r"^TOTAL .* ([\d.]+)%$", told.stdout, re.MULTILINE)
     assert found is not None, told.stdout
     said.append(f"coverage of custom_components/housekey: {found[1]} %")
     with capfd.disabled():
-        print("", *said, sep="\n")  # noqa: T201 - the figures
-    assert int(found[1]) >= COVERED, told.stdout
+        print("", *said, sep="\n")  # noqa: T201 - what this test is asked for
+    assert float(found[1]) > COVERED, told.stdout
 
 
 def _run(
