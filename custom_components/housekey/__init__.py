@@ -30,6 +30,7 @@ from . import issues, panel, websocket_api
 from .actions import async_setup_actions
 from .const import CONF_SWITCH, DOMAIN
 from .coordinator import HousekeyCoordinator
+from .deadline import deadline
 from .house_access import HouseAccess
 from .model import Stage
 from .outgoing import OutgoingTrust
@@ -57,6 +58,8 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     """Open the house and look; raises ConfigEntryNotReady while it cannot be opened."""
     access = HouseAccess(Path(hass.config.config_dir))
+    # Before the house is opened: an unproven trial ends, whatever has become of the house.
+    await deadline(hass, access).async_look()
     coordinator = HousekeyCoordinator(hass, entry, access)
     try:
         await coordinator.async_config_entry_first_refresh()
@@ -94,6 +97,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     await entry.runtime_data.coordinator.async_stop_onboarding()
     await entry.runtime_data.coordinator.lane.async_stop()
     if entry.disabled_by is not None:
+        deadline(hass, entry.runtime_data.coordinator.access).async_end_now()
         _forget(hass)
     return True
 
@@ -105,6 +109,7 @@ async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None
     either away here would lock everybody out. The way back to http is a step of the options, to be
     taken before; the entry can be added again for it, and finds the house.
     """
+    deadline(hass, HouseAccess(Path(hass.config.config_dir))).async_end_now()
     _forget(hass)
 
 

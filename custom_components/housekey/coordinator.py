@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +13,6 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
-from homeassistant.util.hass_dict import HassKey
 
 from housekey.errors import HousekeyError, HouseTrouble, HouseUnsafe, ShareFailed
 from housekey.homeassistant import yaml_tree
@@ -23,6 +21,7 @@ from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.pki.names import IpName
 
 from .const import DOMAIN, EVENT_CERTIFICATE
+from .deadline import work_lock
 from .device_lane import LaneControl
 from .house_access import now
 from .http_store import pair_of, server_facts
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from .http_store import ServerFacts
 
 _LOGGER = logging.getLogger(__name__)
-_WORK: HassKey[asyncio.Lock] = HassKey("housekey_work")
 _DAILY = timedelta(days=1)
 _ADDRESSES = timedelta(minutes=5)  # Home Assistant tells nobody when an address changes
 
@@ -72,9 +70,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             always_update=False,
         )
         self.access = access
-        # Of whatever changes the house or Home Assistant's settings. What a reload finds under way
-        # goes on, so it is one for all coordinators.
-        self.work = hass.data.setdefault(_WORK, asyncio.Lock())
+        self.work = work_lock(hass)
         self.switch = Switch(self)
         self.renewal = Renewal(self)
         self.lane = LaneControl(self)

@@ -155,6 +155,10 @@ class HouseAccess:
             each for each in self.journal().transactions() if each.target.get("folder") == folder
         )
 
+    def last_change(self) -> Transaction | None:
+        """Return the last change that tells where HTTPS stands; needs only the journal."""
+        return _last(self.mine())
+
     def root_der(self) -> bytes:
         """Return the root, as devices get it."""
         with self.opened() as house:

@@ -5,7 +5,7 @@ kept in memory that a kill could take: after every start `async_resume` looks at
 
 * Trial road (2026.8 and later): Home Assistant tries the settings for five minutes and goes back
   by itself. We only tell it to keep them, once somebody has signed in through them.
-* YAML road (up to 2026.7): the five minutes are ours, counted from our set-up.
+* YAML road (up to 2026.7): the five minutes are ours, counted by `deadline` from our set-up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from homeassistant.core import CoreState, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.event import async_call_later
 
 from housekey.errors import HousekeyError
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
@@ -33,6 +32,7 @@ from housekey.house.journal import SettingChange, State
 from housekey.live.handshake import resolve
 from housekey.pki.names import DnsName
 
+from .deadline import NOBODY, deadline
 from .http_store import (
     async_forget_trial,
     async_keep_trial,
@@ -64,8 +64,6 @@ if TYPE_CHECKING:
     from .switch_files import Staged
 
 _LOGGER = logging.getLogger(__name__)
-TRIAL_SECONDS = 300  # as Home Assistant's own AUTO_REVERT_DELAY
-NOBODY = "nobody signed in over HTTPS within five minutes"
 _WORDS = {
     "not_promoted": NOBODY,
     "apply_failed": "Home Assistant could not start with it",
@@ -79,6 +77,7 @@ class Switch:
         self._coordinator = coordinator
         self._hass = coordinator.hass
         self._access = coordinator.access
+        self._deadline = deadline(coordinator.hass, coordinator.access)
         self._watching: list[Callable[[], None]] = []
         self._keeping = False
 
@@ -149,12 +148,13 @@ class Switch:
         elif how is Standing.KEPT:
             await self._finish(house.last)
         elif how is Standing.ON_TRIAL:
-            self._watch(house.last, own_deadline=not server.trials)
+            await self._deadline.async_look()
+            self._watch(house.last)
         if how is not Standing.NOTHING:
             await self._coordinator.async_refresh()
 
     @callback
-    def _watch(self, transaction: Transaction, *, own_deadline: bool) -> None:
+    def _watch(self, transaction: Transaction) -> None:
         """Wait for somebody who signs in."""
 
         @callback
@@ -164,15 +164,12 @@ class Switch:
                 self._hass.async_create_task(self._keep(transaction), "housekey keep")
 
         self._watching.append(async_watch_for_proof(self._hass, proved))
-        if own_deadline:
-            over = partial(self._nobody_came, transaction)
-            self._watching.append(async_call_later(self._hass, TRIAL_SECONDS, over))
 
     async def _keep(self, transaction: Transaction) -> None:
         """Somebody has signed in: see that a device would trust it, and keep it."""
         try:
             async with self._coordinator.work:
-                if transaction.state is not State.OPEN:
+                if self._deadline.over or transaction.state is not State.OPEN:
                     return  # the five minutes were over first
                 if reason := await self._not_verified():
                     _LOGGER.warning("HTTPS is not kept yet: %s", reason)
@@ -205,6 +202,7 @@ class Switch:
         await self._in_executor(transaction.mark, PROVEN)
         await self._set_internal_url(transaction)
         await self._in_executor(transaction.close, State.KEPT)
+        self._deadline.async_stop()
 
     async def _set_internal_url(self, transaction: Transaction) -> None:
         leaf = self._coordinator.house.leaf if self._coordinator.house else None
@@ -224,16 +222,6 @@ class Switch:
         change = SettingChange(INTERNAL_URL, before, url)
         await self._in_executor(announce, transaction, "internal url", change)
         await self._hass.config.async_update(internal_url=url)
-
-    async def _nobody_came(self, transaction: Transaction, _now: object) -> None:
-        """On the YAML road: five minutes are over."""
-        # Whoever signs in right now is waited for: if that was no proof, it is over all the same.
-        async with self._coordinator.work:
-            if PROVEN in transaction.marks or transaction.state is not State.OPEN:
-                return
-            self.async_stop()
-            await self._give_up(transaction, NOBODY)
-            await self._restart()
 
     async def _give_up(self, transaction: Transaction, reason: str) -> None:
         """Put everything back and remember why."""

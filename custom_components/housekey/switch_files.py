@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from housekey.errors import FileTrouble, NotReady, YamlRefused
+from housekey.errors import FileTrouble, HousekeyError, NotReady, YamlRefused
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import Facts, Pair, Road, Wanted, plan
@@ -255,6 +255,35 @@ def put_back(access: HouseAccess, transactions: Sequence[Transaction]) -> None:
     for transaction in reversed(transactions):
         if transaction.state is State.OPEN:
             transaction.close(State.PUT_BACK)
+
+
+def end_trial(access: HouseAccess, transaction: Transaction) -> bool:
+    """Take an unproven trial of the YAML road back, without opening the house.
+
+    Returns False when somebody else has ended it. `transaction` is as it was read at the start:
+    the journal may be gone since, with the backups in it. Then our keys are taken out of YAML, and
+    the rest follows when the house is there again. Raises `HousekeyError` when neither works.
+    """
+    yaml = before_of([transaction]).setting(HTTP_YAML)
+    try:
+        now = next((t for t in access.mine() if t.folder == transaction.folder), None)
+        if now is not None:
+            if now.state is not State.OPEN or PROVEN in now.marks:
+                return False
+            put_back(access, [now])
+            return True
+    except (HousekeyError, OSError):
+        if yaml is None:
+            raise
+    if yaml is None:
+        return False
+    _edit_back(access, dict(yaml.before))
+    if pair_of(yaml_settings(access)) == pair_of(yaml.ours[-1]):
+        raise NotReady(
+            "the http settings in YAML cannot be put back",
+            hint="take ssl_certificate and ssl_key out by hand, and restart Home Assistant",
+        )
+    return True
 
 
 def before_https(access: HouseAccess) -> tuple[Mapping[str, Any] | None, str | None, str | None]:

@@ -16,9 +16,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import CoreState, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
@@ -288,6 +289,103 @@ async def test_nobody_signs_in_and_all_is_as_before(
         assert coordinator.data.stage is Stage.REVERTED
     facts = await hass.async_add_executor_job(staged.access.look)
     assert facts.reason == "nobody signed in over HTTPS within five minutes"
+
+
+def moved(access: HouseAccess) -> None:
+    """A house that is elsewhere."""
+    access.folder.rename(access.folder.with_name("elsewhere"))
+
+
+@pytest.mark.usefixtures("with_names")
+async def test_a_trial_ends_though_the_house_cannot_be_opened_at_the_start(
+    hass: HomeAssistant,
+    staged: Staged,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+    server: Server,
+) -> None:
+    if server.trials:
+        pytest.skip("Home Assistant keeps the time itself")
+    (staged.access.folder / "root.pem").write_text("damaged")
+    await staged.start()
+    await set_up()
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=301))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(restarts) == 1
+    assert last(staged.access).state is State.PUT_BACK
+    assert (staged.access.config / "configuration.yaml").read_bytes() == staged.before
+    assert not any(path.exists() for path in staged.pair)
+
+
+@pytest.mark.usefixtures("with_names")
+async def test_a_trial_ends_though_the_house_is_moved_away_meanwhile(
+    hass: HomeAssistant,
+    staged: Staged,
+    set_up: Callable[[], Any],
+    restarts: list[ServiceCall],
+    server: Server,
+) -> None:
+    if server.trials:
+        pytest.skip("Home Assistant keeps the time itself")
+    await staged.start()
+    await set_up()
+    moved(staged.access)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=301))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(restarts) == 1
+    assert "ssl_" not in (staged.access.config / "configuration.yaml").read_text()
+
+
+@pytest.mark.usefixtures("with_names")
+async def test_a_house_that_comes_back_ends_the_trial_that_it_left_alone(
+    hass: HomeAssistant,
+    staged: Staged,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+    server: Server,
+) -> None:
+    """Without the journal nobody knows of a trial: that is told, and looked at again."""
+    if server.trials:
+        pytest.skip("Home Assistant keeps the time itself")
+    moved(staged.access)
+    await staged.start()
+    await set_up()
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert ir.async_get(hass).async_get_issue("housekey", "house_broken") is not None
+    staged.access.folder.with_name("elsewhere").rename(staged.access.folder)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=301))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(restarts) == 1
+    assert last(staged.access).state is State.PUT_BACK
+
+
+@pytest.mark.parametrize("how", ["disabled", "removed"])
+@pytest.mark.usefixtures("with_names")
+async def test_a_trial_ends_at_once_when_the_entry_is_taken_out(
+    hass: HomeAssistant,
+    staged: Staged,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+    server: Server,
+    how: str,
+) -> None:
+    if server.trials:
+        pytest.skip("Home Assistant keeps the time itself")
+    await staged.start()
+    await set_up()
+    if how == "disabled":
+        await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    else:
+        await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(restarts) == 1
+    assert last(staged.access).state is State.PUT_BACK
+    assert (staged.access.config / "configuration.yaml").read_bytes() == staged.before
 
 
 @pytest.mark.usefixtures("with_names")
