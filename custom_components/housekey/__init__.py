@@ -35,6 +35,7 @@ from .house_access import HouseAccess
 from .model import Stage
 from .outgoing import OutgoingTrust
 from .runtime import HousekeyData
+from .way_back import WayBack
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -58,6 +59,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     """Open the house and look; raises ConfigEntryNotReady while it cannot be opened."""
     access = HouseAccess(Path(hass.config.config_dir))
+    issues.async_withdraw_way_back(hass)
     # Before the house is opened: an unproven trial ends, whatever has become of the house.
     await deadline(hass, access).async_look()
     coordinator = HousekeyCoordinator(hass, entry, access)
@@ -103,14 +105,19 @@ async def async_unload_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
 
 
 async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None:
-    """Take away what is shown. House, certificate and HTTPS stay.
+    """Take away what is shown, and offer the way back to http. House and HTTPS stay.
 
     Home Assistant reads the certificate at its next start, and devices trust the root: taking
-    either away here would lock everybody out. The way back to http is a step of the options, to be
-    taken before; the entry can be added again for it, and finds the house.
+    either away unasked would lock everybody out. Nothing can be asked here, so a repair asks.
     """
-    deadline(hass, HouseAccess(Path(hass.config.config_dir))).async_end_now()
+    access = HouseAccess(Path(hass.config.config_dir))
+    deadline(hass, access).async_end_now()
     _forget(hass)
+    try:
+        if await WayBack(hass, access).async_is_needed():
+            issues.async_offer_way_back(hass)
+    except HomeAssistantError as trouble:
+        _LOGGER.warning("Whether HTTPS is housekey's cannot be told: %s", trouble)
 
 
 @callback

@@ -8,6 +8,8 @@ DOMAIN: Final = "housekey"
 FOLDER: Final = "housekey"  # of the house, inside the configuration folder
 EVENT_CERTIFICATE: Final = "housekey_certificate"  # on the bus: issued, renewed
 
+ISSUE_HTTPS_STAYS: Final = "https_stays"  # the one repair that comes with the removal
+
 CONF_NAMES: Final = "names"
 CONF_KEY_TYPE: Final = "key_type"
 CONF_DAYS: Final = "days"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
 
-from .const import DOMAIN
+from .const import DOMAIN, ISSUE_HTTPS_STAYS
 from .model import ProblemKind
 
 if TYPE_CHECKING:
@@ -107,3 +107,26 @@ def async_show(hass: HomeAssistant, problems: Iterable[Problem]) -> None:
 def async_clear(hass: HomeAssistant) -> None:
     """Take all repairs away: the entry is removed or disabled."""
     async_show(hass, ())
+
+
+@callback
+def async_offer_way_back(hass: HomeAssistant) -> None:
+    """Ask whether HTTPS shall go, too, now that nobody renews it.
+
+    Only until the next restart: after it Home Assistant no longer loads an integration without an
+    entry, and would confirm the repair without doing anything.
+    """
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        ISSUE_HTTPS_STAYS,
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ISSUE_HTTPS_STAYS,
+    )
+
+
+@callback
+def async_withdraw_way_back(hass: HomeAssistant) -> None:
+    """There is an entry again, which renews, and has the way back in its options."""
+    ir.async_delete_issue(hass, DOMAIN, ISSUE_HTTPS_STAYS)

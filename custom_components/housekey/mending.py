@@ -135,7 +135,7 @@ def write_again(access: HouseAccess, pairs: Sequence[Pair]) -> None:
     """
     with access.held() as house:
         leaf = house.leaf(HOME_ASSISTANT)
-        ours = _written_by_us(access)
+        ours = written_by_us(access)
         for pair in pairs:
             if pair.certificate.is_file() and pair.key.is_file():
                 continue
@@ -166,7 +166,8 @@ def _write_pair(access: HouseAccess, pair: Pair, leaf: Leaf) -> None:
     transaction.close(State.KEPT)
 
 
-def _written_by_us(access: HouseAccess) -> set[Path]:
+def written_by_us(access: HouseAccess) -> set[Path]:
+    """Return the files that the journal says are ours; in an executor."""
     standing = [each for each in access.mine() if each.state in (State.OPEN, State.KEPT)]
     return {file.path for file in before_of(standing).files}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import voluptuous as vol
@@ -10,9 +11,11 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
-from .const import DOMAIN
+from .const import DOMAIN, ISSUE_HTTPS_STAYS
+from .house_access import HouseAccess
 from .mending import async_close_house, async_mend
 from .model import ProblemKind
+from .way_back import WayBack
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -26,7 +29,9 @@ async def async_create_fix_flow(
     issue_id: str,
     data: dict[str, str | int | float | None] | None,  # noqa: ARG001 - likewise
 ) -> RepairsFlow:
-    """Return the flow for a repair; its id is the kind of the problem."""
+    """Return the flow for a repair; its id is the kind of the problem, but for one."""
+    if issue_id == ISSUE_HTTPS_STAYS:
+        return WayBackFlow()
     return MendFlow(ProblemKind(issue_id))
 
 
@@ -74,6 +79,30 @@ class MendFlow(RepairsFlow):
             return self.async_abort(reason="not_running")
         await async_close_house(self.hass)
         self.hass.config_entries.async_schedule_reload(entries[0].entry_id)
+        return self.async_create_entry(data={})
+
+
+class WayBackFlow(RepairsFlow):
+    """Goes back to http after the entry was removed. To ignore the repair keeps HTTPS."""
+
+    async def async_step_init(
+        self,
+        user_input: dict[str, str] | None = None,  # noqa: ARG002 - the issue's id, no answer yet
+    ) -> FlowResult:
+        """Begin."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> FlowResult:
+        """Ask, then go back and restart."""
+        if user_input is None:
+            return self.async_show_form(step_id="confirm", data_schema=vol.Schema({}))
+        access = HouseAccess(Path(self.hass.config.config_dir))
+        try:
+            await WayBack(self.hass, access).async_begin(attended=False)
+        except HomeAssistantError as trouble:
+            return self.async_abort(
+                reason="failed", description_placeholders={"reason": str(trouble)}
+            )
         return self.async_create_entry(data={})
 
 

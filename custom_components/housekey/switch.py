@@ -16,10 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from homeassistant.core import CoreState, callback
+from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 
-from housekey.errors import HousekeyError
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
 from housekey.homeassistant.switch import (
     HTTP_CONFIG,
@@ -45,15 +44,12 @@ from .switch_files import (
     WAY,
     Standing,
     announce,
-    before_https,
     host_of,
-    must_be_known,
-    must_try_nothing,
     put_back,
     stage,
     standing,
-    target_of,
 )
+from .way_back import WayBack, async_in_executor, async_restart, must_be_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,6 +73,7 @@ class Switch:
         self._coordinator = coordinator
         self._hass = coordinator.hass
         self._access = coordinator.access
+        self._way_back = WayBack(coordinator.hass, coordinator.access)
         self._deadline = deadline(coordinator.hass, coordinator.access)
         self._watching: list[Callable[[], None]] = []
         self._keeping = False
@@ -91,7 +88,7 @@ class Switch:
 
     async def async_begin(self) -> None:
         """Stage HTTPS and restart. Raises HomeAssistantError, with everything as before."""
-        self._must_be_running()
+        must_be_running(self._hass)
         async with self._coordinator.work:
             server = await server_facts(self._hass)
             staged = await self._in_executor(
@@ -105,7 +102,7 @@ class Switch:
                 return
             try:
                 await self._arm(staged, server.stable)
-                await self._restart()
+                await async_restart(self._hass)
             except HomeAssistantError as trouble:
                 await self._give_up(staged.transaction, str(trouble))
                 raise
@@ -144,7 +141,7 @@ class Switch:
                 await async_forget_trial(self._hass)
             await self._in_executor(put_back, self._access, [house.last])
         elif back:
-            await self._finish_back(keep=how is Standing.ON_TRIAL)
+            await self._way_back.async_finish(keep=how is Standing.ON_TRIAL)
         elif how is Standing.KEPT:
             await self._finish(house.last)
         elif how is Standing.ON_TRIAL:
@@ -235,71 +232,12 @@ class Switch:
 
     async def async_back_to_http(self) -> None:
         """Go back to plain http, as it was before housekey. Raises HomeAssistantError."""
-        self._must_be_running()
+        must_be_running(self._hass)
         self.async_stop()
-        async with self._coordinator.work:
-            server = await server_facts(self._hass)
-            if not server.tls:
-                return
-            await self._in_executor(must_be_known, server)
-            await self._in_executor(must_try_nothing, server)
-            before, _, _ = await self._in_executor(before_https, self._access)
-            journal = self._access.journal()
-            target = target_of(self._access, server, TO_HTTP)
-            if server.trials:
-                config = {
-                    key: value
-                    for key, value in server.stable.items()
-                    if key not in ("ssl_certificate", "ssl_key")
-                }
-                if before is not None and not before.get("ssl_certificate"):
-                    config["server_port"] = before.get("server_port", server.port)
-                transaction = await self._in_executor(journal.begin, target)
-                change = SettingChange(HTTP_CONFIG, dict(server.stable), config)
-                await self._in_executor(announce, transaction, "configure", change, RESTART)
-                await async_try(self._hass, config)
-            else:
-                mine = await self._in_executor(self._access.mine)
-                standing_ = [t for t in mine if t.state in (State.OPEN, State.KEPT)]
-                await self._in_executor(self._undo, standing_)
-                await self._restore_internal_url()
-            await self._restart()
-
-    async def _finish_back(self, *, keep: bool) -> None:
-        """Home Assistant runs on http again: this is what says so, and needs no other proof."""
-        if keep:
-            await async_keep_trial(self._hass)
-        await self._restore_internal_url()
-        mine = await self._in_executor(self._access.mine)
-        standing_ = [t for t in mine if t.state in (State.OPEN, State.KEPT)]
-        await self._in_executor(self._undo, standing_)
-
-    def _undo(self, transactions: list[Transaction]) -> None:
-        put_back(self._access, transactions)
-        for transaction in reversed(transactions):
-            transaction.close(State.UNDONE)
-
-    async def _restore_internal_url(self) -> None:
-        _, before, ours = await self._in_executor(before_https, self._access)
-        if ours is not None and self._hass.config.internal_url == ours:
-            await self._hass.config.async_update(internal_url=before)
-
-    # What several of them need
-
-    def _must_be_running(self) -> None:
-        if self._hass.state is not CoreState.running:
-            raise HomeAssistantError("Home Assistant is still starting")
-
-    async def _restart(self) -> None:
-        """Restart; Home Assistant looks through its configuration first, and may refuse."""
-        await self._hass.services.async_call("homeassistant", "restart", blocking=True)
+        await self._way_back.async_begin(attended=True)
 
     async def _in_executor(self, work: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """Do `work` in an executor; what the library raises becomes Home Assistant's own."""
-        try:
-            return await self._hass.async_add_executor_job(partial(work, *args, **more))
-        except HousekeyError as trouble:
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        return await async_in_executor(self._hass, work, *args, **more)
 
 
 def _same_place(one: str, other: str) -> bool:
