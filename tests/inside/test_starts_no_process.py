@@ -34,9 +34,8 @@ def starts(tree: ast.AST) -> list[str]:
                 names += [f"os.{each.name}" for each in node.names if is_call(each.name)]
         elif isinstance(node, ast.Attribute):
             of_os = isinstance(node.value, ast.Name) and node.value.id == "os"
-            if (of_os and is_call(node.attr)) or node.attr.startswith(
-                ("create_subprocess", "subprocess_", "ProcessPool")
-            ):
+            of_asyncio = ("create_subprocess", "subprocess_", "ProcessPool")
+            if (of_os and is_call(node.attr)) or node.attr.startswith(of_asyncio):
                 names = [f"os.{node.attr}"]
         found += [
             f"{node.lineno}: {name}"  # type: ignore[attr-defined]
