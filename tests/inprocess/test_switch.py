@@ -363,6 +363,50 @@ async def test_a_house_that_comes_back_ends_the_trial_that_it_left_alone(
     assert last(staged.access).state is State.PUT_BACK
 
 
+@pytest.mark.usefixtures("with_names")
+async def test_a_restart_that_is_refused_at_the_end_of_a_trial_is_asked_for_again(
+    hass: HomeAssistant, staged: Staged, set_up: Callable[[], Any], server: Server
+) -> None:
+    if server.trials:
+        pytest.skip("Home Assistant keeps the time itself")
+    asked = []
+
+    async def refuse_once(_call: ServiceCall) -> None:
+        asked.append(1)
+        if len(asked) == 1:
+            raise HomeAssistantError("the configuration has errors")
+
+    hass.services.async_register("homeassistant", "restart", refuse_once)
+    await staged.start()
+    await set_up()
+    for seconds in (301, 400):
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(asked) == 2
+    assert last(staged.access).state is State.PUT_BACK
+
+
+@pytest.mark.usefixtures("with_names")
+async def test_a_journal_that_cannot_be_read_at_the_start_is_told(
+    hass: HomeAssistant,
+    staged: Staged,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    server: Server,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if server.trials:
+        pytest.skip("Home Assistant keeps the time itself")
+    entries = last(staged.access).folder / "entries.jsonl"
+    whole = entries.read_bytes()
+    entries.write_bytes(b"damaged\n" + whole)
+    await staged.start()
+    await set_up()
+    assert "Whether HTTPS is on trial cannot be told" in caplog.text
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert ir.async_get(hass).async_get_issue("housekey", "house_broken") is not None
+
+
 @pytest.mark.parametrize("how", ["disabled", "removed"])
 @pytest.mark.usefixtures("with_names")
 async def test_a_trial_ends_at_once_when_the_entry_is_taken_out(
