@@ -220,19 +220,23 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         """Wait until a device has proved its trust."""
         if self._waiting is None:
             self._waiting = self.hass.async_create_task(self._wait(), "housekey wait")
-        if not self._waiting.done():
+        waiting = self._waiting  # a device may come, and this step be taken again, while we look
+        if not waiting.done():
             facts = await self.hass.async_add_executor_job(self._access.look)
+        if not waiting.done():
             return self.async_show_progress(
                 step_id="wait",
                 progress_action="wait",
-                progress_task=self._waiting,
+                progress_task=waiting,
                 description_placeholders=self._page_placeholders(
                     facts.root_sha256, facts.root_name
                 ),
             )
-        proved = self._waiting.result()
-        self._waiting = None
-        return self.async_show_progress_done(next_step_id="switch" if proved else "nobody")
+        if self._waiting is waiting:
+            self._waiting = None
+        return self.async_show_progress_done(
+            next_step_id="switch" if waiting.result() else "nobody"
+        )
 
     async def async_step_nobody(
         self, _user_input: dict[str, Any] | None = None

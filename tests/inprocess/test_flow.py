@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
@@ -135,6 +136,30 @@ async def test_the_whole_way_with_a_device_that_proves_its_trust(
     assert entry.state is ConfigEntryState.LOADED
     assert entry.options["names"] == [str(each) for each in FOUND]
     assert hass.states.get("sensor.housekey_devices_that_trust_this_home").state == "1"
+    await async_onboarding(hass, access).async_stop()
+
+
+async def test_a_device_that_comes_while_somebody_looks_is_led_on(
+    hass: HomeAssistant, dialog: Dialog, access: HouseAccess, caplog: pytest.LogCaptureFixture
+) -> None:
+    await to_the_page(dialog)
+    await dialog.send(go_on=False)
+    page, come, real = dialog.told["url"], threading.Event(), HouseAccess.look
+
+    def slowly(self: HouseAccess) -> Any:
+        come.wait(10)
+        return real(self)
+
+    with patch.object(HouseAccess, "look", slowly):
+        looking = hass.async_create_task(dialog.look())
+        await asyncio.sleep(0.1)
+        assert (await hass.async_add_executor_job(prove, page))["trusted"]
+        await asyncio.sleep(0.5)  # Home Assistant itself takes the step again, and is done
+        come.set()
+        await looking
+    await hass.async_block_till_done()
+    assert "progress task" not in caplog.text
+    assert dialog.step == "switch", dialog.shown
     await async_onboarding(hass, access).async_stop()
 
 
