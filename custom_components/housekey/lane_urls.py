@@ -45,6 +45,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from housekey.pki.hosts import bracketed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -108,7 +110,7 @@ class LaneAddress:
     @property
     def url(self) -> str:
         """What is handed out, without a slash at its end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         return f"http://{host}{'' if self.port == 80 else f':{self.port}'}"
 
     def is_own(self, url: str) -> bool:

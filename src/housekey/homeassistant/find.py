@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from housekey.errors import FileTrouble, NotFound, NotReady, UsageError
 from housekey.homeassistant.paths import VERSION_FILE, version_in
 from housekey.live.handshake import Speech, speaks
+from housekey.pki.hosts import bracketed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -52,7 +53,7 @@ class Endpoint:
     @property
     def url(self) -> str:
         """The address."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         return f"{self.scheme}://{host}:{self.port}"
 
 
@@ -148,8 +149,7 @@ def parse_url(text: str) -> str:
         raise _no_address(text, "Home Assistant has no path: the address ends after the port")
     if port is None:
         port = DEFAULT_PORT if parts.scheme == "http" else 443
-    bracketed = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{bracketed}:{port}"
+    return f"{parts.scheme}://{bracketed(host)}:{port}"
 
 
 def endpoints_of(

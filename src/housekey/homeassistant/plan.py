@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from housekey.pki.hosts import bracketed
 from housekey.pki.keys import KeyType
 from housekey.pki.names import IpName
 
@@ -248,7 +249,7 @@ def _internal_url(now: str | None, host: DnsName | None, port: int) -> str | Non
 
 def https_url(host: str, port: int) -> str:
     """Write a URL as people do, without the port that https means anyway."""
-    shown = f"[{host}]" if ":" in host else host
+    shown = bracketed(host)
     return f"https://{shown}" if port == HTTPS_PORT else f"https://{shown}:{port}"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from housekey.errors import HomeAssistantTrouble, HousekeyError
 from housekey.homeassistant.client import Client
 from housekey.pki.encoding import fingerprint
+from housekey.pki.hosts import bracketed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -67,7 +68,7 @@ class Door:
     @property
     def url(self) -> str:
         """The address as one would type it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         default = 443 if self.scheme == "https" else 80
         return f"{self.scheme}://{host}" + ("" if self.port == default else f":{self.port}")
 

@@ -13,6 +13,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from housekey.pki.hosts import bracketed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -181,11 +183,6 @@ def said(document: Mapping[str, object], *, status: int = 200) -> Answer:
     """Return a JSON answer that nobody keeps."""
     body = json.dumps(document).encode()
     return Answer(status, body, headed("application/json", cache="no-store"))
-
-
-def bracketed(host: str) -> str:
-    """Return `host` as it is written in an address."""
-    return f"[{host}]" if ":" in host else host
 
 
 def authority(host: str, port: int) -> str:

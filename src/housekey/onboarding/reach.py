@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import NameRefused, NotPermitted
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
+from housekey.pki.hosts import bracketed
 from housekey.pki.names import DnsName, IpName, Name, parse_name
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def decide(facts: Facts, *, bind: Sequence[Address], constraints: Constraints) -
 
 def url(host: str, port: int) -> str:
     """Write the page's address as people type it."""
-    shown = f"[{host}]" if ":" in host else host
+    shown = bracketed(host)
     return f"http://{shown}:{port}"
 
 

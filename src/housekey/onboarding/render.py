@@ -15,6 +15,7 @@ from housekey.onboarding.pages import environment
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import certificate_from_der, fingerprint
 from housekey.pki.fingerprint import lines_of
+from housekey.pki.hosts import bracketed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +153,7 @@ def _asset(
 
 
 def _address(scheme: str, host: str, port: int | None) -> str:
-    shown = f"[{host}]" if ":" in host else host
+    shown = bracketed(host)
     return f"{scheme}://{shown}" + (f":{port}" if port else "")
 
 

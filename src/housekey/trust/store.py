@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from housekey.pki.hosts import bracketed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -101,7 +103,7 @@ class Server:
     @property
     def url(self) -> str:
         """Return its address."""
-        return f"https://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/"
+        return f"https://{bracketed(self.host)}:{self.port}/"
 
 
 @dataclass(frozen=True, slots=True)
