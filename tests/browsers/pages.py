@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from housekey.live.tls import AcceptedSocket
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -65,6 +67,7 @@ def pages(documents: Mapping[str, Document], *, leaf: Path | None = None) -> Ite
     with Server(("127.0.0.1", 0), Handler) as server:
         if leaf is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.sslsocket_class = AcceptedSocket
             context.load_cert_chain(leaf / "certificate.pem", leaf / "privkey.pem")
             server.socket = context.wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False

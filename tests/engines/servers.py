@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from housekey.live.tls import AcceptedSocket
 from housekey.pki.names import IpName
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def server_context(case: Case) -> ssl.SSLContext:
         NotPresentable: OpenSSL does not let itself be brought to it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslsocket_class = AcceptedSocket
     # Level 0, so that weak keys and digests are shown and the client is the one to judge.
     context.set_ciphers("ALL:@SECLEVEL=0")
     leaf, *others = (ssl.DER_cert_to_PEM_cert(each).encode() for each in case.question.chain)

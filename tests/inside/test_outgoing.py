@@ -12,6 +12,7 @@ import pytest
 
 from demo.api import CallError, wait_for
 from demo.release import small_configuration
+from housekey.live.tls import AcceptedSocket
 from tests.inside.integration import Flow, complaints, entry_of, give, loaded, to_the_page
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def test_it_trusts_the_house_until_the_entry_is_unloaded(
     pair = issued(home)
     (tmp_path / "pair.pem").write_text(pair["chain"] + pair["key"])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.sslsocket_class = AcceptedSocket
     tls.load_cert_chain(tmp_path / "pair.pem")
     with answering(tls) as port:
         url = f"https://localhost:{port}/"

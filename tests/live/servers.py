@@ -8,6 +8,7 @@ import ssl
 import threading
 from typing import TYPE_CHECKING
 
+from housekey.live.tls import AcceptedSocket
 from housekey.pki.encoding import chain_to_pem
 from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
@@ -46,6 +47,7 @@ class Pair:
 def context_of(file: Path) -> ssl.SSLContext:
     """Return a server's context that presents what is in `file`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslsocket_class = AcceptedSocket
     context.load_cert_chain(file)
     return context
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from housekey.live.tls import AcceptedSocket
 from housekey.onboarding.render import Page
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import chain_to_pem, to_der
@@ -153,6 +154,7 @@ def _tls(folder: Path) -> ssl.SSLContext:
     (folder / "chain.pem").write_bytes(chain_to_pem((leaf, issuer.certificate)))
     (folder / "key.pem").write_bytes(key.to_pem().reveal())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslsocket_class = AcceptedSocket
     context.load_cert_chain(folder / "chain.pem", folder / "key.pem")
     return context
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from housekey.live.tls import AcceptedSocket
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from tests.pki.houses import A_DAY, NOW
 
@@ -171,6 +172,7 @@ class World:
 
             def context() -> ssl.SSLContext:
                 made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                made.sslsocket_class = AcceptedSocket
                 made.load_cert_chain(path)
                 if options.get("asks"):
                     made.verify_mode = ssl.CERT_REQUIRED
