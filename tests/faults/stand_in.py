@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 TOKEN = "a-token-of-an-administrator"
 VERSIONS = {"yaml": "2024.3.3", "trial": "2026.11.0"}
-_NOTES = ("created_at", "error", "error_message")
+DOWN_SECONDS = 0.1  # longer than housekey's looks are apart here: it waits to see it go
 CONFIGURATION = """\
 # our home
 homeassistant:
@@ -154,10 +154,12 @@ class StandIn:
             return {"server_port": self.port}
         return http
 
-    def _later(self, work: Any) -> None:
+    def _restart_soon(self) -> None:
         async def soon() -> None:
             await asyncio.sleep(0.002)  # the answer goes out first
-            await work
+            await self._stop()
+            await asyncio.sleep(DOWN_SECONDS)
+            await self._start()
 
         task = self._loop.create_task(soon())
         self._tasks.add(task)
@@ -196,7 +198,7 @@ class StandIn:
 
     async def _ordered_restart(self, request: web.Request) -> web.Response:
         self._known(request)
-        self._later(self._restart())
+        self._restart_soon()
         return web.json_response([])
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
@@ -237,7 +239,7 @@ class StandIn:
             wanted = asked["config"]
             http["pending"] = None if wanted is None else {**wanted, "created_at": "2026-11-29"}
             _store(self.folder, "http", http)
-            self._later(self._restart())
+            self._restart_soon()
             return {"restart": True}
         if what == "http/config/promote":
             if self.active != "pending":
