@@ -29,6 +29,7 @@ from housekey.house.leaves import (
 from housekey.house.ledger import Ledger, Role, SqliteLedger
 from housekey.house.reasons import told
 from housekey.house.recovery import RecoveryCode
+from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
 from housekey.pki.encoding import (
     certificate_from_pem,
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
 ROOT = "root.pem"
-SEALED_ROOT_KEY = "root.key.sealed"
 ISSUING = "issuing.pem"
 ISSUING_KEY = "issuing.key"
 LEDGER = "ledger.sqlite"
@@ -178,7 +178,7 @@ class House:
         self.issuing = issuing
         self.constraints = constraints
         self.ledger = ledger
-        self._files = files
+        self.files = files
         self._clock = clock
 
     @classmethod
@@ -311,7 +311,7 @@ class House:
 
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""
-        return read_leaf(self.folder / LEAVES, label, files=self._files)
+        return read_leaf(self.folder / LEAVES, label, files=self.files)
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Read all leaves, by label."""
@@ -338,7 +338,7 @@ class House:
     def _issuer(self) -> Issuer:
         path = self.folder / ISSUING_KEY
         try:
-            key = PrivateKey.from_pem(read_key(path, files=self._files))
+            key = PrivateKey.from_pem(read_key(path, files=self.files))
         except PemUnreadable as error:
             raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
         return Issuer(self.issuing, key)
@@ -363,7 +363,7 @@ class House:
             chain_pem=chain_to_pem(chain),
             key=key,
             present=present,
-            files=self._files,
+            files=self.files,
         )
         self.ledger.record_event(
             "issued",
