@@ -31,6 +31,7 @@ from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
+from housekey.pki.crl import issue_crl
 from housekey.pki.encoding import (
     certificate_from_pem,
     certificate_to_pem,
@@ -50,7 +51,7 @@ from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
     from types import TracebackType
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
@@ -287,6 +289,10 @@ class House:
             data={"names": [str(name) for name in dict.fromkeys(names)]},
         )
         return certificate, self.issuing
+
+    def sign_crl(self, entries: Iterable[Entry], *, number: int) -> RevocationList:
+        """Sign the list of what the issuing CA revoked; nothing is written. As `issue_crl`."""
+        return issue_crl(issuer=self._issuer(), entries=entries, number=number, now=self._clock())
 
     def must_be_able_to_issue(self) -> None:
         """Raise what `issue` would raise of the house itself: its time, its key."""
