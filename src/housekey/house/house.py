@@ -9,8 +9,6 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 
 from __future__ import annotations
 
-import os
-import pwd
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -27,8 +25,11 @@ from housekey.house.leaves import (
     write_leaf,
 )
 from housekey.house.ledger import Ledger, Role, SqliteLedger
+from housekey.house.ledger_troubles import REBUILD
 from housekey.house.reasons import told
 from housekey.house.recovery import RecoveryCode
+from housekey.house.root_key import SEALED_ROOT_KEY
+from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
 from housekey.pki.crl import issue_crl
 from housekey.pki.encoding import (
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
 ROOT = "root.pem"
-SEALED_ROOT_KEY = "root.key.sealed"
 ISSUING = "issuing.pem"
 ISSUING_KEY = "issuing.key"
 LEDGER = "ledger.sqlite"
@@ -154,7 +154,7 @@ class NewHouse:
                 ledger.record_event(
                     "house-created",
                     at=at,
-                    by=_who(),
+                    by=who(),
                     sha256=fingerprint(self.root),
                     data={"permitted": self.constraints.described(), "added": self.added},
                 )
@@ -180,7 +180,7 @@ class House:
         self.issuing = issuing
         self.constraints = constraints
         self.ledger = ledger
-        self._files = files
+        self.files = files
         self._clock = clock
 
     @classmethod
@@ -201,7 +201,8 @@ class House:
         refuse_if_open(folder, "folder of the house")
         if missing:
             raise HouseBroken(
-                f"the house in {folder} lacks {' and '.join(missing)}", hint=_FROM_BACKUP
+                f"the house in {folder} lacks {' and '.join(missing)}",
+                hint=REBUILD if missing == [LEDGER] else _FROM_BACKUP,
             )
         for name in (ISSUING_KEY, SEALED_ROOT_KEY):
             if _is_there(folder / name):
@@ -283,7 +284,7 @@ class House:
         self.ledger.record_event(
             "signed",
             at=at,
-            by=_who(),
+            by=who(),
             sha256=fingerprint(certificate),
             data={"names": [str(name) for name in dict.fromkeys(names)]},
         )
@@ -317,7 +318,7 @@ class House:
 
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""
-        return read_leaf(self.folder / LEAVES, label, files=self._files)
+        return read_leaf(self.folder / LEAVES, label, files=self.files)
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Read all leaves, by label."""
@@ -344,7 +345,7 @@ class House:
     def _issuer(self) -> Issuer:
         path = self.folder / ISSUING_KEY
         try:
-            key = PrivateKey.from_pem(read_key(path, files=self._files))
+            key = PrivateKey.from_pem(read_key(path, files=self.files))
         except PemUnreadable as error:
             raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
         return Issuer(self.issuing, key)
@@ -369,12 +370,12 @@ class House:
             chain_pem=chain_to_pem(chain),
             key=key,
             present=present,
-            files=self._files,
+            files=self.files,
         )
         self.ledger.record_event(
             "issued",
             at=at,
-            by=_who(),
+            by=who(),
             sha256=fingerprint(certificate),
             data={"label": leaf.label, "names": [str(name) for name in leaf.names]},
         )
@@ -405,11 +406,3 @@ def _common_name(role: str, organization: str | None, *, tail: str) -> str:
     room = MOST_BYTES_OF_COMMON_NAME - len(f"{role} for  {tail}")
     home = organization.encode()[:room].decode(errors="ignore").rstrip()
     return f"{role} for {home} {tail}"
-
-
-def _who() -> str:
-    uid = os.geteuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # in containers
-        return f"uid {uid}"
