@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
-    from housekey.house.ledger import Event
+    from housekey.house.records import Event
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.names import Name
 
@@ -132,12 +132,10 @@ def new(**options: Any) -> None:
 @common_options
 def list_(**options: Any) -> None:
     """List every certificate that is in use."""
-    from housekey.house.revoking import revoked_in  # noqa: PLC0415 - after --help
-
     output = Output(as_json=options["as_json"])
     with open_house(house_folder(options)) as house:
         leaves = house.leaves()
-        revoked = revoked_in(house)
+        revoked = house.ledger.revoked()
     if not leaves:
         output.row("nothing", "was issued yet: housekey secure, or housekey cert new NAME")
     for leaf in leaves:
@@ -155,11 +153,9 @@ def list_(**options: Any) -> None:
 @common_options
 def show(**options: Any) -> None:
     """Show one certificate, by the name that it was issued for."""
-    from housekey.house.revoking import revoked_in  # noqa: PLC0415 - after --help
-
     output = Output(as_json=options["as_json"])
     with open_house(house_folder(options)) as house:
-        revoked = revoked_in(house)
+        revoked = house.ledger.revoked()
         leaf = next(
             (
                 leaf

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from housekey.pki.crl import RevocationList
 
 _LOCK_SECONDS = 10.0
-_BY = "cert revoke"
 _PATH = "/housekey.crl"
 REASONS = ("unspecified", "key-compromise", "superseded", "cessation-of-operation")
 
@@ -43,6 +42,7 @@ def revoke(**options: Any) -> None:
     from housekey.house import revoking  # noqa: PLC0415 - after --help
     from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.house.who import who  # noqa: PLC0415
     from housekey.pki.crl import Reason  # noqa: PLC0415
 
     output = Output(as_json=options["as_json"])
@@ -57,7 +57,7 @@ def revoke(**options: Any) -> None:
         # What would fail later is found while nothing is recorded.
         house.must_be_able_to_issue()
         files.try_out(folder)
-        revoking.revoke(house, chosen.targets, reason=reason, by=_BY, at=now())
+        revoking.revoke(house, chosen.targets, reason=reason, by=who(), at=now())
         for target in chosen.targets:
             output.row("revoked", _told(target))
         if not chosen.targets and chosen.already:
@@ -104,11 +104,12 @@ def revoke(**options: Any) -> None:
 def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList | None, list[str]]:
     """Make the list anew if it is due; what could not be made is owed."""
     from housekey.house.revoking import crl_is_due, read_crl, remake_crl  # noqa: PLC0415 - loaded
+    from housekey.house.who import who  # noqa: PLC0415
 
     try:
         crl = read_crl(house, files=files)
         if crl_is_due(house, crl, now=now()):
-            crl = remake_crl(house, files=files, by=_BY, at=now())
+            crl = remake_crl(house, files=files, by=who(), at=now())
     except HousekeyError as error:
         return None, [f"the list of revoked certificates: {error.message}"]
     if crl is not None:

@@ -15,6 +15,7 @@ from cryptography import x509
 
 from housekey.errors import FileTrouble, HousekeyError, PemUnreadable, RevokeRefused, UsageError
 from housekey.house.lock import house_lock
+from housekey.house.records import REVOKED
 from housekey.pki.crl import Entry, Reason, RevocationList, crl_from_der
 from housekey.pki.encoding import certificate_from_der, fingerprint
 from housekey.pki.subject import subject_from
@@ -28,11 +29,10 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
-    from housekey.house.ledger import Event, IssuedCertificate
+    from housekey.house.records import Event, IssuedCertificate
 
 CRL = "crl.der"  # in the house
-REVOKED = "revoked"  # the kind of event
-LISTED = "crl-made"
+LISTED = "crl-made"  # the kind of event
 
 _SERIAL = re.compile(r"(?:0x)?([0-9a-f]{1,2}(?::[0-9a-f]{2})+|[0-9a-f]+)", re.IGNORECASE)
 _WHOLE_HOUSE = "housekey house recover makes a new issuing CA, housekey house rotate a new root"
@@ -60,12 +60,6 @@ class Chosen:
     already: Event | None  # by which that one is revoked already
 
 
-def revoked_in(house: House) -> Mapping[str, Event]:
-    """Return what was revoked: the event of each certificate, by its fingerprint."""
-    events = house.ledger.events(-1, kind=REVOKED)
-    return {event.sha256: event for event in events if event.sha256 is not None}
-
-
 def choose(house: House, what: str, *, reason: Reason, now: datetime) -> Chosen:
     """Find out which certificates are meant.
 
@@ -89,19 +83,20 @@ def revoke(
     house: House, targets: Sequence[Target], *, reason: Reason, by: str, at: datetime
 ) -> None:
     """Record that `targets` are revoked. The list is a second step: `remake_crl`."""
-    for target in targets:
-        house.ledger.record_event(
-            REVOKED,
-            at=at,
-            by=by,
-            sha256=fingerprint(target.certificate),
-            data={
-                "serial": f"{target.serial:x}",
-                "reason": reason.value,
-                "label": target.label,
-                "issued_by": _issued_by(target.certificate),
-            },
-        )
+    with house.ledger.together():
+        for target in targets:
+            house.ledger.record_event(
+                REVOKED,
+                at=at,
+                by=by,
+                sha256=fingerprint(target.certificate),
+                data={
+                    "serial": f"{target.serial:x}",
+                    "reason": reason.value,
+                    "label": target.label,
+                    "issued_by": _issued_by(target.certificate),
+                },
+            )
 
 
 def replace(house: House, leaf: Leaf) -> Leaf:
@@ -199,7 +194,7 @@ def _entries(house: House) -> tuple[Entry, ...]:
     own = _key_identifier(house.issuing)
     return tuple(
         Entry(int(str(event.data["serial"]), 16), event.at, Reason(str(event.data["reason"])))
-        for event in revoked_in(house).values()
+        for event in house.ledger.revoked().values()
         if event.data.get("issued_by") == own
     )
 
@@ -265,7 +260,7 @@ def _chosen(
     in_use = fingerprint(leaf.certificate) if leaf is not None else None
     if leaf is not None and in_use is not None and named is None:
         certificates.setdefault(in_use, leaf.certificate)  # also one that the ledger has lost
-    revoked = revoked_in(house)
+    revoked = house.ledger.revoked()
     targets = tuple(
         Target(certificate, label, in_use=sha256 == in_use)
         for sha256, certificate in certificates.items()

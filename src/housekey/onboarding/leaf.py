@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 
 from housekey.house.leaves import is_due
-from housekey.house.revoking import revoked_in
 from housekey.pki.encoding import fingerprint
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def usable_leaf(house: House, names: Sequence[Name], *, now: datetime) -> Leaf |
     leaf = house.leaf(LABEL)
     if leaf is None or not set(names) <= set(leaf.names) or is_due(leaf.certificate, now=now):
         return None
-    if fingerprint(leaf.certificate) in revoked_in(house):
+    if fingerprint(leaf.certificate) in house.ledger.revoked():
         return None
     try:
         leaf.certificate.verify_directly_issued_by(house.issuing)
