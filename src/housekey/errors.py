@@ -18,6 +18,7 @@
     │   ├── HouseBroken           a file of it is missing or damaged
     │   ├── HouseBusy             another housekey holds its lock
     │   ├── HouseExpired          the issuing CA or the root is past its end
+    │   ├── RotationRefused       a change of the root that cannot be made as things stand
     │   └── ClockWrong            the clock stands before the root's birth
     ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
     ├── HomeAssistantTrouble      Home Assistant, before anything was changed
@@ -176,6 +177,10 @@ class HouseBusy(HouseTrouble):
 
 class HouseExpired(HouseTrouble):
     """The issuing CA or the root is past its end."""
+
+
+class RotationRefused(HouseTrouble):
+    """The root cannot be changed, dropped or taken back as things stand; nothing was changed."""
 
 
 class ClockWrong(HouseTrouble):

@@ -34,6 +34,7 @@ JsonValue: TypeAlias = (
 )
 Role: TypeAlias = Literal["root", "issuing", "leaf", "self-signed"]
 
+DEVICE_TRUSTS = "device-trusts"  # a device has proved that it trusts the root of this SHA-256
 SCHEMA_VERSION = 1
 _BUSY_SECONDS = 5.0
 
