@@ -10,6 +10,7 @@
     ├── PemUnreadable             bytes that should have been a certificate or a key
     │   └── PemLocked             they are locked, and no passphrase was given
     ├── RequestRefused            a certificate request (CSR) that is not signed here
+    ├── RevokeRefused             a certificate that cannot be revoked, or is already
     ├── LookFailed                what a check was to look at could not be looked at
     ├── FileTrouble               a file could not be written, replaced or read
     ├── HouseTrouble              the house on disk
@@ -132,6 +133,10 @@ class PemLocked(PemUnreadable):
 
 class RequestRefused(HousekeyError):
     """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
+
+
+class RevokeRefused(HousekeyError):
+    """A certificate that cannot be revoked: the house's own, one that ended, or is revoked."""
 
 
 class LookFailed(HousekeyError):

@@ -9,8 +9,6 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 
 from __future__ import annotations
 
-import os
-import pwd
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -40,11 +38,14 @@ from housekey.house.leaves import (
     write_leaf,
 )
 from housekey.house.ledger import Ledger, Role, SqliteLedger
+from housekey.house.ledger_troubles import REBUILD
 from housekey.house.reasons import told
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import where
+from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
+from housekey.pki.crl import issue_crl
 from housekey.pki.encoding import (
     certificate_to_pem,
     chain_to_pem,
@@ -64,7 +65,7 @@ from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
     from types import TracebackType
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
@@ -207,7 +209,8 @@ class House:
         refuse_if_open(folder, "folder of the house")
         if missing:
             raise HouseBroken(
-                f"the house in {folder} lacks {' and '.join(missing)}", hint=_FROM_BACKUP
+                f"the house in {folder} lacks {' and '.join(missing)}",
+                hint=REBUILD if missing == [LEDGER] else _FROM_BACKUP,
             )
         for name in (ISSUING_KEY, SEALED_ROOT_KEY, PROVING_KEY):
             path = where(folder, name)
@@ -357,6 +360,10 @@ class House:
         )
         return self.chain_of(certificate)
 
+    def sign_crl(self, entries: Iterable[Entry], *, number: int) -> RevocationList:
+        """Sign the list of what the issuing CA revoked; nothing is written. As `issue_crl`."""
+        return issue_crl(issuer=self._issuer(), entries=entries, number=number, now=self.clock())
+
     def must_be_able_to_issue(self) -> None:
         """Raise what `issue` would raise of the house itself: its time, its key."""
         issuer = self._issuer()
@@ -484,12 +491,3 @@ def common_name_of(role: str, organization: str | None, *, tail: str) -> str:
     room = MOST_BYTES_OF_COMMON_NAME - len(f"{role} for  {tail}")
     home = organization.encode()[:room].decode(errors="ignore").rstrip()
     return f"{role} for {home} {tail}"
-
-
-def who() -> str:
-    """Return who does it: the name of this user, for the ledger."""
-    uid = os.geteuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # in containers
-        return f"uid {uid}"

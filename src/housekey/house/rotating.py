@@ -38,12 +38,13 @@ from housekey.house.generations import (
     is_by,
     next_number,
 )
-from housekey.house.house import common_name_of, who
+from housekey.house.house import common_name_of
 from housekey.house.leaves import ONBOARDING, read_key
-from housekey.house.ledger import DEVICE_TRUSTS
+from housekey.house.records import DEVICE_TRUSTS
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import replace_together, where
+from housekey.house.who import who
 from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificate_to_pem, chain_to_pem, fingerprint
 from housekey.pki.issuing import (

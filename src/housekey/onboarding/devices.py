@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from housekey.house.ledger import DEVICE_TRUSTS
+from housekey.house.records import DEVICE_TRUSTS
 from housekey.onboarding.events import Step
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from housekey.house.leaves import ONBOARDING as LABEL
 from housekey.house.leaves import is_due
+from housekey.house.revoking import revoked_in
+from housekey.pki.encoding import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +24,11 @@ __all__ = ["LABEL", "new_leaf", "usable_leaf"]
 
 
 def usable_leaf(house: House, names: Sequence[Name], *, now: datetime) -> Leaf | None:
-    """Return the leaf from before if it covers `names`, is of this house, and is not due."""
+    """Return the leaf from before if it covers `names`, is of this house, good, and not due."""
     leaf = house.leaf(LABEL)
     if leaf is None or not set(names) <= set(leaf.names) or is_due(leaf.certificate, now=now):
+        return None
+    if fingerprint(leaf.certificate) in revoked_in(house):
         return None
     return leaf if house.is_current(leaf) else None
 

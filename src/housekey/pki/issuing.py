@@ -228,7 +228,7 @@ def must_be_within(not_before: datetime, not_after: datetime, *, now: datetime) 
     if now >= not_after:
         raise HouseExpired(
             f"the house's issuing CA ended on {not_after:%Y-%m-%d}",
-            hint="housekey house rotate makes a new one; if that day lies ahead, set the clock right",
+            hint="housekey house rotate makes a new one; if that day lies ahead, set the clock",
         )
 
 
