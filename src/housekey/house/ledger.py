@@ -114,7 +114,12 @@ class SqliteLedger:
         """Open a ledger and check it whole: even decades of a house are read in milliseconds."""
         if not path.is_file():
             raise HouseBroken(f"{path} is missing", hint=_FROM_BACKUP)
-        ledger = cls(path, _connect(path))
+        return cls.over(path, _connect(path))
+
+    @classmethod
+    def over(cls, path: Path, connection: sqlite3.Connection) -> SqliteLedger:
+        """Make a ledger of an open connection, which is closed if it is to none."""
+        ledger = cls(path, connection)
         try:
             with ledger._told():
                 ledger._check()
@@ -215,7 +220,7 @@ class SqliteLedger:
         try:
             yield
         except sqlite3.Error as error:
-            raise _in_plain_words(self._path, error) from error
+            raise in_plain_words(self._path, error) from error
 
 
 _FROM_BACKUP = "put it back from a backup of the house"
@@ -266,14 +271,14 @@ def _connect(path: Path) -> sqlite3.Connection:
             isolation_level=None,
         )
     except sqlite3.Error as error:
-        raise _in_plain_words(path, error) from error
+        raise in_plain_words(path, error) from error
     connection.row_factory = sqlite3.Row
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA recursive_triggers = ON")  # INSERT OR REPLACE deletes, too
     except sqlite3.Error as error:  # the first that reads the file
         connection.close()
-        raise _in_plain_words(path, error) from error
+        raise in_plain_words(path, error) from error
     return connection
 
 
@@ -306,7 +311,8 @@ _NUMBERS = {
 }
 
 
-def _in_plain_words(path: Path, error: sqlite3.Error) -> HousekeyError:
+def in_plain_words(path: Path, error: sqlite3.Error) -> HousekeyError:
+    """Say what SQLite said as the errors of the house."""
     # An extended code carries the primary one in its low byte: https://sqlite.org/rescode.html
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code == sqlite3.SQLITE_IOERR and _is_full(path):
