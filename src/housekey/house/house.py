@@ -9,8 +9,6 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 
 from __future__ import annotations
 
-import os
-import pwd
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -27,9 +25,11 @@ from housekey.house.leaves import (
     write_leaf,
 )
 from housekey.house.ledger import Ledger, Role, SqliteLedger
+from housekey.house.ledger_troubles import REBUILD
 from housekey.house.reasons import told
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
+from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
 from housekey.pki.encoding import (
     certificate_from_pem,
@@ -152,7 +152,7 @@ class NewHouse:
                 ledger.record_event(
                     "house-created",
                     at=at,
-                    by=_who(),
+                    by=who(),
                     sha256=fingerprint(self.root),
                     data={"permitted": self.constraints.described(), "added": self.added},
                 )
@@ -199,7 +199,8 @@ class House:
         refuse_if_open(folder, "folder of the house")
         if missing:
             raise HouseBroken(
-                f"the house in {folder} lacks {' and '.join(missing)}", hint=_FROM_BACKUP
+                f"the house in {folder} lacks {' and '.join(missing)}",
+                hint=REBUILD if missing == [LEDGER] else _FROM_BACKUP,
             )
         for name in (ISSUING_KEY, SEALED_ROOT_KEY):
             if _is_there(folder / name):
@@ -281,7 +282,7 @@ class House:
         self.ledger.record_event(
             "signed",
             at=at,
-            by=_who(),
+            by=who(),
             sha256=fingerprint(certificate),
             data={"names": [str(name) for name in dict.fromkeys(names)]},
         )
@@ -368,7 +369,7 @@ class House:
         self.ledger.record_event(
             "issued",
             at=at,
-            by=_who(),
+            by=who(),
             sha256=fingerprint(certificate),
             data={"label": leaf.label, "names": [str(name) for name in leaf.names]},
         )
@@ -399,11 +400,3 @@ def _common_name(role: str, organization: str | None, *, tail: str) -> str:
     room = MOST_BYTES_OF_COMMON_NAME - len(f"{role} for  {tail}")
     home = organization.encode()[:room].decode(errors="ignore").rstrip()
     return f"{role} for {home} {tail}"
-
-
-def _who() -> str:
-    uid = os.geteuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # in containers
-        return f"uid {uid}"

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housekey.errors import HouseBroken, HouseBusy
-from housekey.house.ledger import SqliteLedger, in_plain_words
+from housekey.house.ledger import SqliteLedger
+from housekey.house.ledger_troubles import REBUILD, in_plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ def ledger_bytes(path: Path) -> bytes:
     Changes nothing on the disk. Raises `HouseBroken`, `HouseBusy` or `FileTrouble`.
     """
     if not path.is_file():
-        raise HouseBroken(f"{path} is missing", hint="put it back from a backup of the house")
+        raise HouseBroken(f"{path} is missing", hint=REBUILD)
     wal = path.with_name(f"{path.name}-wal")
     for _ in range(_TRIES):
         before = _sign(path), _sign(wal)

@@ -40,10 +40,11 @@ class Place:
 class LedgerSeen:
     """What the examination needs of a ledger."""
 
-    certificates: tuple[IssuedCertificate, ...]  # newest first
-    last: Event | None
-    last_backup: Event | None  # or the restoring of one: the house had everything of it then
-    proofs: tuple[Event, ...]  # of devices, newest first
+    certificates: tuple[IssuedCertificate, ...] = ()  # newest first
+    last: Event | None = None
+    last_backup: Event | None = None  # or the restoring of one: what was in it then is in both
+    proofs: tuple[Event, ...] = ()  # of devices, newest first
+    damage: tuple[str, ...] = ()  # with any, all of the above is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def _seen(
 
 
 def _ledger(ledger: SqliteLedger) -> LedgerSeen:
-    ledger.must_be_whole()
+    if damage := ledger.check_whole():
+        return LedgerSeen(damage=damage)
     backups = [
         event for kind in (BACKED_UP, RESTORED) for event in ledger.events(1, kind=kind)
     ]
