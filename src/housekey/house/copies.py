@@ -64,21 +64,28 @@ def copy_of(folder: Path, *, files: Files) -> HouseCopy:
     return HouseCopy(found, tuple(left_out))
 
 
-def entries(folder: Path, *, strays: bool = False) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield what is in the house but for folders, sorted, with what the system says of each.
+def entries(folder: Path, *, everything: bool = False) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the name of each thing in the house, with what the system says of it, sorted.
 
-    With `strays` also what a kill left. Raises `FileTrouble`.
+    With `everything` also the folders, `.` before all, and what a kill left. The lock and what
+    SQLite keeps for itself are never of it. Raises `FileTrouble`.
     """
     with told(folder):
+        if everything:
+            yield ".", folder.stat()
         for above, folders, names in os.walk(folder, onerror=_raise):
-            folders[:] = sorted(each for each in folders if strays or not is_stray(each))
-            links = [each for each in folders if (Path(above) / each).is_symlink()]
-            for name in sorted([*names, *links]):
+            folders[:] = sorted(each for each in folders if everything or not is_stray(each))
+            for name in sorted([*names, *folders]):
                 path = Path(above) / name
                 inside = path.relative_to(folder).as_posix()
-                if inside in (LOCK_NAME, *_OF_SQLITE) or (is_stray(name) and not strays):
+                if inside in (LOCK_NAME, *_OF_SQLITE) or (is_stray(name) and not everything):
                     continue
-                yield inside, path.lstat()
+                try:
+                    status = path.lstat()
+                except FileNotFoundError:  # somebody is at work, and it has gone since
+                    continue
+                if everything or not stat.S_ISDIR(status.st_mode):
+                    yield inside, status
 
 
 def is_stray(name: str) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housekey.errors import HouseBroken, HouseBusy
@@ -22,6 +21,7 @@ from housekey.house.ledger_troubles import REBUILD, in_plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _TRIES = 50
 # Where the header says how the file is read and written, 1 for a journal of rollback and 2 for a

@@ -51,7 +51,7 @@ _TAG_BYTES = 16
 class OpenedBy(StrEnum):
     """Which secret opens a backup."""
 
-    PASSPHRASE = "passphrase"
+    PASSPHRASE = "passphrase"  # noqa: S105 - the word
     RECOVERY_CODE = "recovery-code"
 
     @property
@@ -120,11 +120,10 @@ def header_of(sealed: bytes, *, name: str) -> Header:
         )
     second, end, _ = rest.partition(b"\n")
     length = len(first) + len(second) + 2
+    if not end or version != b"%d" % VERSION or len(sealed) < length + _TAG_BYTES:
+        raise _damaged(name)
     try:
-        fields = json.loads(second)
-        if not end or version != b"%d" % VERSION or len(sealed) < length + _TAG_BYTES:
-            raise ValueError("cut short")
-        return _header(fields, length)
+        return _header(json.loads(second), length)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(name) from error
 

@@ -6,17 +6,18 @@ read is seen as that.
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from housekey.errors import FileTrouble, HousekeyError
+from housekey.errors import HousekeyError
 from housekey.house.copies import LEDGER, entries, is_stray
 from housekey.house.ledger_copy import ledger_bytes, ledger_of
 from housekey.house.together import CHANGED
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -27,13 +28,21 @@ if TYPE_CHECKING:
 BACKED_UP, RESTORED = "backed-up", "restored"
 
 
+class Kind(Enum):
+    """What something on the disk is."""
+
+    FILE = 1
+    FOLDER = 2
+    OTHER = 3  # a link, a pipe
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """How something lies on the disk."""
 
     mode: int  # permission bits
     uid: int
-    is_regular: bool
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class Seen:
     files: Mapping[str, bytes] = field(repr=False)  # by their names in the house
     ledger: LedgerSeen | None  # None: see `trouble` of it
     trouble: Mapping[str, HousekeyError]  # of what could not be read, by name
-    places: Mapping[str, Place]  # "" is the folder itself; empty for a backup
+    places: Mapping[str, Place]  # "." is the folder itself; empty for a backup
     strays: tuple[str, ...] = ()
     is_settled: bool = True  # False: what was replaced together is not yet in its places
 
@@ -68,15 +77,13 @@ def seen_on_disk(folder: Path, *, files: Files) -> Seen:
     """See the house in `folder`. Raises `FileTrouble` only for the folder itself."""
     found: dict[str, bytes] = {}
     trouble: dict[str, HousekeyError] = {}
-    places = {"": _place(folder.stat())}
-    strays = [each for each in os.listdir(folder) if is_stray(each)]
-    for above, folders, _ in os.walk(folder):
-        for name in folders:
-            path = folder / above / name
-            if not path.is_symlink() and not is_stray(name):
-                places[f"{path.relative_to(folder).as_posix()}/"] = _place(path.stat())
-    for name, status in entries(folder):
-        places[name] = _place(status)
+    places: dict[str, Place] = {}
+    strays = []
+    for name, status in entries(folder, everything=True):
+        if any(map(is_stray, name.split("/"))):
+            strays.append(name)
+            continue
+        places[name] = Place(stat.S_IMODE(status.st_mode), status.st_uid, _kind(status))
         if not stat.S_ISREG(status.st_mode):
             continue
         path = folder / name
@@ -110,9 +117,7 @@ def _seen(
 def _ledger(ledger: SqliteLedger) -> LedgerSeen:
     if damage := ledger.check_whole():
         return LedgerSeen(damage=damage)
-    backups = [
-        event for kind in (BACKED_UP, RESTORED) for event in ledger.events(1, kind=kind)
-    ]
+    backups = [event for kind in (BACKED_UP, RESTORED) for event in ledger.events(1, kind=kind)]
     return LedgerSeen(
         certificates=ledger.certificates(),
         last=next(iter(ledger.events(1)), None),
@@ -130,11 +135,11 @@ def _settled(found: Mapping[str, bytes]) -> dict[str, bytes]:
         for name, data in found.items()
         if not name.startswith(f"{CHANGED}/") and name not in removed
     }
-    changed = {
-        name.removeprefix(new): data for name, data in found.items() if name.startswith(new)
-    }
+    changed = {name.removeprefix(new): data for name, data in found.items() if name.startswith(new)}
     return {**own, **changed}
 
 
-def _place(status: os.stat_result) -> Place:
-    return Place(stat.S_IMODE(status.st_mode), status.st_uid, stat.S_ISREG(status.st_mode))
+def _kind(status: os.stat_result) -> Kind:
+    if stat.S_ISDIR(status.st_mode):
+        return Kind.FOLDER
+    return Kind.FILE if stat.S_ISREG(status.st_mode) else Kind.OTHER
