@@ -22,6 +22,7 @@
     │   ├── RotationRefused       a change of the root that cannot be made as things stand
     │   └── ClockWrong            the clock stands before the root's birth
     ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
+    ├── BackupRefused             a backup that is not made, or not one that can be opened
     ├── HomeAssistantTrouble      Home Assistant, before anything was changed
     │   ├── NotFound              none, or several, found
     │   ├── Unreachable           it does not answer
@@ -194,6 +195,10 @@ class ClockWrong(HouseTrouble):
 
 class RecoveryCodeWrong(HousekeyError):
     """A recovery code with a typo in it, or of another house."""
+
+
+class BackupRefused(HousekeyError):
+    """A backup of a house that is not made, does not open, or is not taken for what it says."""
 
 
 class HomeAssistantTrouble(HousekeyError):

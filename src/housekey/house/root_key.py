@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from housekey.house.recovery import RecoveryCode
 
 SEALED_ROOT_KEY = "root.key.sealed"
-_SEALED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+SEALED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
 def open_root_key(house: House, code: RecoveryCode) -> PrivateKey:
@@ -47,7 +47,7 @@ def root_key_of(root: Certificate, path: Path, code: RecoveryCode, *, files: Fil
             hint=f"put {path.name} there from where you keep it, or from a backup of the house",
         )
     sealed = read_key(path, files=files)
-    if _SEALED not in sealed:
+    if SEALED not in sealed:
         raise _broken(path, "it is not a sealed key")
     try:
         key = PrivateKey.from_pem(sealed, code.secret)
