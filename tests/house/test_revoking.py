@@ -11,6 +11,7 @@ import pytest
 from housekey.errors import FileTrouble, RevokeRefused, UsageError
 from housekey.house.files import Files
 from housekey.house.house import House, prepare_house
+from housekey.house.ledger import SqliteLedger
 from housekey.house.lock import house_lock
 from housekey.house.revoking import (
     CRL,
@@ -290,6 +291,26 @@ def test_what_was_revoked_stays_listed_after_its_end(house: House, clock: Clock)
     take_back(house, "a.lan", clock)
     clock.now += 800 * DAY
     assert made(house, clock) == {leaf.certificate.serial_number}
+
+
+def test_what_a_rebuilt_ledger_has_lost_comes_back_from_the_list(
+    house: House, clock: Clock, tmp_path: Path
+) -> None:
+    leaf = issue(house, "a.lan")
+    found = chosen(house, "a.lan", clock)
+    revoke(house, found.targets, reason=Reason.KEY_COMPROMISE, by="ada", at=clock())
+    made(house, clock)
+    house.ledger.close()
+    (house.folder / "ledger.sqlite").unlink()
+    with SqliteLedger.create(house.folder / "ledger.sqlite", files=Files()) as ledger:
+        ledger.record_certificate(leaf.certificate, role="leaf", label="a.lan", at=clock())
+    with House.open(house.folder, files=Files(), clock=clock) as again:
+        assert again.ledger.revoked() == {}
+        assert list_to_serve(again, files=Files(), by="share", at=clock())
+        (event,) = again.ledger.revoked().values()
+        assert event.data["reason"] == "key-compromise"
+        assert event.sha256 == fingerprint(leaf.certificate)
+        assert (read_crl(again, files=Files()) or pytest.fail("no list")).number == 2
 
 
 def test_a_list_that_cannot_be_written_leaves_the_one_before(house: House, clock: Clock) -> None:

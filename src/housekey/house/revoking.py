@@ -136,7 +136,7 @@ def read_crl(house: House, *, files: Files) -> RevocationList | None:
 
 
 def crl_is_due(house: House, present: RevocationList | None, *, now: datetime) -> bool:
-    """Whether the list is not there, says less than the ledger, or has a third of its life left.
+    """Whether the list is not there, differs from the ledger, or has a third of its life left.
 
     A house in which nothing was revoked has no list.
     """
@@ -144,16 +144,20 @@ def crl_is_due(house: House, present: RevocationList | None, *, now: datetime) -
     if present is None:
         return bool(serials)
     life = present.next_update - present.this_update
-    return not serials <= present.serials or now >= present.next_update - life / 3
+    return serials != present.serials or now >= present.next_update - life / 3
 
 
 def remake_crl(house: House, *, files: Files, by: str, at: datetime) -> RevocationList:
     """Make the list anew, from the ledger alone, and put it into the house.
 
+    What a present list of ours says and a rebuilt ledger has lost goes into the ledger first.
+
     Its number is in the ledger before the list is anywhere: two lists never have the same one.
     Raises as `House.sign_crl`, and `FileTrouble`.
     """
     present = read_crl(house, files=files)
+    if present is not None:
+        _take_back_what_the_ledger_lost(house, present, by=by)
     numbers = [event.data.get("number") for event in house.ledger.events(-1, kind=LISTED)]
     known = [number for number in numbers if isinstance(number, int)]
     number = max([*known, present.number if present else 0]) + 1
@@ -192,11 +196,37 @@ def list_to_serve(house: House, *, files: Files, by: str, at: datetime) -> bytes
 def _entries(house: House) -> tuple[Entry, ...]:
     """Return what today's issuing CA has to list: for good, so that no date can drop one early."""
     own = _key_identifier(house.issuing)
-    return tuple(
-        Entry(int(str(event.data["serial"]), 16), event.at, Reason(str(event.data["reason"])))
-        for event in house.ledger.revoked().values()
-        if event.data.get("issued_by") == own
-    )
+    entries: dict[int, Entry] = {}
+    for event in house.ledger.events(-1, kind=REVOKED):  # newest first: the first one stays
+        if event.data.get("issued_by") == own:
+            serial = int(str(event.data["serial"]), 16)
+            entries[serial] = Entry(serial, event.at, Reason(str(event.data["reason"])))
+    return tuple(entries.values())
+
+
+def _take_back_what_the_ledger_lost(house: House, present: RevocationList, *, by: str) -> None:
+    """Record again what a list of ours says and the ledger does not: it was rebuilt meanwhile."""
+    known = {entry.serial for entry in _entries(house)}
+    lost = [entry for entry in present.entries if entry.serial not in known]
+    if not lost:
+        return
+    own = _key_identifier(house.issuing)
+    issued = {each.serial: each for each in house.ledger.certificates()}
+    with house.ledger.together():
+        for entry in lost:
+            certificate = issued.get(entry.serial)
+            house.ledger.record_event(
+                REVOKED,
+                at=entry.at,
+                by=by,
+                sha256=certificate.sha256 if certificate else None,
+                data={
+                    "serial": f"{entry.serial:x}",
+                    "reason": entry.reason.value,
+                    "label": certificate.label if certificate else None,
+                    "issued_by": own,
+                },
+            )
 
 
 def _leaf_named(house: House, asked: str) -> Leaf | None:
