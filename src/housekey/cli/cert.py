@@ -80,7 +80,8 @@ def new(**options: Any) -> None:
     Leaves certificate.pem (with the issuing CA behind it) and privkey.pem. Creates
     the house if there is none. What is replaced at --out is kept beside it.
     """
-    from housekey.house.files import Files  # noqa: PLC0415 - after --help
+    from housekey.house.exported import record_copy  # noqa: PLC0415 - after --help
+    from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
     from housekey.pki.issuing import subject_of_server  # noqa: PLC0415
     from housekey.pki.names import parse_name  # noqa: PLC0415
@@ -111,6 +112,8 @@ def new(**options: Any) -> None:
         )
         target = Path(options["out"]).absolute() if options["out"] else leaf.folder
         saved = _export(leaf, present, target, files) if options["out"] else ()
+        if options["out"]:
+            record_copy(house, leaf, target, now=now())
     life = leaf.certificate.not_valid_after_utc - now()
     output.row("names", ", ".join(map(str, leaf.names)))
     output.row("issued", f"{target / 'certificate.pem'}")
