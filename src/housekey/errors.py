@@ -10,6 +10,7 @@
     ├── PemUnreadable             bytes that should have been a certificate or a key
     │   └── PemLocked             they are locked, and no passphrase was given
     ├── RequestRefused            a certificate request (CSR) that is not signed here
+    ├── RevokeRefused             a certificate that cannot be revoked, or is already
     ├── LookFailed                what a check was to look at could not be looked at
     ├── FileTrouble               a file could not be written, replaced or read
     ├── HouseTrouble              the house on disk
@@ -19,6 +20,7 @@
     │   │   └── LedgerNewer       its ledger was written by a newer housekey
     │   ├── HouseBusy             another housekey holds its lock
     │   ├── HouseExpired          the issuing CA or the root is past its end
+    │   ├── RotationRefused       a change of the root that cannot be made as things stand
     │   └── ClockWrong            the clock stands before the root's birth
     ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
     ├── BackupRefused             a backup that is not made, or not one that can be opened
@@ -135,6 +137,10 @@ class RequestRefused(HousekeyError):
     """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
 
 
+class RevokeRefused(HousekeyError):
+    """A certificate that cannot be revoked: the house's own, one that ended, or is revoked."""
+
+
 class LookFailed(HousekeyError):
     """The target of a check could not be looked at: nothing is there, or something else is.
 
@@ -182,6 +188,10 @@ class HouseBusy(HouseTrouble):
 
 class HouseExpired(HouseTrouble):
     """The issuing CA or the root is past its end."""
+
+
+class RotationRefused(HouseTrouble):
+    """The root cannot be changed, dropped or taken back as things stand; nothing was changed."""
 
 
 class ClockWrong(HouseTrouble):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from housekey.errors import HouseBroken, PemUnreadable, RecoveryCodeWrong
 from housekey.house.leaves import read_key
 from housekey.house.reasons import told
+from housekey.house.together import where
 from housekey.pki.encoding import matches
 from housekey.pki.keys import PrivateKey
 
@@ -28,7 +29,8 @@ def open_root_key(house: House, code: RecoveryCode) -> PrivateKey:
 
     Raises as `root_key_of` does.
     """
-    return root_key_of(house.root, house.folder / SEALED_ROOT_KEY, code, files=house.files)
+    path = where(house.folder, SEALED_ROOT_KEY) or house.folder / SEALED_ROOT_KEY
+    return root_key_of(house.root, path, code, files=house.files)
 
 
 def root_key_of(root: Certificate, path: Path, code: RecoveryCode, *, files: Files) -> PrivateKey:
