@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from housekey.errors import FileTrouble, HousekeyError, PemUnreadable, RevokeRefused, UsageError
+from housekey.house.leaves import days_asked_for
 from housekey.house.lock import house_lock
 from housekey.house.records import REVOKED
 from housekey.pki.crl import Entry, Reason, RevocationList, crl_from_der
@@ -105,14 +106,13 @@ def replace(house: House, leaf: Leaf) -> Leaf:
     Raises as `House.issue`.
     """
     certificate = leaf.certificate
-    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     is_by_itself = certificate.issuer == certificate.subject
     issue = house.issue_self_signed if is_by_itself else house.issue
     return issue(
         leaf.label,
         leaf.names,
         key_type=leaf.key_type,
-        days=max(life.days, 1),
+        days=days_asked_for(leaf),
         subject=subject_from(certificate.subject),
     )
 
