@@ -10,6 +10,7 @@
     ├── PemUnreadable             bytes that should have been a certificate or a key
     │   └── PemLocked             they are locked, and no passphrase was given
     ├── RequestRefused            a certificate request (CSR) that is not signed here
+    ├── RevokeRefused             a certificate that cannot be revoked, or is already
     ├── LookFailed                what a check was to look at could not be looked at
     ├── FileTrouble               a file could not be written, replaced or read
     ├── HouseTrouble              the house on disk
@@ -19,8 +20,10 @@
     │   │   └── LedgerNewer       its ledger was written by a newer housekey
     │   ├── HouseBusy             another housekey holds its lock
     │   ├── HouseExpired          the issuing CA or the root is past its end
+    │   ├── RotationRefused       a change of the root that cannot be made as things stand
     │   └── ClockWrong            the clock stands before the root's birth
     ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
+    ├── BackupRefused             a backup that is not made, or not one that can be opened
     ├── HomeAssistantTrouble      Home Assistant, before anything was changed
     │   ├── NotFound              none, or several, found
     │   ├── Unreachable           it does not answer
@@ -134,6 +137,10 @@ class RequestRefused(HousekeyError):
     """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
 
 
+class RevokeRefused(HousekeyError):
+    """A certificate that cannot be revoked: the house's own, one that ended, or is revoked."""
+
+
 class LookFailed(HousekeyError):
     """The target of a check could not be looked at: nothing is there, or something else is.
 
@@ -183,12 +190,20 @@ class HouseExpired(HouseTrouble):
     """The issuing CA or the root is past its end."""
 
 
+class RotationRefused(HouseTrouble):
+    """The root cannot be changed, dropped or taken back as things stand; nothing was changed."""
+
+
 class ClockWrong(HouseTrouble):
     """This machine's clock stands before the root's birth."""
 
 
 class RecoveryCodeWrong(HousekeyError):
     """A recovery code with a typo in it, or of another house."""
+
+
+class BackupRefused(HousekeyError):
+    """A backup of a house that is not made, does not open, or is not taken for what it says."""
 
 
 class HomeAssistantTrouble(HousekeyError):

@@ -40,7 +40,10 @@ async def wished_names(request: Request, view: View, house: House | None, world:
         external_url=instance.external_url if instance is not None else None,
         announced=await _announced(request, view, world),
     )
-    names = choose_names(candidates, add=add, remove=remove)
+    kept = () if request.renewal is None else map(str, request.renewal.keep)
+    names = choose_names(
+        candidates, add=(*add, *(name for name in kept if name not in remove)), remove=remove
+    )
     asked = tuple(map(parse_name, request.add))
     if house is None:
         return _permittable(names, asked=asked)

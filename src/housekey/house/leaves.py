@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from housekey.house.files import Files
 
+# The leaf that the onboarding page's proof is made with; "_" keeps its folder apart from any name.
+ONBOARDING = "_onboarding-page"
 CERTIFICATE = "certificate.pem"
 KEY = "privkey.pem"
 PREVIOUS_CERTIFICATE = "certificate.previous.pem"
@@ -36,7 +38,7 @@ class Leaf:
     label: str  # what it is for; its folder is named after it
     folder: Path
     certificate: Certificate
-    chain_pem: bytes = field(repr=False)  # what a server presents: the leaf, then the issuing CA
+    chain_pem: bytes = field(repr=False)  # what a server presents: see House.chain_of
     key_pem: Secret
     key_type: KeyType
     names: tuple[Name, ...]

@@ -82,7 +82,12 @@ class SqliteLedger:
         """Open a ledger; one of an earlier housekey is carried over to the tables of this one."""
         if not path.is_file():
             raise HouseBroken(f"{path} is missing", hint=REBUILD)
-        ledger = cls(path, _connect(path))
+        return cls.over(path, _connect(path))
+
+    @classmethod
+    def over(cls, path: Path, connection: sqlite3.Connection) -> SqliteLedger:
+        """Make a ledger of an open connection, which is closed if it is to none."""
+        ledger = cls(path, connection)
         try:
             with ledger._told():
                 ledger._carry()

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from housekey.errors import HouseBusy
+from housekey.errors import FileTrouble, HouseBusy
+from housekey.house.together import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ _POLL_SECONDS = 0.05
 def house_lock(folder: Path, *, wait: float, files: Files) -> Iterator[None]:
     """Hold the lock of the house in `folder`; wait for it for up to `wait` seconds.
 
+    A change of several files that a kill left half made is finished first; where that cannot be
+    done, on a full disk, the house reads the same without it (together.py).
     Not reentrant. Raises `HouseBusy`, naming the process that holds it, and `FileTrouble` if
     there is no such folder or it cannot be written.
     """
@@ -43,6 +46,8 @@ def house_lock(folder: Path, *, wait: float, files: Files) -> Iterator[None]:
                 )
             time.sleep(_POLL_SECONDS)
         _sign(fd)
+        with contextlib.suppress(FileTrouble):
+            settle(folder, files=files)
         yield
     finally:
         os.close(fd)  # gives the lock back
