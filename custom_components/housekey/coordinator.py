@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from cryptography.x509 import Certificate
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from .house_access import HouseAccess, HouseFacts, Issued
     from .http_store import ServerFacts
+    from .renewal import Loaded
 
 _LOGGER = logging.getLogger(__name__)
 _DAILY = timedelta(days=1)
@@ -266,6 +268,13 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             await self.renewal.async_renew(self.wanted, force=force)
         finally:
             await self.async_refresh()
+
+    async def async_load_certificate(self, root: Certificate | None, *, only_ask: bool) -> Loaded:
+        """Present what lies in the configured files; for the command line, which wrote them."""
+        loaded = await self.renewal.async_load(root, only_ask=only_ask)
+        if loaded.sha256 is not None:
+            await self.async_request_refresh()
+        return loaded
 
     async def async_issue(self, names: Sequence[Name], key_type: KeyType, days: int) -> Issued:
         """Issue a certificate for something else in the house. Raises HomeAssistantError."""

@@ -28,6 +28,7 @@ from housekey.homeassistant.names import (
     this_machine,
 )
 from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.house.revoking import list_to_serve
 from housekey.live.handshake import resolve
 from housekey.onboarding.devices import Devices
 from housekey.onboarding.events import Step
@@ -166,6 +167,7 @@ class Onboarding:
             reach = decide(facts, bind=(), constraints=house.constraints)
             leaf = usable_leaf(house, reach.leaf_names, now=now())
             root_der = to_der(house.root)
+            crl_der = list_to_serve(house, files=access.files, by="integration", at=now())
             theirs = house.leaf(HOME_ASSISTANT)
         if leaf is None:
             with access.held() as house:
@@ -186,6 +188,7 @@ class Onboarding:
             hosts=reach.hosts,
             home_assistant=home_assistant,
             home_assistant_hosts=tuple(map(str, theirs.names)) if theirs and home_assistant else (),
+            crl_der=crl_der,
         )
         return _Ready(
             page=Page(offer, port=port),

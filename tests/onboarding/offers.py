@@ -19,6 +19,7 @@ def an_offer(
     hosts: tuple[str, ...] = HOSTS,
     home_assistant: str | None = "https://homeassistant.local:8123",
     home_assistant_hosts: tuple[str, ...] = HOSTS[:2],
+    crl_der: bytes | None = b"0",  # which nobody reads on its way
 ) -> Offer:
     return Offer(
         root_der=to_der(a_house().root.certificate) if root is None else root,
@@ -27,6 +28,7 @@ def an_offer(
         hosts=hosts,
         home_assistant=home_assistant,
         home_assistant_hosts=home_assistant_hosts,
+        crl_der=crl_der,
     )
 
 

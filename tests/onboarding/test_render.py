@@ -398,7 +398,12 @@ def test_the_assets_are_the_root_the_style_the_script_and_the_icon() -> None:
         "/housekey.crt": ("application/x-x509-ca-cert", "housekey.crt", True),
         "/housekey.cer": ("application/pkix-cert", "housekey.cer", True),
         "/housekey.pem": ("application/x-pem-file", "housekey.pem", True),
+        "/housekey.crl": ("application/pkix-crl", "housekey.crl", False),
     }  # fmt: skip
+
+
+def test_where_nothing_was_revoked_there_is_no_list() -> None:
+    assert "/housekey.crl" not in Page(an_offer(crl_der=None)).assets
 
 
 def test_an_etag_changes_with_the_bytes_and_only_with_them() -> None:

@@ -103,6 +103,14 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the integration answers that was to give the running server another certificate."""
+
+    sha256: str | None  # of the leaf that is presented from now on; None: it cannot, or only asked
+    reason: str  # why it cannot, for people; empty when it can
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """What Home Assistant says of the configuration on its disk."""
 
@@ -258,6 +266,52 @@ class Client:
         if unknown := urls.keys() - {"internal_url", "external_url"}:
             raise TypeError(f"update_urls() got {sorted(unknown)}")
         await self._wire.command("config/core/update", urls)
+
+    # The integration, where it is there
+
+    async def load_certificate(self, *, root_pem: bytes, only_ask: bool = False) -> Loaded:
+        """Let the integration give the running server the pair that it is configured with.
+
+        It is judged under `root_pem`. With `only_ask` nothing is changed. That there is no
+        integration, or none that can, is an answer as well.
+        """
+        try:
+            answer = as_mapping(
+                await self._service(
+                    "housekey",
+                    "load_certificate",
+                    {"root": root_pem.decode(), "only_ask": only_ask},
+                    answers=True,
+                )
+            )
+        except CommandFailed as refusal:
+            if refusal.code == "not_found":
+                return Loaded(None, "Home Assistant has no housekey integration that could")
+            return Loaded(None, refusal.reason.rstrip("."))
+        response = as_mapping(answer.get("response"))
+        return Loaded(optional_text(response, "presented"), optional_text(response, "reason") or "")
+
+    async def notify(self, notification_id: str, *, title: str, message: str) -> None:
+        """Show a notification to every user; one of the same id is replaced."""
+        fields = {"notification_id": notification_id, "title": title, "message": message}
+        await self._service("persistent_notification", "create", fields)
+
+    async def dismiss(self, notification_id: str) -> None:
+        """Take a notification away; none of that id is as good."""
+        fields = {"notification_id": notification_id}
+        await self._service("persistent_notification", "dismiss", fields)
+
+    async def _service(
+        self, domain: str, service: str, data: Mapping[str, object], *, answers: bool = False
+    ) -> object:
+        fields: dict[str, object] = {
+            "domain": domain,
+            "service": service,
+            "service_data": data,
+        }
+        if answers:
+            fields["return_response"] = True
+        return await self._wire.command("call_service", fields)
 
     # Tokens
 

@@ -84,6 +84,8 @@ class Wanted:
     key_type: KeyType | None = None
     days: int | None = None
     port: int | None = None
+    renew: str | None = None  # why a new leaf is due, when the plan itself could not see it
+    keep_key: bool | None = None  # use the key that is served on; None: with this issuing CA
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,8 @@ def plan(facts: Facts, wanted: Wanted) -> Plan:
     same_key = (
         facts.key_is_ours
         and facts.leaf is not None
-        and facts.leaf.by_this_house
         and facts.leaf.key_type is key_type
+        and (facts.leaf.by_this_house if wanted.keep_key is None else wanted.keep_key)
     )
     current = facts.on_trial or facts.configured
     pair = current if same_key and current is not None else _free_pair(facts, wanted)
@@ -215,6 +217,8 @@ def leaf_due(facts: Facts, wanted: Wanted) -> str | None:  # noqa: PLR0911 - a l
     life = leaf.not_after - leaf.not_before
     if facts.now >= leaf.not_after - life / 3:
         return "two thirds of its life are over"
+    if wanted.renew is not None:
+        return wanted.renew
     # The leaf begins an hour or so before it is issued: compare whole days.
     if wanted.days is not None and abs(life - timedelta(days=wanted.days)) >= timedelta(days=1):
         return f"another lifetime: {wanted.days} days"

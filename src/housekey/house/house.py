@@ -9,16 +9,27 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 
 from __future__ import annotations
 
-import os
-import pwd
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import SubjectKeyIdentifier
 
-from housekey.errors import HouseBroken, HouseMissing, PemUnreadable
+from housekey.errors import HouseBroken, HouseBusy, HouseMissing, PemUnreadable
+from housekey.house.generations import (
+    ISSUING,
+    ISSUING_KEY,
+    NEXT,
+    PROVING_KEY,
+    ROOT,
+    Former,
+    Generations,
+    Overlap,
+    Why,
+    is_by,
+    read_generations,
+)
 from housekey.house.leaves import (
+    ONBOARDING,
     Leaf,
     label_of,
     read_key,
@@ -27,14 +38,19 @@ from housekey.house.leaves import (
     write_leaf,
 )
 from housekey.house.ledger import Ledger, Role, SqliteLedger
+from housekey.house.ledger_troubles import REBUILD
 from housekey.house.reasons import told
 from housekey.house.recovery import RecoveryCode
+from housekey.house.root_key import SEALED_ROOT_KEY
+from housekey.house.together import where
+from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
+from housekey.pki.crl import issue_crl
 from housekey.pki.encoding import (
-    certificate_from_pem,
     certificate_to_pem,
     chain_to_pem,
     fingerprint,
+    matches,
 )
 from housekey.pki.issuing import (
     Issuer,
@@ -49,7 +65,7 @@ from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
     from types import TracebackType
@@ -57,14 +73,11 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
-ROOT = "root.pem"
-SEALED_ROOT_KEY = "root.key.sealed"
-ISSUING = "issuing.pem"
-ISSUING_KEY = "issuing.key"
 LEDGER = "ledger.sqlite"
 LEAVES = "leaves"
 
@@ -93,7 +106,7 @@ def prepare_house(
     issuing_key = PrivateKey.generate(KeyType.ECDSA_P256)
     mark = SubjectKeyIdentifier.from_public_key(root_key.public_key).digest.hex()[:4]
     tail = f"{now:%Y} {mark}"
-    root_name = subject.common_name or _common_name(
+    root_name = subject.common_name or common_name_of(
         "housekey root", subject.organization, tail=tail
     )
     root = issue_root(
@@ -102,7 +115,7 @@ def prepare_house(
         constraints=constraints,
         now=now,
     )
-    issuing_name = _common_name("housekey issuing CA", subject.organization, tail=tail)
+    issuing_name = common_name_of("housekey issuing CA", subject.organization, tail=tail)
     issuing = issue_issuing_ca(
         public_key=issuing_key.public_key,
         subject=replace(subject, common_name=issuing_name),
@@ -152,7 +165,7 @@ class NewHouse:
                 ledger.record_event(
                     "house-created",
                     at=at,
-                    by=_who(),
+                    by=who(),
                     sha256=fingerprint(self.root),
                     data={"permitted": self.constraints.described(), "added": self.added},
                 )
@@ -166,20 +179,17 @@ class House:
         self,
         folder: Path,
         *,
-        root: Certificate,
-        issuing: Certificate,
-        constraints: Constraints,
+        generations: Generations,
         ledger: Ledger,
         files: Files,
         clock: Callable[[], datetime],
     ) -> None:
         self.folder = folder
-        self.root = root
-        self.issuing = issuing
-        self.constraints = constraints
+        self.generations = generations
+        self.constraints = constraints_of(generations.issuing)
         self.ledger = ledger
-        self._files = files
-        self._clock = clock
+        self.files = files
+        self.clock = clock
 
     @classmethod
     def open(cls, folder: Path, *, files: Files, clock: Callable[[], datetime]) -> House:
@@ -190,7 +200,7 @@ class House:
         """
         folder = folder.absolute()
         needed = (ROOT, ISSUING, ISSUING_KEY, LEDGER)
-        missing = [name for name in needed if not _is_there(folder / name)]
+        missing = [name for name in needed if not _is_there(where(folder, name))]
         if missing == list(needed):
             raise HouseMissing(
                 f"there is no house in {folder}",
@@ -199,28 +209,96 @@ class House:
         refuse_if_open(folder, "folder of the house")
         if missing:
             raise HouseBroken(
-                f"the house in {folder} lacks {' and '.join(missing)}", hint=_FROM_BACKUP
+                f"the house in {folder} lacks {' and '.join(missing)}",
+                hint=REBUILD if missing == [LEDGER] else _FROM_BACKUP,
             )
-        for name in (ISSUING_KEY, SEALED_ROOT_KEY):
-            if _is_there(folder / name):
-                refuse_if_open(folder / name, "key")
-        root = _certificate(folder / ROOT, files=files)
-        issuing = _certificate(folder / ISSUING, files=files)
-        try:
-            issuing.verify_directly_issued_by(root)
-        except (InvalidSignature, ValueError, TypeError) as error:
-            raise HouseBroken(
-                f"{ROOT} and {ISSUING} in {folder} do not belong together", hint=_FROM_BACKUP
-            ) from error
+        for name in (ISSUING_KEY, SEALED_ROOT_KEY, PROVING_KEY):
+            path = where(folder, name)
+            if path is not None and _is_there(path):
+                refuse_if_open(path, "key")
         return cls(
             folder,
-            root=root,
-            issuing=issuing,
-            constraints=constraints_of(issuing),
+            generations=read_generations(folder, files=files),
             ledger=SqliteLedger.open(folder / LEDGER),
             files=files,
             clock=clock,
         )
+
+    # The roots
+
+    @property
+    def root(self) -> Certificate:
+        """Today's root: what servers present leads to it."""
+        return self.generations.root
+
+    @property
+    def issuing(self) -> Certificate:
+        """Today's issuing CA."""
+        return self.generations.issuing
+
+    @property
+    def overlap(self) -> Overlap | None:
+        """Return what there is to know while two roots count; None with one alone."""
+        return self.generations.overlap
+
+    @property
+    def root_for_devices(self) -> Certificate:
+        """The root that the onboarding page hands out: the new one, also while it waits."""
+        return self.overlap.new_root if self.overlap else self.root
+
+    @property
+    def roots(self) -> tuple[Certificate, ...]:
+        """The roots under which a server of this home may be met now, today's first."""
+        overlap = self.overlap
+        if overlap is None:
+            return (self.root,)
+        return tuple(dict.fromkeys((self.root, overlap.old_root, overlap.new_root)))
+
+    @property
+    def former(self) -> tuple[Former, ...]:
+        """The roots that are over, oldest first; not today's, whose issuing CA alone was new."""
+        over = {
+            each.root: each
+            for each in self.generations.former
+            if each.dropped is not None and each.root != self.root
+        }
+        return tuple(over.values())
+
+    def chain_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
+        """Return what a server presents with `certificate`: it, its issuing CA, and the cross.
+
+        The cross is there while two roots overlap and it has not ended. A certificate of an
+        earlier generation gets the issuing CA of that one, and one of no authority here nothing.
+        """
+        generations, overlap = self.generations, self.overlap
+        cross = overlap.cross if overlap else None
+        crossed = (cross,) if cross and self.clock() < cross.not_valid_after_utc else ()
+        chains: list[tuple[Certificate, ...]] = [(self.issuing, *crossed)]
+        if generations.proving is not None:
+            chains.append(generations.proving)
+        if generations.next_issuing is not None:
+            chains.append((generations.next_issuing,))
+        chains += [(each.issuing,) for each in reversed(generations.former) if each.issuing]
+        above = next((chain for chain in chains if is_by(certificate, chain[0])), ())
+        return (certificate, *above)
+
+    def is_current(self, leaf: Leaf) -> bool:
+        """Whether the house would give `leaf` the very chain that it has, were it issued today."""
+        certificate = leaf.certificate
+        if certificate.issuer == certificate.subject:
+            return True  # signed by its own key: no root has anything to do with it
+        signer, _ = self._signer_of(leaf.label)
+        chain = chain_to_pem(self.chain_of(certificate))
+        return is_by(certificate, signer) and leaf.chain_pem == chain
+
+    def may_keep_key(self, leaf: Leaf) -> bool:
+        """Whether the key of `leaf` may be signed again: not after a leak, nor a stranger's."""
+        generations = self.generations
+        ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
+        ours += [each.issuing for each in generations.former if each.why is not Why.LEAKED]
+        return any(is_by(leaf.certificate, each) for each in ours if each is not None)
+
+    # Issuing
 
     def issue(
         self,
@@ -238,7 +316,7 @@ class House:
         is then renewed by replacing the certificate alone, which is one step. Raises as
         `issue_leaf`, and `FileTrouble`; what is served stays.
         """
-        issuer = self._issuer()
+        issuer = self._issuer(label)
         present = self.leaf(label)
         if reuse_key and present is not None and present.key_type is key_type:
             key = PrivateKey.from_pem(present.key_pem.reveal())
@@ -248,11 +326,11 @@ class House:
             public_key=key.public_key,
             names=names,
             issuer=issuer,
-            now=self._clock(),
+            now=self.clock(),
             days=days,
             subject=subject,
         )
-        chain = (certificate, self.issuing)
+        chain = self.chain_of(certificate)
         return self._keep(label, chain=chain, key=key, present=present, role="leaf")
 
     def sign(
@@ -262,13 +340,13 @@ class House:
         *,
         days: int = DAYS_OF_LEAF,
         subject: Subject | None = None,
-    ) -> tuple[Certificate, Certificate]:
-        """Issue a leaf for a key that somebody else keeps, and return it with the issuing CA.
+    ) -> tuple[Certificate, ...]:
+        """Issue a leaf for a key that somebody else keeps, and return its chain.
 
         It is recorded as every leaf is, under no label: there is no key to keep beside it.
         Raises as `issue_leaf`.
         """
-        at = self._clock()
+        at = self.clock()
         certificate = issue_leaf(
             public_key=public_key,
             names=names,
@@ -281,16 +359,20 @@ class House:
         self.ledger.record_event(
             "signed",
             at=at,
-            by=_who(),
+            by=who(),
             sha256=fingerprint(certificate),
             data={"names": [str(name) for name in dict.fromkeys(names)]},
         )
-        return certificate, self.issuing
+        return self.chain_of(certificate)
+
+    def sign_crl(self, entries: Iterable[Entry], *, number: int) -> RevocationList:
+        """Sign the list of what the issuing CA revoked; nothing is written. As `issue_crl`."""
+        return issue_crl(issuer=self._issuer(), entries=entries, number=number, now=self.clock())
 
     def must_be_able_to_issue(self) -> None:
         """Raise what `issue` would raise of the house itself: its time, its key."""
         issuer = self._issuer()
-        must_be_within(issuer.not_before, issuer.not_after, now=self._clock())
+        must_be_within(issuer.not_before, issuer.not_after, now=self.clock())
 
     def issue_self_signed(
         self,
@@ -305,21 +387,24 @@ class House:
         present = self.leaf(label)
         key = PrivateKey.generate(key_type)
         certificate = issue_self_signed(
-            key=key, names=names, now=self._clock(), days=days, subject=subject
+            key=key, names=names, now=self.clock(), days=days, subject=subject
         )
         return self._keep(label, chain=(certificate,), key=key, present=present, role="self-signed")
 
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""
-        return read_leaf(self.folder / LEAVES, label, files=self._files)
+        return read_leaf(self.folder / LEAVES, label, files=self.files)
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Read all leaves, by label."""
+        return tuple(leaf for leaf in map(self.leaf, self.labels()) if leaf is not None)
+
+    def labels(self) -> tuple[str, ...]:
+        """Return what there are leaves for, readable or not, sorted."""
         folder = self.folder / LEAVES
         if not folder.is_dir():
             return ()
-        labels = sorted(label_of(path.name) for path in folder.iterdir())
-        return tuple(leaf for leaf in map(self.leaf, labels) if leaf is not None)
+        return tuple(sorted(label_of(path.name) for path in folder.iterdir()))
 
     def close(self) -> None:
         self.ledger.close()
@@ -335,13 +420,33 @@ class House:
     ) -> None:
         self.close()
 
-    def _issuer(self) -> Issuer:
-        path = self.folder / ISSUING_KEY
+    def _signer_of(self, label: str) -> tuple[Certificate, str]:
+        """Return who signs the leaf of a label today, and the name of its key.
+
+        The onboarding page's own proves that a device trusts the root that devices are to trust.
+        """
+        if label.lower() == ONBOARDING and self.overlap is not None:
+            if self.generations.proving is not None:
+                return self.generations.proving[0], PROVING_KEY
+            if self.generations.next_issuing is not None:
+                return self.generations.next_issuing, f"{NEXT}/{ISSUING_KEY}"
+        return self.issuing, ISSUING_KEY
+
+    def _issuer(self, label: str = "") -> Issuer:
+        certificate, name = self._signer_of(label)
+        path = where(self.folder, name) or self.folder / name
         try:
-            key = PrivateKey.from_pem(read_key(path, files=self._files))
+            key = PrivateKey.from_pem(read_key(path, files=self.files))
         except PemUnreadable as error:
             raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
-        return Issuer(self.issuing, key)
+        if not matches(certificate, key):
+            now = read_generations(self.folder, files=self.files)
+            if now.root != self.root or now.issuing != self.issuing:
+                raise HouseBusy(
+                    "another housekey has just given this house a new root or issuing CA",
+                    hint="run the same command again",
+                )
+        return Issuer(certificate, key)
 
     def _keep(
         self,
@@ -352,7 +457,7 @@ class House:
         present: Leaf | None,
         role: Role,
     ) -> Leaf:
-        at = self._clock()
+        at = self.clock()
         certificate = chain[0]
         # Recorded first: a certificate that is in use must never be missing from the ledger.
         self.ledger.record_certificate(certificate, role=role, label=label.lower(), at=at)
@@ -363,20 +468,22 @@ class House:
             chain_pem=chain_to_pem(chain),
             key=key,
             present=present,
-            files=self._files,
+            files=self.files,
         )
         self.ledger.record_event(
             "issued",
             at=at,
-            by=_who(),
+            by=who(),
             sha256=fingerprint(certificate),
             data={"label": leaf.label, "names": [str(name) for name in leaf.names]},
         )
         return leaf
 
 
-def _is_there(path: Path) -> bool:
+def _is_there(path: Path | None) -> bool:
     """As `Path.exists`, which from Python 3.14 on takes what it may not see for missing."""
+    if path is None:
+        return False
     with told(path):
         try:
             path.stat()
@@ -385,25 +492,10 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _certificate(path: Path, *, files: Files) -> Certificate:
-    try:
-        return certificate_from_pem(files.read(path))
-    except PemUnreadable as error:
-        raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
-
-
-def _common_name(role: str, organization: str | None, *, tail: str) -> str:
+def common_name_of(role: str, organization: str | None, *, tail: str) -> str:
     """`housekey root for Our Home 2026 3f2a`, the home shortened to what a CN holds."""
     if organization is None:
         return f"{role} {tail}"
     room = MOST_BYTES_OF_COMMON_NAME - len(f"{role} for  {tail}")
     home = organization.encode()[:room].decode(errors="ignore").rstrip()
     return f"{role} for {home} {tail}"
-
-
-def _who() -> str:
-    uid = os.geteuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # in containers
-        return f"uid {uid}"

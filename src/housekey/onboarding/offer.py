@@ -23,3 +23,4 @@ class Offer:
     # Under which of its names Home Assistant's certificate is good; a device that came by one of
     # them is sent on by the same.
     home_assistant_hosts: tuple[str, ...] = ()
+    crl_der: bytes | None = None  # the list of revoked certificates; None: nothing was revoked

@@ -142,6 +142,11 @@ def _assets(offer: Offer) -> dict[str, Asset]:
         assets[f"/{file.name}"] = _asset(
             file.body, file.media_type, filename=file.name, is_root=True
         )
+    if offer.crl_der is not None:
+        # RFC 2585, section 4.2: the name and the type by which programs know it.
+        assets["/housekey.crl"] = _asset(
+            offer.crl_der, "application/pkix-crl", filename="housekey.crl"
+        )
     return assets
 
 

@@ -54,6 +54,7 @@ def task_line(task: Task) -> bytes:
         "hosts": offer.hosts,
         "home_assistant": offer.home_assistant,
         "home_assistant_hosts": offer.home_assistant_hosts,
+        "crl": base64.b64encode(offer.crl_der or b"").decode(),
         "port": task.port,
         "listeners": task.listeners,
         "secret": task.secret.reveal().hex(),
@@ -73,6 +74,7 @@ def task_from(line: bytes) -> Task:
         hosts=tuple(told["hosts"]),
         home_assistant=told["home_assistant"],
         home_assistant_hosts=tuple(told["home_assistant_hosts"]),
+        crl_der=base64.b64decode(told["crl"]) or None,
     )
     return Task(
         offer=offer,

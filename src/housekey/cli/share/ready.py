@@ -24,6 +24,7 @@ from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
 from housekey.house.journal import Journal
 from housekey.house.lock import house_lock
+from housekey.house.revoking import list_to_serve
 from housekey.live.handshake import resolve
 from housekey.onboarding.leaf import new_leaf, usable_leaf
 from housekey.onboarding.offer import Offer
@@ -80,6 +81,7 @@ async def make_ready(
         hosts=reach.hosts,
         home_assistant=home_assistant,
         home_assistant_hosts=its_hosts,
+        crl_der=list_to_serve(house, files=files, by="share", at=now()),
     )
     if card is not None:
         write_card(card, offer, url(reach.best, options["port"]), files)

@@ -1,4 +1,4 @@
-"""`housekey house`: the house itself."""
+"""`housekey house show`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,9 @@ import click
 from housekey.cli.output import Output, common_options, house_folder, open_house
 
 
-@click.group("house", invoke_without_command=True)
-@click.pass_context
-def command(ctx: click.Context) -> None:
-    """What the house is and what it covers."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
-
-
-@command.command("show")
+@click.command("show")
 @common_options
-def show(**options: Any) -> None:
+def command(**options: Any) -> None:
     """Show the root, the issuing CA and what the house may issue for."""
     from housekey.cli.cert import shown  # noqa: PLC0415 - after --help
     from housekey.pki.encoding import fingerprint  # noqa: PLC0415
