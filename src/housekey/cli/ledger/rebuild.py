@@ -43,7 +43,8 @@ def command(**options: Any) -> None:
 
 def _must_be_a_house(folder: Path) -> None:
     """Raise before a lock is left in a folder that is none."""
-    from housekey.house.house import ISSUING, LEDGER, ROOT  # noqa: PLC0415 - after --help
+    from housekey.house.generations import ISSUING, ROOT  # noqa: PLC0415 - after --help
+    from housekey.house.house import LEDGER  # noqa: PLC0415
 
     if not any((folder / name).exists() for name in (ROOT, ISSUING, LEDGER)):
         raise HouseMissing(
