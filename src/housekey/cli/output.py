@@ -161,6 +161,9 @@ def visible(text: str) -> str:
 _COLOURS = {
     "heads up": "yellow",
     "warning": "yellow",
+    "due": "yellow",
+    "wrong": "yellow",
+    "good": "green",
     "kept": "green",
     "proven": "green",
     "nothing": "green",

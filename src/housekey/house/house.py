@@ -31,9 +31,11 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     ONBOARDING,
     Leaf,
+    PublicLeaf,
     label_of,
     read_key,
     read_leaf,
+    read_public,
     refuse_if_open,
     write_leaf,
 )
@@ -291,7 +293,7 @@ class House:
         above = next((chain for chain in chains if is_by(certificate, chain[0])), ())
         return (certificate, *above)
 
-    def is_current(self, leaf: Leaf) -> bool:
+    def is_current(self, leaf: Leaf | PublicLeaf) -> bool:
         """Whether the house would give `leaf` the very chain that it has, were it issued today."""
         certificate = leaf.certificate
         if certificate.issuer == certificate.subject:
@@ -414,6 +416,15 @@ class House:
         if not folder.is_dir():
             return ()
         return tuple(sorted(label_of(path.name) for path in folder.iterdir()))
+
+    def public_leaves(self) -> tuple[PublicLeaf, ...]:
+        """Read all leaves without their keys, by label."""
+        folder = self.folder / LEAVES
+        if not folder.is_dir():
+            return ()
+        labels = sorted(label_of(path.name) for path in folder.iterdir())
+        found = (read_public(folder, label, files=self.files) for label in labels)
+        return tuple(leaf for leaf in found if leaf is not None)
 
     def close(self) -> None:
         self.ledger.close()
