@@ -138,6 +138,7 @@ class Home:
     """All of it."""
 
     folder: Path
+    backup: Path
     clock: Clock
     recovery_code: RecoveryCode
     home_assistant: HomeAssistantStandIn
