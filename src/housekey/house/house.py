@@ -408,11 +408,14 @@ class House:
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Read all leaves, by label."""
+        return tuple(leaf for leaf in map(self.leaf, self.labels()) if leaf is not None)
+
+    def labels(self) -> tuple[str, ...]:
+        """Return what there are leaves for, readable or not, sorted."""
         folder = self.folder / LEAVES
         if not folder.is_dir():
             return ()
-        labels = sorted(label_of(path.name) for path in folder.iterdir())
-        return tuple(leaf for leaf in map(self.leaf, labels) if leaf is not None)
+        return tuple(sorted(label_of(path.name) for path in folder.iterdir()))
 
     def public_leaves(self) -> tuple[PublicLeaf, ...]:
         """Read all leaves without their keys, by label."""

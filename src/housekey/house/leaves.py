@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from housekey.errors import HouseBroken, HouseUnsafe, PemUnreadable, UsageError
-from housekey.pki.encoding import certificate_from_pem, matches
+from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.keys import KeyType, PrivateKey, Secret
 from housekey.pki.names import Name, names_of
+from housekey.pki.profiles import DAYS_OF_LEAF
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +58,18 @@ def is_due(certificate: Certificate, *, now: datetime) -> bool:
     """Whether two thirds of its life are over: a third is left to renew it in."""
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return now >= end - (end - begin) / 3
+
+
+def days_asked_for(leaf: Leaf) -> int:
+    """Return for how many days `leaf` was meant, so that it can be issued again.
+
+    One that ends with its issuer was cut short by it; what is asked for then is the usual.
+    """
+    certificate, *above = certificates_from_pem(leaf.chain_pem)
+    ends = certificate.not_valid_after_utc
+    if above and ends == above[0].not_valid_after_utc:
+        return DAYS_OF_LEAF
+    return max((ends - certificate.not_valid_before_utc).days, 1)
 
 
 def folder_name(label: str) -> str:
