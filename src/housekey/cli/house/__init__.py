@@ -8,6 +8,7 @@ from housekey.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "show": ("housekey.cli.house.show", "The root, the issuing CA, what the house may issue for."),
+    "rotate": ("housekey.cli.house.rotate", "A new root, with the old one beside it for a time."),
 }
 
 
