@@ -17,6 +17,7 @@
     │   ├── HouseMissing          there is none here
     │   ├── HouseUnsafe           its folder or a key is open to others
     │   ├── HouseBroken           a file of it is missing or damaged
+    │   │   └── LedgerNewer       its ledger was written by a newer housekey
     │   ├── HouseBusy             another housekey holds its lock
     │   ├── HouseExpired          the issuing CA or the root is past its end
     │   ├── RotationRefused       a change of the root that cannot be made as things stand
@@ -175,6 +176,10 @@ class HouseUnsafe(HouseTrouble):
 
 class HouseBroken(HouseTrouble):
     """A file of the house is missing or damaged."""
+
+
+class LedgerNewer(HouseBroken):
+    """The ledger was written by a newer housekey, and cannot be judged by this one."""
 
 
 class HouseBusy(HouseTrouble):

@@ -41,6 +41,7 @@ _COMMANDS = {
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
     "pem": ("housekey.cli.pem", "Show, match, convert, request, sign: the OpenSSL chores."),
     "house": ("housekey.cli.house", "What the house is and what it covers."),
+    "ledger": ("housekey.cli.ledger", "The record of all that was done; export it, rebuild it."),
 }
 
 _EXAMPLES = """\b

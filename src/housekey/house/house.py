@@ -257,8 +257,13 @@ class House:
 
     @property
     def former(self) -> tuple[Former, ...]:
-        """The roots that are over, oldest first."""
-        return tuple(each for each in self.generations.former if each.dropped is not None)
+        """The roots that are over, oldest first; not today's, whose issuing CA alone was new."""
+        over = {
+            each.root: each
+            for each in self.generations.former
+            if each.dropped is not None and each.root != self.root
+        }
+        return tuple(over.values())
 
     def chain_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
         """Return what a server presents with `certificate`: it, its issuing CA, and the cross.

@@ -17,7 +17,7 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from housekey.errors import HouseBroken
+from housekey.errors import HouseBroken, LedgerNewer
 from housekey.house import schema
 from housekey.house.ledger_troubles import REBUILD, broken, in_plain_words
 from housekey.house.records import (
@@ -236,7 +236,7 @@ class SqliteLedger:
     def _carry(self) -> None:
         version = schema.version_of(self._connection)
         if version > schema.VERSION:
-            raise HouseBroken(
+            raise LedgerNewer(
                 f"{self._path} was written by a newer housekey", hint="update housekey"
             )
         if version == 0:
