@@ -31,9 +31,11 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     ONBOARDING,
     Leaf,
+    PublicLeaf,
     label_of,
     read_key,
     read_leaf,
+    read_public,
     refuse_if_open,
     write_leaf,
 )
@@ -61,6 +63,7 @@ from housekey.pki.issuing import (
     must_be_within,
 )
 from housekey.pki.keys import KeyType, PrivateKey, PublicKey
+from housekey.pki.names import names_of
 from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
@@ -267,12 +270,20 @@ class House:
     def chain_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
         """Return what a server presents with `certificate`: it, its issuing CA, and the cross.
 
-        The cross is there while two roots overlap and it has not ended. A certificate of an
-        earlier generation gets the issuing CA of that one, and one of no authority here nothing.
+        The cross is there while two roots overlap, as long as it has not ended, and where it helps:
+        with a name that the old root may not speak for, devices that know the old root alone
+        refuse the whole certificate, and GnuTLS would try that way though it knows both (measured,
+        3.7). A certificate of an earlier generation gets the issuing CA of that one, and one of
+        no authority here nothing.
         """
         generations, overlap = self.generations, self.overlap
         cross = overlap.cross if overlap else None
-        crossed = (cross,) if cross and self.clock() < cross.not_valid_after_utc else ()
+        helps = (
+            cross is not None
+            and self.clock() < cross.not_valid_after_utc
+            and not constraints_of(cross).refused(names_of(certificate))
+        )
+        crossed = (cross,) if cross is not None and helps else ()
         chains: list[tuple[Certificate, ...]] = [(self.issuing, *crossed)]
         if generations.proving is not None:
             chains.append(generations.proving)
@@ -282,7 +293,7 @@ class House:
         above = next((chain for chain in chains if is_by(certificate, chain[0])), ())
         return (certificate, *above)
 
-    def is_current(self, leaf: Leaf) -> bool:
+    def is_current(self, leaf: Leaf | PublicLeaf) -> bool:
         """Whether the house would give `leaf` the very chain that it has, were it issued today."""
         certificate = leaf.certificate
         if certificate.issuer == certificate.subject:
@@ -405,6 +416,15 @@ class House:
         if not folder.is_dir():
             return ()
         return tuple(sorted(label_of(path.name) for path in folder.iterdir()))
+
+    def public_leaves(self) -> tuple[PublicLeaf, ...]:
+        """Read all leaves without their keys, by label."""
+        folder = self.folder / LEAVES
+        if not folder.is_dir():
+            return ()
+        labels = sorted(label_of(path.name) for path in folder.iterdir())
+        found = (read_public(folder, label, files=self.files) for label in labels)
+        return tuple(leaf for leaf in found if leaf is not None)
 
     def close(self) -> None:
         self.ledger.close()

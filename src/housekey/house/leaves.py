@@ -45,6 +45,15 @@ class Leaf:
     names: tuple[Name, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PublicLeaf:
+    """A leaf as everybody may see it: without its key, which takes longer to read than it."""
+
+    label: str
+    certificate: Certificate
+    chain_pem: bytes = field(repr=False)
+
+
 def is_due(certificate: Certificate, *, now: datetime) -> bool:
     """Whether two thirds of its life are over: a third is left to renew it in."""
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
@@ -103,6 +112,24 @@ def read_leaf(leaves: Path, label: str, *, files: Files) -> Leaf | None:
     raise HouseBroken(
         f"the certificate in {folder} and the key beside it do not belong together", hint=_AGAIN
     )
+
+
+def read_public(leaves: Path, label: str, *, files: Files) -> PublicLeaf | None:
+    """Read a leaf without its key; None if there is none.
+
+    Whether key and certificate belong together is not seen. Raises as `read_leaf` otherwise.
+    """
+    folder = leaves / folder_name(label)
+    if not (folder / CERTIFICATE).exists():
+        return None
+    for name in (KEY, PREVIOUS_KEY):
+        if (folder / name).exists():
+            refuse_if_open(folder / name, "key")
+    try:
+        chain_pem = files.read(folder / CERTIFICATE)
+        return PublicLeaf(label.lower(), certificate_from_pem(chain_pem), chain_pem)
+    except PemUnreadable as error:
+        raise HouseBroken(f"the leaf in {folder}: {error.message}", hint=_AGAIN) from error
 
 
 def write_leaf(

@@ -57,9 +57,10 @@ def command(**options: Any) -> None:
     output.row("recovered", f"a new issuing CA, {_name(done)}")
     output.row("", f"good until {done.issuing.not_valid_after_utc:%d %B %Y}, under the same root")
     if done.ledger_rebuilt:
-        output.row("ledger", "it was missing or damaged, and was made again: house check, ledger")
+        output.row("ledger", "it was missing or damaged, and was made again of what is here")
     if due:
-        output.row("due", f"{len(due)} certificates of the old issuing CA: {', '.join(due)}")
+        number = f"{len(due)} certificate{'' if len(due) == 1 else 's'}"
+        output.row("due", f"{number} of an earlier issuing CA: {', '.join(due)}")
         output.row("", "what is served stays good under the root until it is renewed")
     if options["leaked"]:
         _tell_of_leak(done, output)
