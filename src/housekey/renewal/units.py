@@ -1,9 +1,9 @@
 """The units of systemd that `run --install` writes: pure text, from what the service needs.
 
 What each line is good for is in systemd.exec(5). Not among them: ProtectHostname, which would hide
-that the machine was renamed, and ProcSubset=pid, which hides which IPv6 addresses are temporary. A unit of the whole system gets all of it. One of
-a user gets only what needs no name space of its own: where a system lets its users have none, the
-unit would not start.
+that the machine was renamed, and ProcSubset=pid, which hides which IPv6 addresses are temporary.
+A unit of the whole system gets all of it. One of a user gets only what needs no name space of its
+own: where a system lets its users have none, the unit would not start.
 """
 
 from __future__ import annotations
