@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 NOW = datetime.now(UTC).replace(microsecond=0)
 NAMES = tuple(map(parse_name, ("ha.lan", "192.168.1.20")))
 WIDE = "cam.example.org"  # permitted with the rotation, not before
-BROWSERS = {
+BROWSERS: dict[str, tuple[browser.Start, browser.IsVerdict]] = {
     Platform.CHROME.value: (chromium.Chromium, chromium_engine.is_verdict),
     Platform.FIREFOX.value: (firefox.Firefox, firefox_engine.is_verdict),
 }

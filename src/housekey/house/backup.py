@@ -16,6 +16,7 @@ from housekey.errors import BackupRefused, FileTrouble, HousekeyError
 from housekey.house.copies import copy_of, packed, unpacked
 from housekey.house.examining import examined
 from housekey.house.findings import Finding, Weight
+from housekey.house.reasons import told
 from housekey.house.sealing import COST, MOST_BYTES, OpenedBy, header_of, seal, unseal
 from housekey.house.seen import BACKED_UP, seen_in_copy
 from housekey.house.together import settle
@@ -110,8 +111,10 @@ def open_backup(path: Path, ask: Callable[[OpenedBy], Secret], *, files: Files) 
 
     Raises `BackupRefused` and `FileTrouble`.
     """
-    sealed = files.read(path, most_bytes=_TOO_MANY)
-    if len(sealed) == _TOO_MANY:
+    with told(path):
+        size = path.stat().st_size
+    sealed = b"" if size > MOST_BYTES else files.read(path, most_bytes=_TOO_MANY)
+    if max(size, len(sealed)) > MOST_BYTES:
         raise BackupRefused(
             f"{path} is larger than any backup (512 MiB)",
             hint="name a file that housekey house backup made",

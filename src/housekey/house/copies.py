@@ -96,7 +96,7 @@ def is_stray(name: str) -> bool:
 def packed(copy: HouseCopy, *, made: datetime) -> bytes:
     """Pack the files of a house."""
     target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.TarFile(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, data in sorted(copy.files.items()):
             member = tarfile.TarInfo(name)
             member.size, member.mode, member.mtime = len(data), 0o600, int(made.timestamp())

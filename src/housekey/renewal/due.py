@@ -69,9 +69,13 @@ def due_of(  # noqa: PLR0911 - a list of reasons
         return Due(
             Why.EARLY, f"it is not valid before {begins:%d %B %Y}".replace(" 0", " "), begins
         )
-    covered = names_of(certificate)
-    if missing := [str(name) for name in names if name not in covered]:
+    if names and (missing := _missing(names, certificate)):
         return Due(Why.NAMES, f"new names: {', '.join(missing)}", None)
     if is_due(certificate, now=now):
         return Due(Why.AGE, "two thirds of its life are over", ends - (ends - begins) / 3)
     return None
+
+
+def _missing(names: Sequence[Name], certificate: Certificate) -> list[str]:
+    covered = names_of(certificate)
+    return [str(name) for name in names if name not in covered]
