@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from housekey.house.leaves import is_due
-from housekey.pki.names import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,13 +68,14 @@ def due_of(  # noqa: PLR0911 - a list of reasons
         return Due(
             Why.EARLY, f"it is not valid before {begins:%d %B %Y}".replace(" 0", " "), begins
         )
-    if names and (missing := _missing(names, certificate)):
+    if missing := [str(name) for name in names if name not in _covered(certificate)]:
         return Due(Why.NAMES, f"new names: {', '.join(missing)}", None)
     if is_due(certificate, now=now):
         return Due(Why.AGE, "two thirds of its life are over", ends - (ends - begins) / 3)
     return None
 
 
-def _missing(names: Sequence[Name], certificate: Certificate) -> list[str]:
-    covered = names_of(certificate)
-    return [str(name) for name in names if name not in covered]
+def _covered(certificate: Certificate) -> tuple[Name, ...]:
+    from housekey.pki.names import names_of  # noqa: PLC0415 - most ask for no names
+
+    return names_of(certificate)
