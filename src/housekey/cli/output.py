@@ -224,14 +224,14 @@ def subject_of(options: Mapping[str, Any]) -> dict[str, str]:
     return {each: options[each] for each in _SUBJECT if options[each] is not None}
 
 
-def note_code(output: Output, code: RecoveryCode) -> bool:
+def note_code(output: Output, code: RecoveryCode, *, what: str = "created") -> bool:
     """Show the recovery code, once; in JSON it stands in the document instead."""
     if output.as_json:
         return True
     question = "Have you written it down?"
     if not output.yes:
         output.must_be_a_terminal(question, option="--yes")
-    output.row("house", f"created; recovery code: {code.text}")
+    output.row("house", f"{what}; recovery code: {code.text}")
     output.row("", "only this code opens the root's key, and it is shown only now")
     return output.confirm(question)
 

@@ -9,9 +9,10 @@
 
 A server that presents leaf, issuing CA and cross is accepted by who knows the old root, and by
 who knows the new one. That is what a proof must not be: it has to tell them apart. To leave the
-cross out of the proof's chain is not enough, for some devices keep what a server once presented
-and build their paths with it (Firefox, Windows, macOS). So the proof's leaf is signed by an
-authority that is one further away from the root, and the cross lets only one follow it.
+cross out of the proof's chain is not enough, for a client may have kept it from what Home
+Assistant presented, and build its paths with it (RFC 4158 tells how). So the proof's leaf is
+signed by an authority that is one further away from the root, and the cross lets only one follow
+it (RFC 5280 4.2.1.9; that all engines hold to it: tests/engines/test_rotation.py).
 """
 
 from __future__ import annotations

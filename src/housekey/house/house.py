@@ -61,6 +61,7 @@ from housekey.pki.issuing import (
     must_be_within,
 )
 from housekey.pki.keys import KeyType, PrivateKey, PublicKey
+from housekey.pki.names import names_of
 from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
@@ -267,12 +268,20 @@ class House:
     def chain_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
         """Return what a server presents with `certificate`: it, its issuing CA, and the cross.
 
-        The cross is there while two roots overlap and it has not ended. A certificate of an
-        earlier generation gets the issuing CA of that one, and one of no authority here nothing.
+        The cross is there while two roots overlap, as long as it has not ended, and where it helps:
+        with a name that the old root may not speak for, devices that know the old root alone
+        refuse the whole certificate, and GnuTLS would try that way though it knows both (measured,
+        3.7). A certificate of an earlier generation gets the issuing CA of that one, and one of
+        no authority here nothing.
         """
         generations, overlap = self.generations, self.overlap
         cross = overlap.cross if overlap else None
-        crossed = (cross,) if cross and self.clock() < cross.not_valid_after_utc else ()
+        helps = (
+            cross is not None
+            and self.clock() < cross.not_valid_after_utc
+            and not constraints_of(cross).refused(names_of(certificate))
+        )
+        crossed = (cross,) if cross is not None and helps else ()
         chains: list[tuple[Certificate, ...]] = [(self.issuing, *crossed)]
         if generations.proving is not None:
             chains.append(generations.proving)

@@ -119,11 +119,7 @@ def prepare_new_root(
     there is to be none; `old_key` is the old root's, for `Kind.CROSSED`. Raises `RotationRefused`
     while two roots overlap already, `PermitRefused`, and as `issue_leaf` for the old root's dates.
     """
-    if house.overlap is not None:
-        raise RotationRefused(
-            "the house has two roots already: a rotation is under way",
-            hint="housekey house rotate shows where it stands; --finish or --abort ends it",
-        )
+    must_have_one_root(house)
     now = house.clock()
     before = constraints_of(house.root)
     constraints = before.widened(permit)
@@ -172,6 +168,15 @@ def prepare_new_root(
         _others=others,
         _files=files,
     )
+
+
+def must_have_one_root(house: House) -> None:
+    """Raise `RotationRefused` while two roots overlap already."""
+    if house.overlap is not None:
+        raise RotationRefused(
+            "the house has two roots already: a rotation is under way",
+            hint="housekey house rotate shows where it stands; --finish or --abort ends it",
+        )
 
 
 def finish(house: House, *, keep_old_key: bool = False) -> None:

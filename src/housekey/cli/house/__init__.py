@@ -12,6 +12,7 @@ _COMMANDS = {
     "backup": ("housekey.cli.house.backup", "The whole house in one sealed file, proven."),
     "restore": ("housekey.cli.house.restore", "Put a house back from a backup."),
     "recover": ("housekey.cli.house.recover", "A new issuing CA, with the recovery code."),
+    "rotate": ("housekey.cli.house.rotate", "A new root, with the old one beside it for a time."),
 }
 
 
