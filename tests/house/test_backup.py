@@ -8,7 +8,6 @@ import os
 import shutil
 import sqlite3
 import stat
-import subprocess
 import tarfile
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -29,7 +28,6 @@ from tests.house.disks import read_only, small_disk
 from tests.house.exposed import no_umask, readable_by_others
 from tests.house.killing import killed_at_every_moment
 from tests.house.test_house import BIRTH, NAMES, a_new_house
-from tests.needs import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -203,24 +201,6 @@ def test_a_stick_without_modes_can_hold_a_backup(folder: Path, stick: Path) -> N
 def test_a_backup_in_the_house_itself_is_refused(folder: Path) -> None:
     with pytest.raises(BackupRefused, match="in the house itself"):
         back(folder, folder / "leaves" / "b")
-
-
-def test_a_real_stick_with_fat_can_hold_a_backup(folder: Path, stick: Path) -> None:
-    image = stick.with_name("image")
-    with image.open("wb") as file:
-        file.truncate(2**22)
-    made = shutil.which("mkfs.vfat") and os.geteuid() == 0
-    require(bool(made), "a FAT of its own takes mkfs.vfat and root")
-    subprocess.run(["mkfs.vfat", image], check=True, capture_output=True)
-    mounted = subprocess.run(["mount", "-o", "loop", image, stick], check=False)
-    require(mounted.returncode == 0, "mounting a FAT takes the right to do so")
-    try:
-        try_out(stick / "b", files=Files())
-        back(folder, stick / "b")
-        assert opened(stick / "b").copy.files
-        assert [path.name for path in stick.iterdir()] == ["b"]
-    finally:
-        subprocess.run(["umount", "--lazy", stick], check=True)
 
 
 def test_what_is_no_file_is_left_out_and_told(folder: Path, stick: Path) -> None:
