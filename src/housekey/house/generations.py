@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
 
 ROOT = "root.pem"
+SEALED_ROOT_KEY = "root.key.sealed"
 ISSUING = "issuing.pem"
 ISSUING_KEY = "issuing.key"
 ROTATION = "rotation.json"

@@ -14,8 +14,6 @@ from urllib.parse import quote, unquote
 
 from housekey.errors import HouseBroken, HouseUnsafe, PemUnreadable, UsageError
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
-from housekey.pki.keys import KeyType, PrivateKey, Secret
-from housekey.pki.names import Name, names_of
 from housekey.pki.profiles import DAYS_OF_LEAF
 
 if TYPE_CHECKING:
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.pki.keys import KeyType, PrivateKey, Secret
+    from housekey.pki.names import Name
 
 # The leaf that the onboarding page's proof is made with; "_" keeps its folder apart from any name.
 ONBOARDING = "_onboarding-page"
@@ -96,6 +96,8 @@ def read_leaf(leaves: Path, label: str, *, files: Files) -> Leaf | None:
 
     Raises `HouseBroken` if it is damaged, `HouseUnsafe` if its key is open to others.
     """
+    from housekey.pki.keys import PrivateKey  # noqa: PLC0415 - who only looks needs no keys
+
     folder = leaves / folder_name(label)
     if not (folder / CERTIFICATE).exists():
         return None
@@ -177,6 +179,8 @@ _AGAIN = "move that folder away; housekey secure or housekey cert new makes it a
 def _leaf(
     folder: Path, label: str, certificate: Certificate, chain_pem: bytes, key: PrivateKey
 ) -> Leaf:
+    from housekey.pki.names import names_of  # noqa: PLC0415 - as above
+
     return Leaf(
         label=label.lower(),
         folder=folder,

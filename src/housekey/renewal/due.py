@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from housekey.house.leaves import is_due
-from housekey.pki.names import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,5 +76,7 @@ def due_of(  # noqa: PLR0911 - a list of reasons
 
 
 def _missing(names: Sequence[Name], certificate: Certificate) -> list[str]:
+    from housekey.pki.names import names_of  # noqa: PLC0415 - most ask for no names
+
     covered = names_of(certificate)
     return [str(name) for name in names if name not in covered]

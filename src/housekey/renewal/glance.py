@@ -10,25 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from housekey.homeassistant.served import served
-from housekey.house.journal import State
 from housekey.house.leaves import ONBOARDING
 from housekey.house.records import DEVICE_TRUSTS, REVOKED
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.due import due_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from cryptography.x509 import Certificate
 
     from housekey.homeassistant.served import Served
     from housekey.house.generations import Overlap
-    from housekey.house.house import House
-    from housekey.house.journal import Transaction
     from housekey.house.leaves import PublicLeaf
     from housekey.house.records import Event
+    from housekey.house.view import HouseView
     from housekey.live.glimpse import Glimpse
     from housekey.renewal.due import Due
 
@@ -118,18 +115,16 @@ class Glance:
         """Whether anything is to be done: exit code 1."""
         return bool(self.due or self.cut_short or any(each.wrong for each in self.serving))
 
-    def seen(self, glimpses: Mapping[tuple[str, int], Glimpse], house: House) -> Glance:
+    def seen(self, glimpses: Mapping[tuple[str, int], Glimpse], house: HouseView) -> Glance:
         """Return it with what the servers present now."""
         return replace(
             self, serving=tuple(_compared(each, glimpses, house) for each in self.serving)
         )
 
 
-def read(house: House, standing: Sequence[Transaction], *, now: datetime) -> Glance:
-    """Take it down. `standing` are the journal's transactions whose changes stand.
-
-    Raises `HouseBroken`, `HouseUnsafe`, `HouseBusy` and `FileTrouble`.
-    """
+def read(house: HouseView, *, now: datetime) -> Glance:
+    """Take it down. Raises `HouseBroken`, `HouseUnsafe`, `HouseBusy` and `FileTrouble`."""
+    places, cut_short = _places(house)
     leaves = house.public_leaves()
     by_label = {leaf.label: fingerprint(leaf.certificate) for leaf in leaves}
     root = fingerprint(house.root)
@@ -143,8 +138,8 @@ def read(house: House, standing: Sequence[Transaction], *, now: datetime) -> Gla
             _own(ISSUING, house.issuing, now),
             *(_leaf(house, leaf, by_label[leaf.label], now) for leaf in leaves),
         ),
-        serving=tuple(Serving(place, by_label.get(HOME_ASSISTANT)) for place in served(standing)),
-        cut_short=tuple(sorted({t.target["folder"] for t in standing if t.state is State.OPEN})),
+        serving=tuple(Serving(place, by_label.get(HOME_ASSISTANT)) for place in places),
+        cut_short=cut_short,
         devices=house.ledger.events(-1, kind=DEVICE_TRUSTS, sha256=root),
         rotation=_rotation(house),
         events=house.ledger.events(_LAST_EVENTS),
@@ -182,11 +177,24 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
     return tuple(steps)
 
 
+def _places(house: HouseView) -> tuple[tuple[Served, ...], tuple[str, ...]]:
+    """Return the Home Assistants by the journal, and the folders of those left in the middle."""
+    folder = house.folder / "journal"
+    if not folder.is_dir():
+        return (), ()
+    from housekey.homeassistant.served import served  # noqa: PLC0415 - a house of its own has none
+    from housekey.house.journal import Journal, State  # noqa: PLC0415
+
+    standing = Journal(folder, files=house.files, clock=house.clock).standing()
+    cut_short = {each.target["folder"] for each in standing if each.state is State.OPEN}
+    return served(standing), tuple(sorted(cut_short))
+
+
 def _own(what: str, certificate: Certificate, now: datetime) -> Held:
     return Held(what, None, certificate, fingerprint(certificate), due_of(certificate, now=now))
 
 
-def _leaf(house: House, leaf: PublicLeaf, sha256: str, now: datetime) -> Held:
+def _leaf(house: HouseView, leaf: PublicLeaf, sha256: str, now: datetime) -> Held:
     revoked = house.ledger.events(1, kind=REVOKED, sha256=sha256)
     due = due_of(
         leaf.certificate,
@@ -210,7 +218,7 @@ def _is_copy(delivered: Event) -> bool:
     return delivered.data.get("way") == "copy" and "to" in delivered.data
 
 
-def _rotation(house: House) -> Rotation | None:
+def _rotation(house: HouseView) -> Rotation | None:
     overlap = house.overlap
     if overlap is None:
         return None
@@ -222,7 +230,7 @@ def _rotation(house: House) -> Rotation | None:
 
 
 def _compared(
-    serving: Serving, glimpses: Mapping[tuple[str, int], Glimpse], house: House
+    serving: Serving, glimpses: Mapping[tuple[str, int], Glimpse], house: HouseView
 ) -> Serving:
     presents = glimpses.get((serving.place.host, serving.place.port))
     looked = replace(serving, presents=presents)

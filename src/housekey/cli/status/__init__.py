@@ -6,14 +6,13 @@ measures its start), and looks at servers all at once.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from housekey.cli.output import Output, common_options, house_folder, now, open_house
+from housekey.cli.output import Output, common_options, house_folder, look_at_house, now
 from housekey.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,13 +68,10 @@ def command(**options: Any) -> None:
 
 
 def _glance(folder: Path, *, offline: bool) -> Glance:
-    from housekey.house.files import Files  # noqa: PLC0415 - after --help
-    from housekey.house.journal import Journal  # noqa: PLC0415
-    from housekey.renewal.glance import read  # noqa: PLC0415
+    from housekey.renewal.glance import read  # noqa: PLC0415 - after --help
 
-    with open_house(folder) as house:
-        standing = Journal(folder / "journal", files=Files(), clock=now).standing()
-        glance = read(house, standing, now=now())
+    with look_at_house(folder) as house:
+        glance = read(house, now=now())
         if glance.serving and not offline:
             from housekey.live.glimpse import glimpse  # noqa: PLC0415 - loads ssl
 
@@ -87,7 +83,11 @@ def _glance(folder: Path, *, offline: bool) -> Glance:
 def _show(glance: Glance, stream: TextIO) -> None:
     from housekey.cli.status.showing import lines  # noqa: PLC0415 - after --help
 
-    height = shutil.get_terminal_size().lines - 1 if stream.isatty() else None
+    height = None
+    if stream.isatty():
+        import shutil  # noqa: PLC0415 - for terminals
+
+        height = shutil.get_terminal_size().lines - 1
     for line in lines(glance, height=height, blocks=can_draw(stream), stream=stream):
         click.echo(line, file=stream)
 
