@@ -43,8 +43,9 @@ def _after(now: datetime, quiet: QuietHours) -> datetime:
     if not quiet.covers(now):
         return now
     if quiet.begin == quiet.end:
-        # Always quiet: what begins anew is the day, as the clock on the wall has it.
-        return datetime.combine(now.date() + timedelta(days=1), quiet.begin, tzinfo=now.tzinfo)
+        # Always quiet: they begin anew when the clock on the wall says so.
+        begin = datetime.combine(now.date(), quiet.begin, tzinfo=now.tzinfo)
+        return begin if begin > now else begin + timedelta(days=1)
     end = datetime.combine(now.date(), quiet.end, tzinfo=now.tzinfo)
     return end if end > now else end + timedelta(days=1)
 

@@ -9,7 +9,7 @@ own: where a system lets its users have none, the unit would not start.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -71,6 +71,7 @@ def units_of(kind: Kind, needs: Needs) -> tuple[Unit, ...]:
     """Draw the units; the last one is what is enabled and started."""
     if kind is Kind.SERVICE:
         return (_unit(SERVICE, _service(needs)),)
+    needs = replace(needs, page=False)
     return (_unit(RENEW_SERVICE, _renew_service(needs)), _unit(RENEW_TIMER, _timer(needs)))
 
 
