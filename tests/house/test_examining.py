@@ -204,7 +204,7 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_examined(folder: Path) ->
     (folder / "root.key.sealed").unlink()
     found = examined(seen_on_disk(folder, files=Withholds()), folder=folder, now=LATER)
     assert [(each.about, each.what) for each in found][:2] == [
-        ("issuing.key", f"{folder / 'issuing.key'}: this user has no permission to do that"),
+        ("issuing.key", "this user has no permission to do that"),
         ("root.key.sealed", "the root's key is not kept here"),
     ]
 

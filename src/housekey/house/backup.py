@@ -113,6 +113,11 @@ def open_backup(path: Path, ask: Callable[[OpenedBy], Secret], *, files: Files) 
     """
     with told(path):
         size = path.stat().st_size
+        is_folder = path.is_dir()
+    if is_folder:
+        raise BackupRefused(
+            f"{path} is a folder, not a backup", hint="name the file in it that is one"
+        )
     sealed = b"" if size > MOST_BYTES else files.read(path, most_bytes=_TOO_MANY)
     if max(size, len(sealed)) > MOST_BYTES:
         raise BackupRefused(

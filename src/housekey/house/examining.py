@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from housekey.errors import HousekeyError
+from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.copies import LEDGER
 from housekey.house.examining_chains import (
     ISSUING_KEY,
@@ -43,7 +43,7 @@ def examined(seen: Seen, *, folder: Path, now: datetime) -> tuple[Finding, ...]:
     generations = generations_of(seen)
     found = [
         *_of_places(seen.places, folder),
-        *(wrong(name, error.message, error.hint) for name, error in seen.trouble.items()),
+        *(_of_trouble(name, error) for name, error in seen.trouble.items()),
         *findings_of_authorities(seen, generations, now=now),
         *findings_of_leaves(seen, generations, now=now),
         *_of_ledger(seen, now=now),
@@ -52,6 +52,11 @@ def examined(seen: Seen, *, folder: Path, now: datetime) -> tuple[Finding, ...]:
         *(_of_backup(seen.ledger, generations[0]) if seen.ledger else ()),
     ]
     return tuple(sorted(found, key=lambda finding: finding.weight is not Weight.WRONG))
+
+
+def _of_trouble(name: str, error: HousekeyError) -> Finding:
+    what = error.reason if isinstance(error, FileTrouble) else error.message
+    return wrong(name, what, error.hint)
 
 
 def _of_places(places: Mapping[str, Place], folder: Path) -> Iterator[Finding]:
