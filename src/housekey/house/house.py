@@ -26,6 +26,7 @@ from housekey.house.generations import (
     read_generations,
 )
 from housekey.house.leaves import (
+    ONBOARDING,
     Leaf,
     read_key,
     read_leaf,
