@@ -38,6 +38,9 @@
     │   └── RootRefused           a root that is not installed: another one, or one without limits
     ├── PairRefused               a certificate and key that a running server is not given
     ├── SwapRefused               a running server could not be given another certificate
+    ├── RenewalFailed             a certificate that is due could not be renewed
+    ├── ServiceTrouble            the service of systemd could not be installed or removed
+    │   └── ServicePutBack        it was installed, did not start, and was taken away again (exit 4)
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -282,6 +285,20 @@ class SwapRefused(HousekeyError):
             hint="a restart of Home Assistant takes the new one",
         )
         self.reason = reason
+
+
+class RenewalFailed(HousekeyError):
+    """A certificate that is due could not be renewed, or not be given to what serves it."""
+
+
+class ServiceTrouble(HousekeyError):
+    """The service of systemd could not be installed or removed; nothing was changed."""
+
+
+class ServicePutBack(ServiceTrouble):
+    """The service of systemd was installed, did not start, and was taken away again."""
+
+    exit_code = 4
 
 
 class Stopped(HousekeyError):

@@ -188,6 +188,23 @@ async def _door_of_open_change(house: Path, folder: Path, world: World) -> Door 
     return None
 
 
+def known_token(
+    options: dict[str, Any], world: World, output: Output, *, house: Path
+) -> Secret | None:
+    """Return the token that was given or remembered; nobody is asked for one."""
+    from housekey.homeassistant.signin import token_from  # noqa: PLC0415 - after --help
+
+    file = Path(options["token_file"]) if options["token_file"] else None
+    given = token_from(file, os.environ, read=world.files.read)
+    if given is None and (house / REMEMBERED).exists():
+        given = token_from(house / REMEMBERED, {}, read=world.files.read)
+    if given is None:
+        return None
+    if given.warning:
+        output.row("warning", given.warning)
+    return given.token
+
+
 @contextlib.asynccontextmanager
 async def sign_in(
     options: dict[str, Any], home: Home, world: World, output: Output, *, house: Path
@@ -197,18 +214,11 @@ async def sign_in(
     What the browser brought is revoked in the end, so that nothing is left behind. With
     `--remember` a long-lived token is kept in the house once all has gone well.
     """
-    from housekey.homeassistant.signin import token_from  # noqa: PLC0415 - after --help
-
-    file = Path(options["token_file"]) if options["token_file"] else None
-    given = token_from(file, os.environ, read=world.files.read)
-    if given is None and (house / REMEMBERED).exists():
-        given = token_from(house / REMEMBERED, {}, read=world.files.read)
+    given = known_token(options, world, output, house=house)
     if given is not None:
-        if given.warning:
-            output.row("warning", given.warning)
-        yield given.token
+        yield given
         if _remembers(options):
-            world.files.write(house / REMEMBERED, given.token, mode=0o600)
+            world.files.write(house / REMEMBERED, given, mode=0o600)
     elif output.as_json or output.yes or not sys.stdin.isatty():
         yield None
     else:

@@ -84,6 +84,7 @@ class _Run:
                 token=request.token,
                 world=world,
                 root=house.root if house is not None else None,
+                ready=request.renewal is None,  # which looks itself, and only if it has to
             )
             site = view.site
             world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")
@@ -125,6 +126,8 @@ class _Run:
         try:
             house = House.open(folder, files=files, clock=self._world.clock)
         except HouseMissing:
+            if self._request.renewal is not None:
+                raise
             return None
         held.enter_context(house)
         held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))

@@ -24,7 +24,6 @@ import errno
 import fcntl
 import os
 import secrets
-import shutil
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -267,6 +266,8 @@ class Files:
                 else:
                     self._put_aside(folder, temporary.name, path.name, aside.name)
             except BaseException:
+                import shutil  # noqa: PLC0415 - rarely needed, and slow to import
+
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
             finally:
@@ -294,6 +295,8 @@ class Files:
     def remove_folder(self, path: Path) -> None:
         """Remove a folder that housekey made, with everything in it; none there is as good."""
         with told(path), contextlib.suppress(FileNotFoundError):
+            import shutil  # noqa: PLC0415 - rarely needed, and slow to import
+
             shutil.rmtree(path)
             self._sync_path(path.parent)
 
@@ -374,6 +377,8 @@ class Files:
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if stat.S_ISDIR(os.fstat(fd).st_mode):
+                        import shutil  # noqa: PLC0415 - rarely needed, and slow to import
+
                         shutil.rmtree(name, dir_fd=folder)
                     else:
                         os.unlink(name, dir_fd=folder)

@@ -10,20 +10,17 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cryptography.x509 import SubjectKeyIdentifier
 
-from housekey.errors import HouseBroken, HouseBusy, HouseMissing, PemUnreadable
+from housekey.errors import HouseBroken, HouseBusy, PemUnreadable
+from housekey.house import view
 from housekey.house.generations import (
     ISSUING,
     ISSUING_KEY,
-    NEXT,
-    PROVING_KEY,
     ROOT,
-    Former,
-    Generations,
-    Overlap,
     Why,
     is_by,
     read_generations,
@@ -31,18 +28,15 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     ONBOARDING,
     Leaf,
-    label_of,
     read_key,
     read_leaf,
-    refuse_if_open,
     write_leaf,
 )
-from housekey.house.ledger import Ledger, Role, SqliteLedger
-from housekey.house.ledger_troubles import REBUILD
-from housekey.house.reasons import told
+from housekey.house.ledger import Role, SqliteLedger
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import where
+from housekey.house.view import HouseView
 from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
 from housekey.pki.crl import issue_crl
@@ -61,7 +55,6 @@ from housekey.pki.issuing import (
     must_be_within,
 )
 from housekey.pki.keys import KeyType, PrivateKey, PublicKey
-from housekey.pki.names import names_of
 from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
@@ -69,7 +62,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from cryptography.x509 import Certificate
 
@@ -79,10 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
-LEDGER = "ledger.sqlite"
-LEAVES = "leaves"
-
-_FROM_BACKUP = "put it back from a backup of the house"
+LEDGER, LEAVES = view.LEDGER, view.LEAVES
 
 
 def prepare_house(
@@ -173,132 +162,13 @@ class NewHouse:
         return House.open(folder, files=files, clock=self._clock)
 
 
-class House:
-    """A house on disk. Close it, or use it as a context manager."""
+class House(HouseView):
+    """A house on disk that issues. Close it, or use it as a context manager."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        generations: Generations,
-        ledger: Ledger,
-        files: Files,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self.folder = folder
-        self.generations = generations
-        self.constraints = constraints_of(generations.issuing)
-        self.ledger = ledger
-        self.files = files
-        self.clock = clock
-
-    @classmethod
-    def open(cls, folder: Path, *, files: Files, clock: Callable[[], datetime]) -> House:
-        """Open the house in `folder`.
-
-        Raises `HouseMissing`, `HouseUnsafe`, `HouseBroken`, `FileTrouble`. That the sealed key of
-        the root is not there is no reason: some keep it elsewhere, and daily work goes without.
-        """
-        folder = folder.absolute()
-        needed = (ROOT, ISSUING, ISSUING_KEY, LEDGER)
-        missing = [name for name in needed if not _is_there(where(folder, name))]
-        if missing == list(needed):
-            raise HouseMissing(
-                f"there is no house in {folder}",
-                hint="housekey secure creates one; --house DIR names another folder",
-            )
-        refuse_if_open(folder, "folder of the house")
-        if missing:
-            raise HouseBroken(
-                f"the house in {folder} lacks {' and '.join(missing)}",
-                hint=REBUILD if missing == [LEDGER] else _FROM_BACKUP,
-            )
-        for name in (ISSUING_KEY, SEALED_ROOT_KEY, PROVING_KEY):
-            path = where(folder, name)
-            if path is not None and _is_there(path):
-                refuse_if_open(path, "key")
-        return cls(
-            folder,
-            generations=read_generations(folder, files=files),
-            ledger=SqliteLedger.open(folder / LEDGER),
-            files=files,
-            clock=clock,
-        )
-
-    # The roots
-
-    @property
-    def root(self) -> Certificate:
-        """Today's root: what servers present leads to it."""
-        return self.generations.root
-
-    @property
-    def issuing(self) -> Certificate:
-        """Today's issuing CA."""
-        return self.generations.issuing
-
-    @property
-    def overlap(self) -> Overlap | None:
-        """Return what there is to know while two roots count; None with one alone."""
-        return self.generations.overlap
-
-    @property
-    def root_for_devices(self) -> Certificate:
-        """The root that the onboarding page hands out: the new one, also while it waits."""
-        return self.overlap.new_root if self.overlap else self.root
-
-    @property
-    def roots(self) -> tuple[Certificate, ...]:
-        """The roots under which a server of this home may be met now, today's first."""
-        overlap = self.overlap
-        if overlap is None:
-            return (self.root,)
-        return tuple(dict.fromkeys((self.root, overlap.old_root, overlap.new_root)))
-
-    @property
-    def former(self) -> tuple[Former, ...]:
-        """The roots that are over, oldest first; not today's, whose issuing CA alone was new."""
-        over = {
-            each.root: each
-            for each in self.generations.former
-            if each.dropped is not None and each.root != self.root
-        }
-        return tuple(over.values())
-
-    def chain_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
-        """Return what a server presents with `certificate`: it, its issuing CA, and the cross.
-
-        The cross is there while two roots overlap, as long as it has not ended, and where it helps:
-        with a name that the old root may not speak for, devices that know the old root alone
-        refuse the whole certificate, and GnuTLS would try that way though it knows both (measured,
-        3.7). A certificate of an earlier generation gets the issuing CA of that one, and one of
-        no authority here nothing.
-        """
-        generations, overlap = self.generations, self.overlap
-        cross = overlap.cross if overlap else None
-        helps = (
-            cross is not None
-            and self.clock() < cross.not_valid_after_utc
-            and not constraints_of(cross).refused(names_of(certificate))
-        )
-        crossed = (cross,) if cross is not None and helps else ()
-        chains: list[tuple[Certificate, ...]] = [(self.issuing, *crossed)]
-        if generations.proving is not None:
-            chains.append(generations.proving)
-        if generations.next_issuing is not None:
-            chains.append((generations.next_issuing,))
-        chains += [(each.issuing,) for each in reversed(generations.former) if each.issuing]
-        above = next((chain for chain in chains if is_by(certificate, chain[0])), ())
-        return (certificate, *above)
-
-    def is_current(self, leaf: Leaf) -> bool:
-        """Whether the house would give `leaf` the very chain that it has, were it issued today."""
-        certificate = leaf.certificate
-        if certificate.issuer == certificate.subject:
-            return True  # signed by its own key: no root has anything to do with it
-        signer, _ = self._signer_of(leaf.label)
-        chain = chain_to_pem(self.chain_of(certificate))
-        return is_by(certificate, signer) and leaf.chain_pem == chain
+    @cached_property
+    def constraints(self) -> Constraints:
+        """What the house may speak for."""
+        return constraints_of(self.issuing)
 
     def may_keep_key(self, leaf: Leaf) -> bool:
         """Whether `leaf` is of this house, today's or an earlier one, and its key did not leak."""
@@ -414,37 +284,7 @@ class House:
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Read all leaves, by label."""
-        folder = self.folder / LEAVES
-        if not folder.is_dir():
-            return ()
-        labels = sorted(label_of(path.name) for path in folder.iterdir())
-        return tuple(leaf for leaf in map(self.leaf, labels) if leaf is not None)
-
-    def close(self) -> None:
-        self.ledger.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _signer_of(self, label: str) -> tuple[Certificate, str]:
-        """Return who signs the leaf of a label today, and the name of its key.
-
-        The onboarding page's own proves that a device trusts the root that devices are to trust.
-        """
-        if label.lower() == ONBOARDING and self.overlap is not None:
-            if self.generations.proving is not None:
-                return self.generations.proving[0], PROVING_KEY
-            if self.generations.next_issuing is not None:
-                return self.generations.next_issuing, f"{NEXT}/{ISSUING_KEY}"
-        return self.issuing, ISSUING_KEY
+        return tuple(leaf for leaf in map(self.leaf, self.labels()) if leaf is not None)
 
     def _issuer(self, label: str = "") -> Issuer:
         certificate, name = self._signer_of(label)
@@ -452,7 +292,7 @@ class House:
         try:
             key = PrivateKey.from_pem(read_key(path, files=self.files))
         except PemUnreadable as error:
-            raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
+            raise HouseBroken(f"{path}: {error.message}", hint=view.FROM_BACKUP) from error
         if not matches(certificate, key):
             now = read_generations(self.folder, files=self.files)
             if now.root != self.root or now.issuing != self.issuing:
@@ -492,18 +332,6 @@ class House:
             data={"label": leaf.label, "names": [str(name) for name in leaf.names]},
         )
         return leaf
-
-
-def _is_there(path: Path | None) -> bool:
-    """As `Path.exists`, which from Python 3.14 on takes what it may not see for missing."""
-    if path is None:
-        return False
-    with told(path):
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-    return True
 
 
 def common_name_of(role: str, organization: str | None, *, tail: str) -> str:

@@ -29,7 +29,6 @@ from housekey.house.records import (
     Role,
 )
 from housekey.pki.encoding import fingerprint, to_der
-from housekey.pki.names import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -120,6 +119,8 @@ class SqliteLedger:
     def record_certificate(
         self, certificate: Certificate, *, role: Role, label: str | None, at: datetime
     ) -> None:
+        from housekey.pki.names import names_of  # noqa: PLC0415 - who only looks needs it not
+
         self._write(
             "INSERT INTO certificates (sha256, issuer, serial, role, label, names,"
             " not_before, not_after, issued_at, der) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from housekey.errors import HouseBroken, PemUnreadable, RecoveryCodeWrong
+from housekey.house import generations
 from housekey.house.leaves import read_key
 from housekey.house.reasons import told
 from housekey.house.together import where
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from housekey.house.house import House
     from housekey.house.recovery import RecoveryCode
 
-SEALED_ROOT_KEY = "root.key.sealed"
+SEALED_ROOT_KEY = generations.SEALED_ROOT_KEY
 SEALED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 

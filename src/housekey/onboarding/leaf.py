@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from housekey.house.leaves import ONBOARDING as LABEL
 from housekey.house.leaves import is_due
-from housekey.house.revoking import revoked_in
 from housekey.pki.encoding import fingerprint
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def usable_leaf(house: House, names: Sequence[Name], *, now: datetime) -> Leaf |
     leaf = house.leaf(LABEL)
     if leaf is None or not set(names) <= set(leaf.names) or is_due(leaf.certificate, now=now):
         return None
-    if fingerprint(leaf.certificate) in revoked_in(house):
+    if fingerprint(leaf.certificate) in house.ledger.revoked():
         return None
     return leaf if house.is_current(leaf) else None
 
