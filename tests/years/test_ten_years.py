@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.pki.names import Name
+    from housekey.pki.secret import Secret
     from tests.years.verifying import Chain
 
     Roots = tuple[Certificate, ...]
@@ -194,7 +195,13 @@ def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     A third of all the time, and nothing else depends on it: both functions are pure.
     """
     monkeypatch.setattr(leaves, "certificate_from_pem", cache(certificate_from_pem))
-    monkeypatch.setattr(PrivateKey, "from_pem", cache(PrivateKey.from_pem))
+    read = cache(PrivateKey.from_pem)
+
+    def from_pem(data: bytes, passphrase: Secret | None = None) -> PrivateKey:
+        return read(data) if passphrase is None else parse(data, passphrase)
+
+    parse = PrivateKey.from_pem
+    monkeypatch.setattr(PrivateKey, "from_pem", staticmethod(from_pem))
 
 
 @pytest.mark.parametrize(
