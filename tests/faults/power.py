@@ -5,7 +5,7 @@ change counts for certain only when it was synced:
 
 * data of a file: what was written before its last fsync; what came after is there, or is not;
 * names in a folder (create, rename, unlink, mkdir): what was done before its last fsync; what came
-  after is there, or is not, but in the order in which it was done, as journaling file systems have it.
+  after is there, or is not, but in their order, as journaling file systems have it.
 
 Made of that are the disks with all, half and none of the names that were not synced, each with the
 data that was not synced and without it: a file whose data never arrived is there with no bytes in
@@ -306,8 +306,8 @@ class Disk:
 
 
 _ALIKE = {
-    "fdatasync": "fsync", "write": "write_call", "dup2": "dup", "dup3": "dup", "renameat2": "renameat",
-    "rmdir": "unlink",
+    "fdatasync": "fsync", "write": "write_call", "dup2": "dup", "dup3": "dup",
+    "renameat2": "renameat", "rmdir": "unlink",
 }  # fmt: skip
 
 
