@@ -290,6 +290,7 @@ class Files:
             try:
                 _mark_as_in_use(fd)
                 yield temporary
+                _must_still_be(temporary, fd)
                 self._sync(fd)
                 if aside is None:
                     self._rename(folder, temporary.name, path.name)
@@ -522,6 +523,16 @@ def _end_of_last_line(fd: int) -> int:
     with os.fdopen(os.dup(fd), "rb") as file:
         file.seek(0)
         return file.read().rfind(b"\n") + 1
+
+
+def _must_still_be(path: Path, fd: int) -> None:
+    """Raise if the folder at `path` is no longer the one that is open.
+
+    Its disk went away, or somebody moved what is above it: what was then written by its path went
+    elsewhere, and the one that is open is only half full.
+    """
+    if not os.path.samestat(path.stat(), os.fstat(fd)):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _held(folder: int, name: str) -> int | None:
