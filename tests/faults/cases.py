@@ -53,6 +53,7 @@ BACKED_UP = "house backup {backup} --passphrase-file {passphrase}"
 RESTORE = "house restore {backup} --passphrase-file {passphrase} --replace"
 RECOVER = "house recover --recovery-code-file {code} --yes"
 ROTATE = "house rotate --recovery-code-file {code} --yes"
+NEW_LEDGER = "house/ledger.new.sqlite"
 OLD_KEY = "house/root.key.sealed"
 
 HOUSE = (
@@ -78,12 +79,14 @@ HOUSE = (
         ends=(0, 3),
         drops=("house/root.pem", OLD_KEY),
     ),
-    Case(BACKED_UP, before=(MADE,), then=f"{BACKED_UP} --replace"),
-    Case(f"{BACKED_UP} --replace", before=(MADE, BACKED_UP)),
+    # It says so when the file is written and proven, and only the note of it is missing.
+    Case(BACKED_UP, before=(MADE,), then=f"{BACKED_UP} --replace", moves=("backup",)),
+    Case(f"{BACKED_UP} --replace", before=(MADE, BACKED_UP), moves=("backup",)),
     Case(RESTORE, before=(MADE, BACKED_UP)),
     Case(RESTORE, before=(MADE, BACKED_UP, "! remove house")),
-    Case("ledger rebuild", before=(MADE, "! remove house/ledger.sqlite")),
-    Case("ledger rebuild", before=(MADE, "! spoil house/ledger.sqlite")),
+    # The new one lies beside the old one until it is whole; a failure leaves it there.
+    Case("ledger rebuild", before=(MADE, "! remove house/ledger.sqlite"), moves=(NEW_LEDGER,)),
+    Case("ledger rebuild", before=(MADE, "! spoil house/ledger.sqlite"), moves=(NEW_LEDGER,)),
     Case("ledger export --out {out}/ledger.jsonl", before=(MADE,)),
 )
 
