@@ -57,8 +57,12 @@ def test_a_silent_server_keeps_nobody_from_the_others(tmp_path: Path) -> None:
     """It accepts and says nothing until it is let go, which is after all have been seen."""
     seen = threading.Event()
     pair = Pair(tmp_path, "ha.lan")
+
+    def wait(_: socket.socket) -> None:
+        seen.wait(60)
+
     with (
-        serving(lambda _: seen.wait(60) and None) as silent,
+        serving(wait) as silent,
         serving(tls(pair.context)) as quick,
     ):
         found = glimpse([("127.0.0.1", silent), ("127.0.0.1", quick)], seconds=5)

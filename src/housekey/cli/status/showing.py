@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from housekey.cli.output import line_of
@@ -29,9 +30,16 @@ def lines(glance: Glance, *, height: int | None, blocks: bool, stream: TextIO) -
     line = partial(line_of, stream=stream)
     above = [line("house", glance.house)]
     below = [line(label, text) for label, text in _rest(glance)]
-    held, more = _that_fit(glance, height, sum(map(_rows, (*above, *below))))
-    certificates = [line(*_certificate(each, glance, blocks=blocks)) for each in held]
-    return [*above, *certificates, *(line("", text) for text in more), *below]
+    own, leaves = glance.held[:_OWN], glance.held[_OWN:]
+    root_and_issuing = [line(*_certificate(each, glance, blocks=blocks)) for each in own]
+    certificates = [line(*_certificate(each, glance, blocks=blocks)) for each in leaves]
+    fixed = sum(map(_rows, (*above, *root_and_issuing, *below)))
+    if height is not None and fixed + sum(map(_rows, certificates)) > height:
+        by_need = _by_need(leaves)
+        certificates = [line(*_certificate(each, glance, blocks=blocks)) for each in by_need]
+        fit = _that_fit(certificates, height - fixed - 1)
+        certificates[fit:] = [line("", _more(by_need[fit:], glance))]
+    return [*above, *root_and_issuing, *certificates, *below]
 
 
 def document(glance: Glance) -> dict[str, Any]:
@@ -63,26 +71,23 @@ def _rows(text: str) -> int:
     return text.count("\n") + 1
 
 
-def _that_fit(
-    glance: Glance, height: int | None, others: int
-) -> tuple[Sequence[Held], tuple[str, ...]]:
-    """Return the certificates that there is room for, and what is said of the others.
+def _by_need(leaves: Sequence[Held]) -> list[Held]:
+    """Put what is due first, and then what ends first."""
+    return sorted(leaves, key=lambda each: (each.due is None, each.certificate.not_valid_after_utc))
 
-    What is due goes before, and then what ends first.
-    """
-    own, leaves = glance.held[:_OWN], glance.held[_OWN:]
-    room = len(leaves) if height is None else max(height - others - _OWN, _FEWEST + 1)
-    if len(leaves) <= room:
-        return glance.held, ()
-    by_need = sorted(
-        leaves, key=lambda each: (each.due is None, each.certificate.not_valid_after_utc)
-    )
-    first, rest = by_need[: room - 1], by_need[room - 1 :]
+
+def _that_fit(texts: Sequence[str], room: int) -> int:
+    """Return how many of them there is room for, and some however little room there is."""
+    taken = accumulate(map(_rows, texts))
+    return max(sum(rows <= room for rows in taken), min(_FEWEST, len(texts) - 1))
+
+
+def _more(rest: Sequence[Held], glance: Glance) -> str:
     due = sum(each.due is not None for each in rest)
     state = (
         f"{due} of them due" if due else f"the next ends in {rest[0].days_left(glance.now)} days"
     )
-    return (*own, *first), (f"and {len(rest)} more, {state}: housekey cert list",)
+    return f"and {len(rest)} more, {state}: housekey cert list"
 
 
 def _certificate(held: Held, glance: Glance, *, blocks: bool) -> tuple[str, str]:
