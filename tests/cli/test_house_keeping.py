@@ -127,10 +127,11 @@ def test_without_a_terminal_the_passphrase_is_asked_for_by_its_option(
     person: Person, code: str
 ) -> None:
     path = backed_up(person)
-    for command in (
+    commands: list[list[str | Path]] = [
         ["house", "backup", person.folder / "b"],
         ["house", "restore", path, "--house", person.folder / "new"],
-    ):
+    ]
+    for command in commands:
         done = person.run(*command)
         assert done.code == 2, done
         assert "--passphrase-file FILE" in done.err

@@ -16,9 +16,13 @@ import pytest
 from housekey.house.examining import examined
 from housekey.house.files import STRAY_SUFFIX, Files
 from housekey.house.findings import Finding, Weight
+from housekey.house.generations import Kind
 from housekey.house.house import House
 from housekey.house.journal import Journal, State
+from housekey.house.leaves import ONBOARDING
 from housekey.house.reasons import trouble_from
+from housekey.house.root_key import open_root_key
+from housekey.house.rotating import prepare_new_root
 from housekey.house.seen import seen_on_disk
 from housekey.pki.encoding import chain_to_pem, fingerprint
 from housekey.pki.names import parse_name
@@ -352,3 +356,28 @@ def test_no_content_of_a_journal_stops_the_examination(entry: str, folder: Path)
     look(folder)
     entries.write_text(entry + "\n")
     look(folder)
+
+
+@pytest.mark.parametrize("kind", [Kind.CROSSED, Kind.WAITING])
+def test_a_house_with_two_roots_has_nothing_wrong_and_each_part_of_it_is_examined(
+    kind: Kind, folder: Path, new: NewHouse
+) -> None:
+    with opened(folder) as house:
+        key = open_root_key(house, new.recovery_code) if kind is Kind.CROSSED else None
+        prepare_new_root(house, kind, old_key=key).write(house)
+    with opened(folder) as house:
+        house.issue(ONBOARDING, NAMES)  # in a crossed house by an authority of its own
+        house.issue("nas", NAMES)
+    assert wrong(folder) == []
+    parts = [
+        path
+        for path in folder.rglob("*")
+        if path.name in ("issuing.pem", "root.pem", "cross.pem", "rotation.json", "proving.key")
+    ]
+    assert len(parts) >= 5
+    for part in parts:
+        was = part.read_bytes()
+        part.write_bytes(b"damaged")
+        assert wrong(folder) != [], part
+        part.write_bytes(was)
+    assert wrong(folder) == []

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.copies import LEDGER
 from housekey.house.examining_chains import (
-    ISSUING_KEY,
     findings_of_authorities,
     findings_of_leaves,
     generations_of,
@@ -22,7 +21,6 @@ from housekey.house.examining_chains import (
 from housekey.house.findings import Finding, Weight, note, wrong
 from housekey.house.journal import State
 from housekey.house.ledger_troubles import REBUILD
-from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.seen import Kind
 from housekey.pki.encoding import certificate_from_pem, fingerprint
 
@@ -96,7 +94,7 @@ def _may_be_a_key(name: str) -> bool:
     """Whether a file of this name may be a private key; the journal keeps what others put in it."""
     last = name.rpartition("/")[2]
     return (
-        last in (ISSUING_KEY, SEALED_ROOT_KEY)
+        last.endswith((".key", ".key.sealed"))
         or last.startswith("privkey")
         or (name.startswith("journal/") and last != "entries.jsonl")
     )

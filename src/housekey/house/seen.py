@@ -62,6 +62,7 @@ class LedgerSeen:
 class Seen:
     """A house as it was found: on the disk, or in a backup."""
 
+    folder: Path  # or the backup's own file
     files: Mapping[str, bytes] = field(repr=False)  # by their names in the house
     ledger: LedgerSeen | None  # None: see `trouble` of it
     trouble: Mapping[str, HousekeyError]  # of what could not be read, by name
@@ -123,7 +124,7 @@ def _seen(
         except HousekeyError as error:
             trouble[LEDGER] = error
     is_settled = not any(name.startswith(f"{CHANGED}/") for name in found)
-    return Seen(settled, ledger, trouble, places, strays, is_settled)
+    return Seen(path, settled, ledger, trouble, places, strays, is_settled)
 
 
 def _ledger(ledger: SqliteLedger) -> LedgerSeen:
