@@ -39,6 +39,8 @@
     ├── PairRefused               a certificate and key that a running server is not given
     ├── SwapRefused               a running server could not be given another certificate
     ├── RenewalFailed             a certificate that is due could not be renewed
+    ├── ServiceTrouble            the service of systemd could not be installed or removed
+    │   └── ServicePutBack        it was installed, did not start, and was taken away again (exit 4)
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -287,6 +289,16 @@ class SwapRefused(HousekeyError):
 
 class RenewalFailed(HousekeyError):
     """A certificate that is due could not be renewed, or not be given to what serves it."""
+
+
+class ServiceTrouble(HousekeyError):
+    """The service of systemd could not be installed or removed; nothing was changed."""
+
+
+class ServicePutBack(ServiceTrouble):
+    """The service of systemd was installed, did not start, and was taken away again."""
+
+    exit_code = 4
 
 
 class Stopped(HousekeyError):

@@ -37,6 +37,7 @@ _COMMANDS = {
     "trust": ("housekey.cli.trust", "Let this computer trust the home: system, browsers, Java."),
     "untrust": ("housekey.cli.untrust", "Take the home's root out of this computer again."),
     "renew": ("housekey.cli.renew", "Renew the certificates that are due, now."),
+    "run": ("housekey.cli.run", "Stay: renew what is due, and serve the onboarding page."),
     "status": ("housekey.cli.status", "The house at a glance."),
     "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),

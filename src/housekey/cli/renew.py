@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from housekey.cli.home import home_options, running, world_of
+from housekey.cli.log import Log, LoggedOutput, to_journal
 from housekey.cli.output import (
     Output,
     common_options,
     house_folder,
     now,
     open_house,
+    visible,
     yes_option,
 )
 from housekey.cli.renewing import facts_of, home_to_renew, quiet_hours, quiet_option, told
@@ -55,15 +58,15 @@ def command(**options: Any) -> None:
     """
     from housekey.renewal.round import Became  # noqa: PLC0415 - after --help
 
-    output = Output(as_json=options["as_json"], yes=options["yes"])
+    output = _output(options)
     items, notified = running(_renew(options, output), output)
     failed = [item for item in items if item.became is Became.FAILED]
     for item in items:
         output.row(*told(item, now=now()))
         for warning in item.warnings:
             output.row("warning", warning)
-        if item.became is Became.FAILED and item.trouble is not None:
-            output.row("", f"hint: {item.trouble.hint}")
+        if item.became is Became.FAILED:
+            _tell_failure(item, output)
         elif item.became is Became.RENEWED and item.delivery is None and item.leaf is not None:
             places = item.copies or (item.leaf.folder,)
             output.row("next", f"what uses it has to load it anew: {', '.join(map(str, places))}")
@@ -79,6 +82,23 @@ def command(**options: Any) -> None:
     )
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _output(options: dict[str, Any]) -> Output:
+    """Tell it on the terminal, or line by line into systemd's journal, with priorities."""
+    if not options["as_json"] and to_journal(os.environ):
+        return LoggedOutput(Log(now, journal=True))
+    return Output(as_json=options["as_json"], yes=options["yes"])
+
+
+def _tell_failure(item: Item, output: Output) -> None:
+    """Say what helps; with --json the failure itself too, for a log that keeps standard error."""
+    hint = "" if item.trouble is None else item.trouble.hint
+    if output.as_json and not isinstance(output, LoggedOutput):
+        label, text = told(item, now=now())
+        click.echo(f"{label}: {visible(text)}; {hint}".rstrip("; "), err=True)
+    elif hint:
+        output.row("hint", hint)
 
 
 async def _renew(options: dict[str, Any], output: Output) -> tuple[tuple[Item, ...], bool]:

@@ -61,7 +61,7 @@ def choose(options: dict[str, Any], stores: Sequence[Store], *, taking_out: bool
     folder = house_folder(options)
     try:
         with open_house(folder) as house:
-            root = house.root
+            root = house.root_for_devices
     except (HouseMissing, ImportError) as missing:  # ImportError: Windows cannot have one
         under_sudo = "under sudo, name it with --house; " if "SUDO_USER" in os.environ else ""
         raise HouseMissing(
@@ -111,7 +111,7 @@ def _house_of(root: Certificate, options: dict[str, Any]) -> Path | None:
     folder = house_folder(options)
     try:
         with open_house(folder) as house:
-            return folder if house.root == root else None
+            return folder if house.root_for_devices == root else None
     except (HousekeyError, ImportError):
         return None
 
@@ -128,8 +128,9 @@ def _find(digits: str, stores: Sequence[Store], options: dict[str, Any]) -> Cert
         contextlib.suppress(HousekeyError, ImportError),
         open_house(house_folder(options)) as house,
     ):
-        if fingerprint(house.root) == digits:
-            return house.root
+        for root in (*house.roots, *(each.root for each in house.former)):
+            if fingerprint(root) == digits:
+                return root
     raise UsageError(
         "no root with this fingerprint is in the system's store of this computer",
         hint="name its file with --root, so that the other stores can be searched for it",

@@ -9,6 +9,7 @@ import click
 
 from housekey.cli.output import Output, open_house
 from housekey.cli.trust_choosing import choose, compare, refuse_unfit
+from housekey.cli.trust_former import tell_former
 from housekey.errors import HousekeyError, Stopped
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def carry_out(options: dict[str, Any], *, taking_out: bool) -> None:
         unconstrained=bool(options.get("unconstrained")),
     )
     telling.tell(output, story)
+    if not taking_out:
+        tell_former(output, chosen.house, stores, machine)
     code = exit_code(outcomes)
     if telling.not_here(story) and options["stores"]:
         code = max(code, 1)  # it was asked for by name

@@ -113,6 +113,11 @@ def open_backup(path: Path, ask: Callable[[OpenedBy], Secret], *, files: Files) 
     """
     with told(path):
         size = path.stat().st_size
+        is_folder = path.is_dir()
+    if is_folder:
+        raise BackupRefused(
+            f"{path} is a folder, not a backup", hint="name the file in it that is one"
+        )
     sealed = b"" if size > MOST_BYTES else files.read(path, most_bytes=_TOO_MANY)
     if max(size, len(sealed)) > MOST_BYTES:
         raise BackupRefused(
@@ -122,6 +127,15 @@ def open_backup(path: Path, ask: Callable[[OpenedBy], Secret], *, files: Files) 
     header = header_of(sealed, name=str(path))
     content = unseal(sealed, ask(header.opened_by), name=str(path))
     return Opened(header, unpacked(content, name=str(path)))
+
+
+def try_out(path: Path, *, files: Files) -> None:
+    """Raise the `FileTrouble` that a backup at `path` would, as far as can be known before."""
+    try:
+        files.try_out(path.parent)
+    except FileTrouble as trouble:
+        if not _has_no_modes(trouble):
+            raise
 
 
 def marks_of(house: House) -> dict[str, JsonValue]:
@@ -137,11 +151,17 @@ def _write(path: Path, sealed: bytes, proven: Callable[[bytes], None], files: Fi
     try:
         files.write(path, sealed, mode=0o600, proven_by=proven)
     except FileTrouble as trouble:
-        cause = trouble.__cause__
-        if not (isinstance(cause, OSError) and cause.errno == errno.EOPNOTSUPP):
+        if not _has_no_modes(trouble):
             raise
         # A stick has no modes. What is in the file is sealed, and a stick is where it should be.
         files.write(path, sealed, mode=0o644, proven_by=proven)
+
+
+def _has_no_modes(trouble: BaseException | None) -> bool:
+    """Whether it was a disk that cannot keep a file to its owner."""
+    while isinstance(trouble, FileTrouble):
+        trouble = trouble.__cause__
+    return isinstance(trouble, OSError) and trouble.errno == errno.EOPNOTSUPP
 
 
 def _note(house: House, backed_up: BackedUp, opened_by: OpenedBy, at: datetime) -> None:

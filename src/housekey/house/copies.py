@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
 
 LEDGER = "ledger.sqlite"
+# The token for Home Assistant, if one is remembered, is not of the house: a backup is for years,
+# and a new token is one sign-in away.
+_TOKEN = "token"  # noqa: S105 - the name of a file
 _OF_SQLITE = tuple(LEDGER + tail for tail in ("-wal", "-shm", "-journal"))
 
 
@@ -42,14 +45,16 @@ class HouseCopy:
 def copy_of(folder: Path, *, files: Files) -> HouseCopy:
     """Read the house in `folder`: every file in it, the ledger as of one moment.
 
-    The caller holds the lock of the house. The lock itself, what belongs to SQLite alone, and
-    what a kill left are not of the house. Raises `FileTrouble`, `BackupRefused` for a house that
-    is too large, and as `ledger_bytes` does.
+    The caller holds the lock of the house. The lock itself, what belongs to SQLite alone, what a
+    kill left, and a remembered token are not of the house. Raises `FileTrouble`, `BackupRefused`
+    for a house that is too large, and as `ledger_bytes` does.
     """
     found: dict[str, bytes] = {}
     left_out = []
     room = MOST_BYTES
     for name, status in entries(folder):
+        if name == _TOKEN:
+            continue
         if not stat.S_ISREG(status.st_mode):
             left_out.append(name)
             continue

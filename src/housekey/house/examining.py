@@ -11,10 +11,9 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from housekey.errors import HousekeyError
+from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.copies import LEDGER
 from housekey.house.examining_chains import (
-    ISSUING_KEY,
     findings_of_authorities,
     findings_of_leaves,
     generations_of,
@@ -22,7 +21,6 @@ from housekey.house.examining_chains import (
 from housekey.house.findings import Finding, Weight, note, wrong
 from housekey.house.journal import State
 from housekey.house.ledger_troubles import REBUILD
-from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.seen import Kind
 from housekey.pki.encoding import certificate_from_pem, fingerprint
 
@@ -43,7 +41,7 @@ def examined(seen: Seen, *, folder: Path, now: datetime) -> tuple[Finding, ...]:
     generations = generations_of(seen)
     found = [
         *_of_places(seen.places, folder),
-        *(wrong(name, error.message, error.hint) for name, error in seen.trouble.items()),
+        *(_of_trouble(name, error) for name, error in seen.trouble.items()),
         *findings_of_authorities(seen, generations, now=now),
         *findings_of_leaves(seen, generations, now=now),
         *_of_ledger(seen, now=now),
@@ -52,6 +50,11 @@ def examined(seen: Seen, *, folder: Path, now: datetime) -> tuple[Finding, ...]:
         *(_of_backup(seen.ledger, generations[0]) if seen.ledger else ()),
     ]
     return tuple(sorted(found, key=lambda finding: finding.weight is not Weight.WRONG))
+
+
+def _of_trouble(name: str, error: HousekeyError) -> Finding:
+    what = error.reason if isinstance(error, FileTrouble) else error.message
+    return wrong(name, what, error.hint)
 
 
 def _of_places(places: Mapping[str, Place], folder: Path) -> Iterator[Finding]:
@@ -91,7 +94,7 @@ def _may_be_a_key(name: str) -> bool:
     """Whether a file of this name may be a private key; the journal keeps what others put in it."""
     last = name.rpartition("/")[2]
     return (
-        last in (ISSUING_KEY, SEALED_ROOT_KEY)
+        last.endswith((".key", ".key.sealed"))
         or last.startswith("privkey")
         or (name.startswith("journal/") and last != "entries.jsonl")
     )

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from housekey.errors import HousekeyError
-from housekey.house.findings import Finding, note, wrong
+from housekey.errors import HouseBroken, HousekeyError
+from housekey.house.findings import Finding, Weight, note, wrong
+from housekey.house.generations import (
+    ISSUING,
+    ISSUING_KEY,
+    OLD,
+    PROVING,
+    ROOT,
+    generations_in,
+)
 from housekey.house.leaves import (
     CERTIFICATE,
     KEY,
@@ -32,7 +41,6 @@ if TYPE_CHECKING:
 
     from housekey.house.seen import Seen
 
-ROOT, ISSUING, ISSUING_KEY = "root.pem", "issuing.pem", "issuing.key"
 _GENERATION = re.compile(r"(?:next/|old/[0-9]+/)?")
 RESTORE = "housekey house restore FILE, from a backup of the house"
 RECOVER = "housekey house recover makes a new issuing CA, with the recovery code"
@@ -47,6 +55,7 @@ class Generation:
     place: str  # "" for today's, else the folder with a slash
     root: Certificate | None
     issuing: Certificate | None
+    proving: Certificate | None = None  # signs the leaf of the page's proof while two roots are
 
 
 def generations_of(seen: Seen) -> tuple[Generation, ...]:
@@ -54,7 +63,12 @@ def generations_of(seen: Seen) -> tuple[Generation, ...]:
     named = (name for name in seen.files if name.endswith((ROOT, ISSUING)))
     places = {"", *(each for each in map(_place, named) if each is not None)}
     return tuple(
-        Generation(place, _certificate(seen, place + ROOT), _certificate(seen, place + ISSUING))
+        Generation(
+            place,
+            _certificate(seen, place + ROOT),
+            _certificate(seen, place + ISSUING),
+            _certificate(seen, PROVING) if not place else None,
+        )
         for place in sorted(places)
     )
 
@@ -63,6 +77,17 @@ def findings_of_authorities(
     seen: Seen, generations: tuple[Generation, ...], *, now: datetime
 ) -> Iterator[Finding]:
     """What is to say of root, issuing CA and their keys, in each generation."""
+    broken = False
+    for finding in _of_files(seen, generations, now=now):
+        broken |= finding.weight is Weight.WRONG
+        yield finding
+    if not broken:  # else all of that has been said already
+        yield from _of_rotation(seen, generations)
+
+
+def _of_files(
+    seen: Seen, generations: tuple[Generation, ...], *, now: datetime
+) -> Iterator[Finding]:
     today = generations[0]
     for name in (ROOT, ISSUING, ISSUING_KEY):
         if name not in seen.files and name not in seen.trouble:
@@ -101,13 +126,29 @@ def _of_generation(
             yield wrong(place + ISSUING, f"it is not signed by the root in {place}{ROOT}", repair)
         elif not _same_constraints(issuing, root):
             yield wrong(place + ISSUING, "it may not speak for the same names as the root", repair)
-    key = place + ISSUING_KEY
-    if key in seen.files:
+    for name, certificate in ((ISSUING, issuing), (PROVING, generation.proving)):
+        key = place + name.replace(".pem", ".key")
+        if key not in seen.files:
+            continue
         found = _key(seen, key)
         if found is None:
             yield wrong(key, "it is damaged", repair)
-        elif issuing is not None and not matches(issuing, found):
-            yield wrong(key, f"it is not the key of {place}{ISSUING}", repair)
+        elif certificate is not None and not matches(certificate, found):
+            yield wrong(key, f"it is not the key of {place}{name}", repair)
+
+
+def _of_rotation(seen: Seen, generations: tuple[Generation, ...]) -> Iterator[Finding]:
+    """What the house says of its own generations when it is opened."""
+    numbers = tuple(
+        sorted(
+            (each.place.split("/")[1] for each in generations if each.place.startswith(OLD)),
+            key=int,
+        )
+    )
+    try:
+        generations_in(seen.folder, defaultdict(lambda: None, seen.files), numbers)
+    except HouseBroken as error:
+        yield wrong("generations", error.message, RESTORE)
 
 
 def _of_sealed_key(seen: Seen) -> Iterator[Finding]:
@@ -188,14 +229,17 @@ def _of_chain(
     """Who signed it, and is that what stands behind it in its file?"""
     if _signed(certificate, certificate):  # made so on request: cert new --self-signed
         return
-    by = next(
-        (each for each in generations if each.issuing and _signed(certificate, each.issuing)), None
-    )
-    if by is None:
+    signers = [
+        (each.place, signer)
+        for each in generations
+        for signer in (each.issuing, each.proving)
+        if signer is not None and _signed(certificate, signer)
+    ]
+    if not signers:
         yield wrong(about, "no issuing CA of this house has signed it", AGAIN)
-    elif by.issuing not in others:
+    elif signers[0][1] not in others:
         yield wrong(about, "its issuing CA is not behind it in its file", "housekey renew")
-    elif by.place:
+    elif signers[0][0]:
         yield note(about, "it is from an earlier issuing CA", "housekey renew")
 
 

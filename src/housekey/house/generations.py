@@ -126,7 +126,7 @@ def read_generations(folder: Path, *, files: Files) -> Generations:
         if (now := old_numbers(folder)) == numbers:
             break
         numbers = now  # one has come or gone meanwhile
-    return _generations(folder, read, numbers)
+    return generations_in(folder, read, numbers)
 
 
 def old_numbers(folder: Path) -> tuple[str, ...]:
@@ -156,9 +156,13 @@ def is_by(certificate: Certificate, authority: Certificate) -> bool:
     return key_id.key_identifier == own.digest
 
 
-def _generations(
+def generations_in(
     folder: Path, read: Mapping[str, bytes | None], numbers: tuple[str, ...]
 ) -> Generations:
+    """Work out the generations of what was read; `folder` is where it was, for people.
+
+    Raises `HouseBroken` as `read_generations` does.
+    """
     root = _certificate(folder, read, ROOT)
     issuing = _certificate(folder, read, ISSUING)
     _must_be_signed(folder, issuing, root, ISSUING, ROOT)

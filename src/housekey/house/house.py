@@ -26,6 +26,7 @@ from housekey.house.generations import (
     read_generations,
 )
 from housekey.house.leaves import (
+    ONBOARDING,
     Leaf,
     read_key,
     read_leaf,
@@ -170,11 +171,16 @@ class House(HouseView):
         return constraints_of(self.issuing)
 
     def may_keep_key(self, leaf: Leaf) -> bool:
-        """Whether the key of `leaf` may be signed again: not after a leak, nor a stranger's."""
+        """Whether `leaf` is of this house, today's or an earlier one, and its key did not leak."""
         generations = self.generations
         ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
         ours += [each.issuing for each in generations.former if each.why is not Why.LEAKED]
         return any(is_by(leaf.certificate, each) for each in ours if each is not None)
+
+    def has_leaked(self, leaf: Leaf) -> bool:
+        """Whether the key of `leaf` lay beside keys that somebody else may have."""
+        leaked = (each.issuing for each in self.former if each.why is Why.LEAKED)
+        return any(is_by(leaf.certificate, each) for each in leaked if each is not None)
 
     # Issuing
 
@@ -218,8 +224,11 @@ class House(HouseView):
         *,
         days: int = DAYS_OF_LEAF,
         subject: Subject | None = None,
+        proves: bool = False,
     ) -> tuple[Certificate, ...]:
         """Issue a leaf for a key that somebody else keeps, and return its chain.
+
+        One that `proves` is accepted by who trusts the root for devices, and by nobody else.
 
         It is recorded as every leaf is, under no label: there is no key to keep beside it.
         Raises as `issue_leaf`.
@@ -228,7 +237,7 @@ class House(HouseView):
         certificate = issue_leaf(
             public_key=public_key,
             names=names,
-            issuer=self._issuer(),
+            issuer=self._issuer(ONBOARDING if proves else ""),
             now=at,
             days=days,
             subject=subject,

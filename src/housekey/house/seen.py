@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from housekey.errors import HousekeyError
+from housekey.errors import HousekeyError, HouseMissing
 from housekey.house.copies import LEDGER, entries, is_stray
 from housekey.house.ledger_copy import ledger_bytes, ledger_of
+from housekey.house.reasons import told
 from housekey.house.together import CHANGED
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.ledger import Event, IssuedCertificate, SqliteLedger
 
+_OF_A_HOUSE = ("root.pem", "issuing.pem", "issuing.key", LEDGER, CHANGED)
 BACKED_UP, RESTORED = "backed-up", "restored"
 
 
@@ -60,6 +62,7 @@ class LedgerSeen:
 class Seen:
     """A house as it was found: on the disk, or in a backup."""
 
+    folder: Path  # or the backup's own file
     files: Mapping[str, bytes] = field(repr=False)  # by their names in the house
     ledger: LedgerSeen | None  # None: see `trouble` of it
     trouble: Mapping[str, HousekeyError]  # of what could not be read, by name
@@ -74,7 +77,17 @@ def seen_in_copy(copy: HouseCopy, *, path: Path) -> Seen:
 
 
 def seen_on_disk(folder: Path, *, files: Files) -> Seen:
-    """See the house in `folder`. Raises `FileTrouble` only for the folder itself."""
+    """See the house in `folder`.
+
+    Raises `HouseMissing` if nothing of one is there, `FileTrouble` for the folder itself alone.
+    """
+    with told(folder):
+        there = folder.is_dir() and any((folder / name).exists() for name in _OF_A_HOUSE)
+    if not there:
+        raise HouseMissing(
+            f"there is no house in {folder}",
+            hint="housekey secure creates one; --house DIR names another folder",
+        )
     found: dict[str, bytes] = {}
     trouble: dict[str, HousekeyError] = {}
     places: dict[str, Place] = {}
@@ -111,7 +124,7 @@ def _seen(
         except HousekeyError as error:
             trouble[LEDGER] = error
     is_settled = not any(name.startswith(f"{CHANGED}/") for name in found)
-    return Seen(settled, ledger, trouble, places, strays, is_settled)
+    return Seen(path, settled, ledger, trouble, places, strays, is_settled)
 
 
 def _ledger(ledger: SqliteLedger) -> LedgerSeen:

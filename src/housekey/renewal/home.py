@@ -8,6 +8,7 @@ the quiet hours.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from housekey.pki.names import Name
     from housekey.pki.secret import Secret
 
+_FEW = 100  # events to look back
 NO_TOKEN_HINT = "let it keep a token, once: housekey secure --remember"  # noqa: S105
 
 
@@ -76,6 +78,7 @@ class HomeStanding:
     serves: bool  # it presents a certificate of this house
     owed: bool  # it presents an earlier one than the house has issued for it
     revoked: bool  # what it presents was revoked
+    rests_until: datetime | None = None  # new names came too soon after others
     keep: tuple[Name, ...] = ()  # its names that stay, whether or not they are found today
     trouble: HousekeyError | None = None  # why it could not be looked at in full
 
@@ -115,8 +118,13 @@ async def home_of(house: Path, world: World) -> tuple[Path, Door] | None:
     return Path(folder), Door("https", doors[0].host, doors[0].port)
 
 
-async def home_standing(house: House, home: Home, world: World) -> HomeStanding:
-    """Look how its certificate stands; nothing is changed. Raises only what the ledger raises."""
+async def home_standing(
+    house: House, home: Home, world: World, *, rest: timedelta = timedelta()
+) -> HomeStanding:
+    """Look how its certificate stands; nothing is changed. Raises only what the ledger raises.
+
+    `rest`: how long after it got new names it gets no others.
+    """
     presents = await presented_by(home.door.host, home.door.port)
     known = None if presents is None else house.ledger.certificate(fingerprint(presents))
     serves = known is not None and known.label == LABEL
@@ -133,17 +141,35 @@ async def home_standing(house: House, home: Home, world: World) -> HomeStanding:
         )
     if serves and not names:
         keep = standing.leaf.names
+    due, rests_until = standing.due, None
+    if due is not None and due.why is Why.NAMES:
+        rests_until = _rests_until(house, rest, now=world.clock())
+        due = due if rests_until is None else None
     met = fingerprint(presents) if serves and presents is not None else None
     return HomeStanding(
         leaf=standing.leaf,
-        due=standing.due,
+        due=due,
         presents=presents,
         serves=serves,
         owed=met is not None and met != fingerprint(standing.leaf.certificate),
         revoked=met is not None and met in house.ledger.revoked(),
+        rests_until=rests_until,
         keep=keep,
         trouble=trouble,
     )
+
+
+def _rests_until(house: House, rest: timedelta, *, now: datetime) -> datetime | None:
+    """Say until when it gets no other names; None: it may now."""
+    events = house.ledger.events(_FEW, kind=RENEWED)
+    for_names = [
+        event.at
+        for event in events
+        if event.data.get("label") == LABEL and event.data.get("why") == Why.NAMES.value
+    ]
+    if not for_names or now >= for_names[0] + rest or for_names[0] > now:
+        return None
+    return for_names[0] + rest
 
 
 async def _why_not_served(home: Home, presents: Certificate | None) -> HousekeyError | None:

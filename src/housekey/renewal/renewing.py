@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-
 from housekey.errors import HousekeyError, RenewalFailed, UsageError
 from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.exported import replace_copies
@@ -79,7 +77,7 @@ def standing_of(house: House, label: str, *, now: datetime, names: Sequence[Name
         leaf.certificate,
         now=now,
         names=names,
-        current=is_self_signed(leaf) or is_current(house, leaf),
+        current=house.is_current(leaf),
         revoked_at=revoked.at if revoked is not None else None,
     )
     return Standing(label, leaf, due)
@@ -87,15 +85,6 @@ def standing_of(house: House, label: str, *, now: datetime, names: Sequence[Name
 
 def is_self_signed(leaf: Leaf) -> bool:
     return leaf.certificate.issuer == leaf.certificate.subject
-
-
-def is_current(house: House, leaf: Leaf) -> bool:
-    """Whether its chain is what the house would give it today."""
-    try:
-        leaf.certificate.verify_directly_issued_by(house.issuing)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
 
 
 def others(house: House) -> tuple[str, ...]:

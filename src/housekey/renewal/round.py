@@ -7,6 +7,7 @@ anything else must not wait until it has restarted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ class Asked:
     everything: bool = False  # what is not due as well
     dry_run: bool = False
     at_once: bool = False  # do not wait for the quiet hours
+    rest: timedelta = timedelta()  # how long after new names Home Assistant gets no others
 
 
 class Became(StrEnum):
@@ -68,6 +70,7 @@ class Item:
     trouble: HousekeyError | None = None
     warnings: tuple[str, ...] = ()
     presented_until: datetime | None = None  # Home Assistant's alone
+    rests_until: datetime | None = None  # new names came too soon after others
 
     @property
     def ends(self) -> datetime | None:
@@ -95,7 +98,9 @@ async def go_round(folder: Path, home: Home | None, asked: Asked, world: World) 
         if HOME_ASSISTANT not in labels:
             return items
         known = standing_of(house, HOME_ASSISTANT, now=world.clock())
-        at_home = None if home is None else await home_standing(house, home, world)
+        at_home = None
+        if home is not None:
+            at_home = await home_standing(house, home, world, rest=asked.rest)
     if home is None or at_home is None:
         return (*items, _not_at_home(known))
     return (*items, await _at_home(folder, home, at_home, asked, world))
@@ -177,6 +182,7 @@ async def _at_home(
         delivery=None if done is None else done.delivery,
         trouble=standing.trouble if done is None else done.trouble,
         warnings=() if done is None else done.warnings,
+        rests_until=standing.rests_until,
         presented_until=(
             standing.presents.not_valid_after_utc
             if standing.serves and standing.presents is not None
