@@ -226,7 +226,7 @@ def test_on_a_terminal_the_code_is_asked_for_unseen_and_the_new_one_is_acknowled
     with Terminal([*COMMAND, "house", "rotate"], env=env) as terminal:
         terminal.expect("Recovery code")
         terminal.type("K7M2P")
-        terminal.expect("characters, not 30")
+        terminal.expect("5 characters")
         terminal.type(old)
         terminal.expect("Have you written it down?")
         assert old not in terminal.said
