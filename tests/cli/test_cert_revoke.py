@@ -188,3 +188,17 @@ def test_where_nothing_was_revoked_the_page_has_no_list(house: Path) -> None:
         assert connection.getresponse().status == 404
         connection.close()
     assert not (house / "crl.der").exists()
+
+
+def test_a_ledger_that_is_made_again_knows_from_the_list_what_was_revoked(
+    house: Path, person: Person
+) -> None:
+    person.run("cert", "new", "nas.lan")
+    person.run("cert", "revoke", "nas.lan", "--no-replacement", "--reason=superseded")
+    for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"):
+        (house / name).unlink(missing_ok=True)
+    done = person.run("ledger", "rebuild")
+    assert done.code == 0, done
+    assert "revoked   1 certificate, as the list crl.der says" in done.out
+    shown = person.run("cert", "show", "nas.lan", "--json").json
+    assert shown["revoked"]["reason"] == "superseded"

@@ -6,6 +6,9 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +18,6 @@ from tests.house.disks import small_disk
 from tests.terminal import Terminal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Person
 
 PASSPHRASE = "correct horse battery staple"
@@ -84,6 +85,39 @@ def test_a_house_moves_to_a_new_machine_in_one_file(person: Person, code: str) -
     assert checked.json["sound"] is True
     assert person.run("cert", "new", "nas.lan", "--yes").code == 0
     assert "nas.lan" in person.run("cert", "list").out
+
+
+def test_the_recipe_of_the_documentation_opens_a_backup_without_housekey(
+    person: Person, code: str
+) -> None:
+    path = backed_up(person)
+    page = Path(__file__).parents[2] / "docs" / "recovery.md"
+    (recipe,) = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert "housekey" not in recipe
+    done = subprocess.run(
+        [sys.executable, "-c", recipe, path, person.folder / "house.tar"],
+        input=f"{PASSPHRASE}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,  # no terminal of its own: the passphrase comes from the pipe
+    )
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(person.folder / "house.tar") as archive:
+        names = {each.name: each for each in archive}
+        assert {each.mode for each in names.values()} == {0o600}
+        key = archive.extractfile("issuing.key")
+        assert key is not None
+        assert key.read() == (person.house / "issuing.key").read_bytes()
+    assert set(files_in(person.house)) < set(names)
+
+
+def test_a_house_is_put_back_into_an_empty_folder(person: Person, code: str) -> None:
+    path = backed_up(person)
+    (person.folder / "new").mkdir(0o755)
+    done = restored(person, path, "--house", person.folder / "new")
+    assert done.code == 0, done
+    assert (person.folder / "new").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_backup_says_what_opens_it_and_where_it_should_not_stay(

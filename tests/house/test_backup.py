@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from housekey.errors import BackupRefused, FileTrouble, HouseMissing
-from housekey.house.backup import BackedUp, back_up, open_backup
+from housekey.house.backup import BackedUp, back_up, open_backup, try_out
 from housekey.house.copies import HouseCopy, packed, unpacked
 from housekey.house.files import STRAY_SUFFIX, Files
 from housekey.house.house import House
@@ -191,8 +191,11 @@ class Stick(Files):
 
 
 def test_a_stick_without_modes_can_hold_a_backup(folder: Path, stick: Path) -> None:
+    try_out(stick / "b", files=Stick())
     back(folder, stick / "b", files=Stick())
     assert opened(stick / "b").copy.files
+    with pytest.raises(FileTrouble, match="not there"):
+        try_out(stick / "none" / "b", files=Stick())
 
 
 def test_a_backup_in_the_house_itself_is_refused(folder: Path) -> None:
@@ -214,6 +217,12 @@ def test_what_a_kill_left_and_what_is_sqlites_own_is_not_in_it(folder: Path, sti
     back(folder, stick / "b")
     names = opened(stick / "b").copy.files
     assert not [each for each in names if "tmp" in each or "-wal" in each or each == "lock"]
+
+
+def test_a_remembered_token_is_not_in_it(folder: Path, stick: Path) -> None:
+    (folder / "token").write_bytes(b"of an administrator")
+    back(folder, stick / "b")
+    assert "token" not in opened(stick / "b").copy.files
 
 
 def test_a_house_with_a_damaged_leaf_is_backed_up_and_told(folder: Path, stick: Path) -> None:

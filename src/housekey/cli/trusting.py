@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from housekey.trust.variables import Line
 
 _NO_SERVER = "no server of this home is known here; --prove HOST:PORT names one"
+_KEY_IS_GONE = "the key of that root is gone, so no server can show a certificate of it"
 _LOCK_SECONDS = 10.0
 
 
@@ -165,7 +166,7 @@ def _server(chosen: Chosen, *, lenient: bool) -> Iterator[tuple[Server | None, s
         yield chosen.server, ""
         return
     if chosen.house is None:
-        yield None, _NO_SERVER
+        yield None, _KEY_IS_GONE if chosen.is_over else _NO_SERVER
         return
     from housekey.house.files import Files  # noqa: PLC0415 - not on Windows
     from housekey.house.lock import house_lock  # noqa: PLC0415

@@ -129,6 +129,15 @@ def open_backup(path: Path, ask: Callable[[OpenedBy], Secret], *, files: Files) 
     return Opened(header, unpacked(content, name=str(path)))
 
 
+def try_out(path: Path, *, files: Files) -> None:
+    """Raise the `FileTrouble` that a backup at `path` would, as far as can be known before."""
+    try:
+        files.try_out(path.parent)
+    except FileTrouble as trouble:
+        if not _has_no_modes(trouble):
+            raise
+
+
 def marks_of(house: House) -> dict[str, JsonValue]:
     """What `house check` compares the house with, to say what a backup lacks."""
     return {
@@ -142,11 +151,17 @@ def _write(path: Path, sealed: bytes, proven: Callable[[bytes], None], files: Fi
     try:
         files.write(path, sealed, mode=0o600, proven_by=proven)
     except FileTrouble as trouble:
-        cause = trouble.__cause__
-        if not (isinstance(cause, OSError) and cause.errno == errno.EOPNOTSUPP):
+        if not _has_no_modes(trouble):
             raise
         # A stick has no modes. What is in the file is sealed, and a stick is where it should be.
         files.write(path, sealed, mode=0o644, proven_by=proven)
+
+
+def _has_no_modes(trouble: BaseException | None) -> bool:
+    """Whether it was a disk that cannot keep a file to its owner."""
+    while isinstance(trouble, FileTrouble):
+        trouble = trouble.__cause__
+    return isinstance(trouble, OSError) and trouble.errno == errno.EOPNOTSUPP
 
 
 def _note(house: House, backed_up: BackedUp, opened_by: OpenedBy, at: datetime) -> None:

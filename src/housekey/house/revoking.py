@@ -156,8 +156,7 @@ def remake_crl(house: House, *, files: Files, by: str, at: datetime) -> Revocati
     Raises as `House.sign_crl`, and `FileTrouble`.
     """
     present = read_crl(house, files=files)
-    if present is not None:
-        _take_back_what_the_ledger_lost(house, present, by=by)
+    recall(house, present, by=by)
     numbers = [event.data.get("number") for event in house.ledger.events(-1, kind=LISTED)]
     known = [number for number in numbers if isinstance(number, int)]
     number = max([*known, present.number if present else 0]) + 1
@@ -200,16 +199,24 @@ def _entries(house: House) -> tuple[Entry, ...]:
     for event in house.ledger.events(-1, kind=REVOKED):  # newest first: the first one stays
         if event.data.get("issued_by") == own:
             serial = int(str(event.data["serial"]), 16)
-            entries[serial] = Entry(serial, event.at, Reason(str(event.data["reason"])))
+            entries[serial] = Entry(serial, event.at, _reason(event.data.get("reason")))
     return tuple(entries.values())
 
 
-def _take_back_what_the_ledger_lost(house: House, present: RevocationList, *, by: str) -> None:
-    """Record again what a list of ours says and the ledger does not: it was rebuilt meanwhile."""
+def _reason(said: object) -> Reason:
+    """Read a reason; one of a newer housekey is as good as none."""
+    return next((reason for reason in Reason if reason == said), Reason.UNSPECIFIED)
+
+
+def recall(house: House, present: RevocationList | None, *, by: str) -> int:
+    """Record again what a list of ours says and the ledger does not: it was rebuilt meanwhile.
+
+    Returns how many.
+    """
     known = {entry.serial for entry in _entries(house)}
-    lost = [entry for entry in present.entries if entry.serial not in known]
+    lost = [each for each in (present.entries if present else ()) if each.serial not in known]
     if not lost:
-        return
+        return 0
     own = _key_identifier(house.issuing)
     issued = {each.serial: each for each in house.ledger.certificates()}
     with house.ledger.together():
@@ -227,6 +234,7 @@ def _take_back_what_the_ledger_lost(house: House, present: RevocationList, *, by
                     "issued_by": own,
                 },
             )
+    return len(lost)
 
 
 def _leaf_named(house: House, asked: str) -> Leaf | None:

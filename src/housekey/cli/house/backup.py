@@ -44,7 +44,7 @@ def command(**options: Any) -> None:
     With --with-recovery-code there is nothing new to remember, but whoever finds the file and
     your note of the code has the root as well.
     """
-    from housekey.house.backup import back_up  # noqa: PLC0415 - after --help
+    from housekey.house.backup import back_up, try_out  # noqa: PLC0415 - after --help
     from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
 
@@ -58,7 +58,7 @@ def command(**options: Any) -> None:
             hint="leave out one of the two",
         )
     with open_house(folder) as house:
-        files.try_out(path.parent)
+        try_out(path, files=files)
         _may_be_replaced(path, options, output, files)
         opened_by, secret = _secret(house, options, output)
         output.busy("Writing the backup and reading it back")

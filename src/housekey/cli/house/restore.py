@@ -69,7 +69,7 @@ def command(**options: Any) -> None:
             raise Stopped
         replace = True
     with contextlib.ExitStack() as held:
-        if folder.is_dir():
+        if folder.is_dir() and is_taken(folder):  # an empty one must stay empty
             held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
         done = restore(opened, folder, source=path, replace=replace, files=files, clock=now)
     output.row("restored", f"{done.folder} ({done.files} files)")

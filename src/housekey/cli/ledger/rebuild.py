@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from housekey.cli.output import Output, common_options, house_folder, now
-from housekey.errors import HouseMissing
+from housekey.cli.output import Output, common_options, house_folder, now, open_house
+from housekey.errors import HousekeyError, HouseMissing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from housekey.house.files import Files
     from housekey.house.rebuilding import Rebuilt
 
 _LOCK_SECONDS = 10.0
@@ -37,8 +38,21 @@ def command(**options: Any) -> None:
     with house_lock(folder, wait=_LOCK_SECONDS, files=files):
         output.busy("reading the ledger")
         rebuilt = rebuild(folder, files=files, at=now(), by=who())
-    _tell(output, folder, rebuilt)
-    output.document({"house": str(folder), **asdict(rebuilt)})
+        recalled = _recalled(folder, files)
+    _tell(output, folder, rebuilt, recalled)
+    output.document({"house": str(folder), **asdict(rebuilt), "recalled": recalled})
+
+
+def _recalled(folder: Path, files: Files) -> int:
+    """Take from the list of revoked certificates what the ledger has lost; say how many."""
+    from housekey.house.revoking import read_crl, recall  # noqa: PLC0415 - after --help
+    from housekey.house.who import who  # noqa: PLC0415
+
+    try:
+        with open_house(folder) as house:
+            return recall(house, read_crl(house, files=files), by=who())
+    except HousekeyError:
+        return 0  # more is missing than the ledger; whoever opens the house is told
 
 
 def _must_be_a_house(folder: Path) -> None:
@@ -52,13 +66,15 @@ def _must_be_a_house(folder: Path) -> None:
         )
 
 
-def _tell(output: Output, folder: Path, rebuilt: Rebuilt) -> None:
+def _tell(output: Output, folder: Path, rebuilt: Rebuilt, recalled: int) -> None:
     for problem in rebuilt.problems:
         output.row("damaged", problem)
     if rebuilt.problems:
         output.row("saved", f"{_certificates(rebuilt.certificates)}, {_events(rebuilt.events)}")
     for file in rebuilt.added:
         output.row("added", f"the certificate in {file}")
+    if recalled:
+        output.row("revoked", f"{_certificates(recalled)}, as the list crl.der says")
     if rebuilt.lost_certificates:
         output.row("lost", f"{_certificates(rebuilt.lost_certificates)} that could not be read")
     if rebuilt.lost_events:
@@ -67,7 +83,7 @@ def _tell(output: Output, folder: Path, rebuilt: Rebuilt) -> None:
         output.row("heads up", f"{file} holds no certificate that can be read")
     if rebuilt.kept_in:
         output.row("kept", f"the damaged ledger is in {folder / rebuilt.kept_in}")
-    if not rebuilt.problems and not rebuilt.added:
+    if not rebuilt.problems and not rebuilt.added and not recalled:
         output.row("nothing", "to do: the ledger is sound, and knows every certificate here")
 
 
