@@ -10,10 +10,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 
 from housekey.house.recovery import RecoveryCode
 from housekey.pki.keys import PrivateKey
@@ -258,16 +260,30 @@ def test_no_command_about_home_assistant_lets_a_secret_out(
     run("secure", *at, "--yes", "--json", "--remember", "-vv", shows_code=True)
     run("status", "--json", code=None)
     run("secure", *at, "--yes")
-    run("renew", "--all", "--now", "--config", home.config, "-vv", code=None)
-    run("cert", "revoke", "home-assistant", "--json", "-vv", code=None)
+    run("renew", "--all", "--now", "--config", home.config, "-vv")
+    first = presented(home)
+    run("cert", "revoke", "home-assistant", "--reason=key-compromise", "--json", "-vv")
+    assert presented(home) == first
+    run("renew", "--now", "--config", home.config, "--json", "-vv")
+    # Beside the secrets: what is presented now has another key than what was revoked.
+    second = presented(home)
+    assert second.public_key() != first.public_key()
+    crl = x509.load_der_x509_crl((keeper.house / "crl.der").read_bytes())
+    assert crl.get_revoked_certificate_by_serial_number(first.serial_number) is not None
+    assert crl.get_revoked_certificate_by_serial_number(second.serial_number) is None
     run("check", home.config, "--json", code=None)
-    run("undo", *at, "--yes", "-vv", code=None)
+    run("undo", *at, "--yes", "-vv")
     assert keeper.found() == []
     logs = [path for path in home.config.rglob("*.log*") if path.is_file()]
     assert logs
     log = b"".join(path.read_bytes() for path in logs)
     assert list(keeper.needles.found_in(log)) == []
     _print(keeper)
+
+
+def presented(home: Home) -> x509.Certificate:
+    pem = ssl.get_server_certificate(("127.0.0.1", home.port))
+    return x509.load_pem_x509_certificate(pem.encode())
 
 
 # The control
