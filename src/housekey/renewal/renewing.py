@@ -15,6 +15,7 @@ from housekey.errors import HousekeyError, RenewalFailed, UsageError
 from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.exported import replace_copies
 from housekey.house.leaves import days_asked_for
+from housekey.house.records import is_given_up
 from housekey.house.revoking import replace as replace_revoked
 from housekey.house.who import who
 from housekey.onboarding.leaf import LABEL as ONBOARDING_PAGE
