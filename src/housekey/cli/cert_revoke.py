@@ -67,7 +67,9 @@ def revoke(**options: Any) -> None:
             reason=reason,
             by=who(),
             at=now(),
-            replacement=not options["no_replacement"],
+            # Home Assistant and the onboarding page ("_…") go on, and cannot go on without one.
+            replacement=not options["no_replacement"]
+            or any((each.label or "").startswith("_") for each in chosen.targets),
         )
         for target in chosen.targets:
             output.row("revoked", _told(target))
