@@ -6,7 +6,6 @@ journal's absolute paths hold in each of thousands of runs.
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ OWN_KEY = b"-----BEGIN PRIVATE KEY-----\nthe user's own\n-----END PRIVATE KEY---
 OWN_CERTIFICATE = b"the user's own certificate\n"
 REQUEST = "request.csr"
 WAIT_SECONDS = "20"
+WORTH_KEEPING = ("root.pem", "root.key.sealed")  # without them every device must be visited again
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ class Place:
     case: Case
     warmed: Warmed
     home: StandIn | None = None
-    code: str = ""  # the recovery code of the house, once there is one
-    users: dict[str, bytes] = field(default_factory=dict)  # files of the user's, by their path here
+    kept: dict[str, bytes] = field(default_factory=dict)  # what must not be lost, by its path here
 
     @classmethod
     def make(cls, folder: Path, case: Case, warmed: Warmed, home: StandIn | None = None) -> Place:
@@ -51,31 +50,47 @@ class Place:
         place = cls(folder, case, warmed, home)
         folder.mkdir()
         (folder / "out").mkdir()
-        (folder / "token").touch(mode=0o600)
-        (folder / "token").write_text(TOKEN)
-        (folder / "code").touch(mode=0o600)
         (folder / REQUEST).write_bytes(_request())
-        own = folder / "out" / "privkey.pem"
-        own.touch(mode=0o600)
-        own.write_bytes(OWN_KEY)
-        (folder / "out" / "certificate.pem").write_bytes(OWN_CERTIFICATE)
+        for name, data in (
+            ("token", TOKEN.encode()),
+            ("passphrase", b"correct horse battery staple\n"),
+            ("code", b""),
+            ("out/privkey.pem", OWN_KEY),
+            ("out/certificate.pem", OWN_CERTIFICATE),
+        ):
+            (folder / name).touch(mode=0o600)
+            (folder / name).write_bytes(data)
         if home is not None:
             furnish(home.folder, home.road, home.port)
             home.start()
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.name not in ("code",) and ".storage" not in path.parts:
-                place.users[str(path.relative_to(folder))] = path.read_bytes()
+        place._must_stay("out/privkey.pem", "out/certificate.pem", REQUEST)
+        if home is not None:
+            place._must_stay("config/configuration.yaml")
         for each in case.before:
-            place.run_before(each)
+            place._prepare(each)
+        place._must_stay(*(f"house/{name}" for name in WORTH_KEEPING))
         shutil.copytree(folder, place._template, symlinks=True)
         return place
 
-    def run_before(self, arguments: str) -> None:
-        done = self.run(arguments)
-        assert done.code == 0, f"{arguments}: {done}"
+    def _must_stay(self, *names: str) -> None:
+        there = (name for name in names if (self.folder / name).exists())
+        self.kept |= {name: (self.folder / name).read_bytes() for name in there}
+
+    def _prepare(self, what: str) -> None:
+        if what.startswith("! "):
+            _, verb, name = what.split()
+            path = self.folder / name
+            if verb == "spoil":
+                path.write_bytes(b"spoilt " * 100)
+            elif path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+            return
+        done = self.run(what)
+        assert done.code == 0, f"{what}: {done}"
         if "recovery_code" in done.json:
-            self.code = done.json["recovery_code"]
-            (self.folder / "code").write_text(self.code + "\n")
+            (self.folder / "code").write_text(done.json["recovery_code"] + "\n")
 
     def begin(self) -> None:
         """Put the state from before into its place."""
@@ -93,23 +108,18 @@ class Place:
         *,
         fault: Fault | None = None,
         kill_after: float | None = None,
-        yes: bool = True,
     ) -> Ended:
         words = self.words(arguments or self.case.arguments)
-        if yes and self.case.asks_yes and words[0] not in ("status", "pem"):
-            words.append("--yes")
-        return self.warmed.run(
-            *words, root=self.folder, fault=fault, kill_after=kill_after, given=self.case.given
-        )
+        return self.warmed.run(*words, root=self.folder, fault=fault, kill_after=kill_after)
 
     def words(self, arguments: str) -> list[str]:
         """Fill in the places, and add what says which house."""
         folder = self.folder
         home = f"--config {folder}/config --token-file {folder}/token --wait {WAIT_SECONDS}"
         filled = arguments.format(
-            house=self.house,
             out=folder / "out",
             code=folder / "code",
+            passphrase=folder / "passphrase",
             backup=folder / "backup",
             request=folder / REQUEST,
             home=home,
@@ -159,8 +169,3 @@ def _request() -> bytes:
     request = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
     return request.public_bytes(Encoding.PEM)
 
-
-def document_of(done: Ended) -> dict[str, object]:
-    """The JSON document of a command, which must be one."""
-    found: dict[str, object] = json.loads(done.out)
-    return found

@@ -36,7 +36,7 @@ def must_be_private(place: Place) -> None:
 
 def _is_the_houses(place: Place, path: Path) -> bool:
     first = path.relative_to(place.folder).parts[0]
-    return first == "house" or first.startswith((".house.", "backup", ".backup."))
+    return first.lstrip(".").startswith(("house", "backup"))
 
 
 def _holds_a_key(path: Path) -> bool:
@@ -46,11 +46,11 @@ def _holds_a_key(path: Path) -> bool:
     return any(mark in data for mark in _KEY_MARKS)
 
 
-def must_keep_what_is_the_users(place: Place) -> None:
-    """Every content that the user had is still somewhere: in its place, beside it, in a journal."""
+def must_keep_everything(place: Place) -> None:
+    """What was the user's, and the root, is still somewhere: in its place, beside it, in a journal."""
     __tracebackhide__ = True
     there = {kept.data for kept in place.state().values()}
-    lost = [name for name, data in place.users.items() if data not in there]
+    lost = [name for name, data in place.kept.items() if data not in there]
     assert not lost
 
 

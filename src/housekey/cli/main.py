@@ -54,6 +54,8 @@ Examples:
   housekey check ha.lan:8123                   which devices accept it, and if not, why
   housekey share                               phones and laptops: a page, a QR code, who trusts
   housekey trust                               let this computer trust the home
+  housekey renew                               renew what is due, now
+  housekey run --install                       renew by itself, as a service of systemd
   housekey status                              what there is, and how long it is good for
   housekey explain ERR_CERT_DATE_INVALID       what an error means
   housekey cert new printer.lan 192.168.1.9    a certificate for something else

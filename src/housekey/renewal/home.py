@@ -273,7 +273,7 @@ async def renew_home(
     due = standing.due
     if home.token is None and home.restart_command is None:
         trouble = RenewalFailed(
-            "housekey has no token to sign in to Home Assistant with", hint=NO_TOKEN_HINT
+            "there is no token to sign in to Home Assistant with", hint=NO_TOKEN_HINT
         )
         return HomeRenewed(due, trouble=trouble)
     gate = _Gate(home, standing, quiet=quiet, at_once=at_once, world=world)
@@ -381,9 +381,9 @@ class _Gate:
         if instance is None:
             return  # nobody can ask
         if instance.recovery_mode or instance.state != "RUNNING":
-            how = "runs in recovery mode" if instance.recovery_mode else "is still starting"
+            what = "in recovery mode" if instance.recovery_mode else "still starting"
             raise NotReady(
-                f"Home Assistant {how}, and is not restarted now",
+                f"Home Assistant is {what}, and is not restarted for its certificate now",
                 hint="home-assistant.log tells more; run housekey renew again when it runs",
             )
         async with view.site.client(view.site.door) as client:
