@@ -151,9 +151,8 @@ def test_no_command_about_a_house_lets_a_secret_out(keeper: Keeper) -> None:
         ("pem", "show", folder / "tv" / "privkey.pem"),
         ("pem", "match", folder / "tv" / "certificate.pem", folder / "tv" / "privkey.pem"),
     ]  # fmt: skip
-    for command in looks:
-        run(*command, "--json", "-vv", code=None)
-        run(*command, code=None)
+    for number, command in enumerate(looks):
+        run(*command, *(("--json", "-vv") if number % 2 else ()), code=None)
     run("ledger", "export", "--out", folder / "ledger.jsonl", code=None)
     run("pem", "csr", "cam.lan", "--key-out", folder / "nas.key", "--out", folder / "cam.csr")
     run(
@@ -181,6 +180,7 @@ def test_no_command_about_a_house_lets_a_secret_out(keeper: Keeper) -> None:
     )  # fmt: skip
     share = ("share", "--bind=127.0.0.1", *_ports())
     run(*share, "-vv", code=None, stop_at=b"waiting")
+    run("run", *share[1:], "-vv", code=None, stop_at=b"page ")
     assert len(keeper.codes) == 2
     assert keeper.found() == []
     _print(keeper)
@@ -205,9 +205,9 @@ def test_no_error_lets_a_secret_out(keeper: Keeper) -> None:
             ("house", "backup", folder / "b", "--with-recovery-code"),
         ]  # fmt: skip
         for command in with_code:
-            for more in (("-vv",), ("--json", "-vv")):
-                done = run(*command, "--recovery-code-file", given, *more, code=None)
-                assert done.code != 0, done
+            more = ("-vv",) if given is wrong else ("--json", "-vv")
+            done = run(*command, "--recovery-code-file", given, *more, code=None)
+            assert done.code != 0, done
     run(
         "house", "restore", folder / "backup", "--house", folder / "c", "-vv",
         "--passphrase-file", wrong, code=None,
@@ -229,7 +229,7 @@ def test_no_error_lets_a_secret_out(keeper: Keeper) -> None:
     for command in misplaced:
         run(*command, "-vv", code=None)
     # And damaged, open to others, of another certificate.
-    for damage in (pem[:-60], pem.replace(b"M", b"N", 2), pem * 2, b"\xff" + pem):
+    for damage in (pem[:-60], b"\xff" + pem.replace(b"M", b"N", 2)):
         key.write_bytes(damage)
         for words in ("cert list", "renew --all", "house check", "status"):
             run(*words.split(), "-vv", code=None)
