@@ -21,6 +21,7 @@ CONF_LANE_PORT: Final = "lane_port"
 CONF_QUIET_FROM: Final = "quiet_from"
 CONF_QUIET_UNTIL: Final = "quiet_until"
 CONF_TRUST_OUTGOING: Final = "trust_outgoing"
+CONF_PAGE: Final = "page"  # entry.data: the page was open when the switch began, and opens again
 CONF_SWITCH: Final = "switch"  # entry.data: the user asked for HTTPS when the flow ended
 
 DEFAULT_QUIET_FROM: Final = "02:00:00"

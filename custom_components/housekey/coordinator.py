@@ -244,6 +244,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                 port=settings.page_port,
                 proof_port=settings.proof_port,
                 home_assistant=self.data.home_assistant_url,
+                trial=self.switch.page_proofs,
             )
         except ShareFailed as trouble:
             self.port_taken = settings.page_port

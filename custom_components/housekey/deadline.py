@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 TRIAL_SECONDS = 300  # as Home Assistant's own AUTO_REVERT_DELAY
 _AGAIN_SECONDS = 60  # after going back has failed
-NOBODY = "nobody signed in over HTTPS within five minutes"
+NOBODY = "nobody used HTTPS within five minutes"
 _WORK: HassKey[asyncio.Lock] = HassKey("housekey_work")
 _DEADLINE: HassKey[Deadline] = HassKey("housekey_deadline")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import pairwise, product
 from pathlib import Path
@@ -265,7 +265,7 @@ def test_an_ipad_that_came_as_a_mac_is_told_what_an_ipad_misses() -> None:
 
 def test_every_word_that_the_script_looks_for_is_on_the_page() -> None:
     script = (STATIC / "page.js").read_text()
-    html = a_page().html(
+    html = Page(replace(an_offer(), awaits_https=True)).html(
         Visitor(Kind.MAC, Browser.SAFARI), host=HOSTS[1], language="en", nonce=NONCE, shown=None
     )
     parsed = Parsed(html)

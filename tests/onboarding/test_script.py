@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 HERE = "127.0.0.1"
 STATE = "document.body.dataset.state"
+TRIAL = "/api/housekey/proof"
 SAID = "document.getElementById('status').textContent"
 
 
@@ -51,6 +52,13 @@ class House:
     page: Page | None = None
     proof_port: int = 0
     end: Callable[[], None] = lambda: None
+    gone: bool = False  # it hangs up on everybody
+    missed: int = 0
+
+    def serve(self, offer: Offer) -> None:
+        """Say something else from now on."""
+        self.offer = offer
+        self.page = Page(offer, port=int(self.url.rpartition(":")[2]))
 
 
 class Answering(http.server.BaseHTTPRequestHandler):
@@ -60,6 +68,9 @@ class Answering(http.server.BaseHTTPRequestHandler):
         path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
         page, house = self.house.page, self.house
         assert page is not None
+        if house.gone:
+            house.missed += 1
+            return
         headers, status = {}, 200
         if path in page.assets:
             body, media_type = page.assets[path].body, page.assets[path].media_type
@@ -68,9 +79,14 @@ class Answering(http.server.BaseHTTPRequestHandler):
             house.asked.append(self.path)
             nonce = f"fresh{len(house.asked)}"
             body, media_type = json.dumps({"nonce": nonce, "seconds": 600}).encode(), "text/json"
-        elif path == "/proof":
+        elif path == "/about.json":
+            body, media_type = (
+                json.dumps({"trial": bool(house.offer.trial_path)}).encode(),
+                "text/json",
+            )
+        elif path in ("/proof", TRIAL):
             house.asked.append(self.path)
-            body, media_type = b'{"trusted": true}', "application/json"
+            body, media_type = b'{"trusted": true, "trial": "ticket"}', "application/json"
             headers["Access-Control-Allow-Origin"] = house.url
             used = house.proof_status == 403 and not query["nonce"][0].startswith("fresh")
             status = 403 if used else 200
@@ -175,6 +191,14 @@ def soon(browser: Chromium, expression: str, wanted: object) -> None:
         time.sleep(0.1)
 
 
+def within(what: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def go_to_the_settings_and_back(browser: Chromium) -> None:
     for hidden in ("true", "false"):
         browser.evaluate(
@@ -234,6 +258,47 @@ def test_a_device_that_trusts_is_told_so_and_counted_once(tmp_path: Path) -> Non
         soon(browser, STATE, "trusted")
         assert house.asked[1:] == ["/nonce?kind=iphone&again=1", "/proof?nonce=fresh2"]
         assert browser.evaluate(again) is True
+
+
+def test_a_page_that_is_open_proves_the_trial_that_begins_and_hears_of_its_end(
+    tmp_path: Path,
+) -> None:
+    ended = "document.querySelector('#status a.button')?.href"
+    with a_house_to_share(tmp_path) as house, a_browser(trusts=True) as browser:
+        before = replace(house.offer, awaits_https=True, home_assistant=None)
+        house.serve(before)
+        assert browser.navigate(house.url) == ""
+        soon(browser, STATE, "trusted")
+        assert "Leave this page open" in browser.evaluate(SAID)
+        tried = f"https://{HERE}:{house.proof_port}"
+        house.serve(replace(before, home_assistant=tried, trial_path=TRIAL))
+        within(lambda: f"{TRIAL}?nonce=ticket" in house.asked)
+        # It loads itself anew, because what it may ask is fixed when it is loaded.
+        assert house.asked[:3] == [
+            "/proof?nonce=first",
+            "/nonce?kind=iphone&again=1",
+            "/proof?nonce=fresh2",
+        ]
+        assert browser.evaluate(ended) == f"{tried}/"
+        within(lambda: house.asked.count(f"{TRIAL}?nonce=ticket") == 2)  # it was not enough
+        house.serve(replace(before, home_assistant=tried, awaits_https=False))
+        soon(browser, "document.body.dataset.trial ?? 'none'", "none")
+        soon(browser, STATE, "trusted")
+        assert browser.evaluate(ended) == f"{tried}/"
+
+
+def test_a_page_that_is_open_goes_on_through_a_restart(tmp_path: Path) -> None:
+    with a_house_to_share(tmp_path) as house, a_browser(trusts=True) as browser:
+        house.serve(replace(house.offer, awaits_https=True, home_assistant=None))
+        assert browser.navigate(house.url) == ""
+        soon(browser, STATE, "trusted")
+        house.gone = True
+        within(lambda: house.missed > 2)
+        assert browser.evaluate(STATE) == "trusted"
+        tried = f"https://{HERE}:{house.proof_port}"
+        house.serve(replace(house.offer, home_assistant=tried, trial_path=TRIAL))
+        house.gone = False
+        within(lambda: f"{TRIAL}?nonce=ticket" in house.asked)
 
 
 def test_while_another_devices_steps_are_read_they_stay(tmp_path: Path) -> None:

@@ -23,3 +23,6 @@ class Offer:
     # Under which of its names Home Assistant's certificate is good; a device that came by one of
     # them is sent on by the same.
     home_assistant_hosts: tuple[str, ...] = ()
+    # Both inside Home Assistant alone, and so in no pipe (wire.py).
+    awaits_https: bool = False  # it goes to https next, or is about to: an open page waits for it
+    trial_path: str | None = None  # where it takes the page's proof while it tries https

@@ -106,6 +106,8 @@ class Page:
             test=f"{proof}/trusted?{urlencode({'nonce': nonce})}",
             nonce=nonce,
             home_assistant=self.home_assistant_for(host),
+            awaits=self._offer.awaits_https,
+            trial=self.trial_for(host),
             code=self._codes.get(code_host) if has_code else None,
             code_address=_address("http", code_host, self._port),
         ).encode()
@@ -118,6 +120,7 @@ class Page:
             home=self._home,
             visitor=visitor,
             home_assistant=self.home_assistant_for(host),
+            awaits=False,  # it has no script that could
         ).encode()
 
     def language_for(self, accept_language: str, asked: str | None) -> str:
@@ -130,6 +133,12 @@ class Page:
         if known is None or host not in self._offer.home_assistant_hosts:
             return known
         return _address("https", host, urlsplit(known).port)
+
+    def trial_for(self, host: str) -> str | None:
+        """Return where Home Assistant takes the page's proof while it tries https."""
+        known = self.home_assistant_for(host)
+        path = self._offer.trial_path
+        return None if known is None or path is None else known + path
 
 
 def _assets(offer: Offer) -> dict[str, Asset]:
