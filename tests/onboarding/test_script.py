@@ -22,6 +22,7 @@ from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
 from tests.browsers import chromium
 from tests.browsers.chromium import Chromium
+from tests.browsers.waiting import told
 from tests.needs import require
 from tests.onboarding.offers import an_offer
 from tests.pki.houses import NOW, a_house, names
@@ -186,7 +187,7 @@ def a_browser(*, trusts: bool = False) -> Iterator[Chromium]:
 def soon(browser: Chromium, expression: str, wanted: object) -> None:
     """Wait until the page says so; it tries every three seconds."""
     deadline = time.monotonic() + 60
-    while (said := browser.evaluate(expression)) != wanted:
+    while (said := told(browser, expression)) != wanted:
         assert time.monotonic() < deadline, said
         time.sleep(0.1)
 
