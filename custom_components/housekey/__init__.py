@@ -81,7 +81,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
         await coordinator.switch.async_resume()
     except HomeAssistantError as trouble:
         # A trial must not go on unwatched: Home Assistant tries again in a moment.
-        raise ConfigEntryNotReady(str(trouble)) from trouble
+        raise ConfigEntryNotReady(
+            str(trouble),
+            translation_domain=trouble.translation_domain,
+            translation_key=trouble.translation_key,
+            translation_placeholders=trouble.translation_placeholders,
+        ) from trouble
     if entry.data.get(CONF_SWITCH) and coordinator.data.stage in (Stage.PLAIN, Stage.REVERTED):
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
     entry.async_on_unload(async_at_started(hass, partial(_async_started, entry)))

@@ -21,12 +21,12 @@ from housekey.homeassistant.plan import Pair
 try:
     from homeassistant.const import MAJOR_VERSION, MINOR_VERSION
 except ImportError:  # where the tests of pure modules run
-    MAJOR_VERSION = MINOR_VERSION = 0
+    MAJOR_VERSION = MINOR_VERSION = 0  # type: ignore[misc, unused-ignore]
 
 try:
     from homeassistant.components.http import config as http_config
 except ImportError:  # up to 2026.7
-    http_config = None
+    http_config = None  # type: ignore[assignment, unused-ignore]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

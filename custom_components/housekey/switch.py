@@ -33,7 +33,7 @@ from housekey.live.handshake import resolve
 from housekey.pki.names import DnsName
 
 from .const import CONF_PAGE
-from .deadline import NOBODY, deadline
+from .deadline import deadline
 from .http_store import (
     async_forget_trial,
     async_keep_trial,
@@ -52,6 +52,8 @@ from .switch_files import (
     stage,
     standing,
 )
+from .telling import error
+from .troubles import CANNOT_START, NOBODY, Told
 from .way_back import WayBack, async_in_executor, async_restart, must_be_running
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _WORDS = {
     "not_promoted": NOBODY,
-    "apply_failed": "Home Assistant could not start with it",
+    "apply_failed": CANNOT_START,
 }
 
 
@@ -116,7 +118,10 @@ class Switch:
                 raise
             except Exception as trouble:
                 await self._give_up(staged.transaction, str(trouble))
-                raise HomeAssistantError(f"Home Assistant refused it: {trouble}") from trouble
+                raise error(
+                    Told("refused", {"detail": str(trouble)}),
+                    f"Home Assistant refused it: {trouble}",
+                ) from trouble
 
     async def _arm(self, staged: Staged, before: Mapping[str, Any]) -> None:
         if staged.config is None:

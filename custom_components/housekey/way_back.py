@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import CoreState
-from homeassistant.exceptions import HomeAssistantError
 
 from housekey.errors import HousekeyError
 from housekey.homeassistant.switch import HTTP_CONFIG, RESTART
@@ -27,9 +26,12 @@ from .switch_files import (
     put_back,
     target_of,
 )
+from .telling import error, error_of
+from .troubles import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from homeassistant.core import HomeAssistant
 
@@ -54,7 +56,7 @@ class WayBack:
         last = await async_in_executor(self._hass, self._access.last_change)
         if last is None or last.state is State.OPEN:
             return False
-        ours = await async_in_executor(self._hass, written_by_us, self._access)
+        ours: set[Path] = await async_in_executor(self._hass, written_by_us, self._access)
         return {server.pair.certificate, server.pair.key} <= ours
 
     async def async_begin(self, *, attended: bool) -> None:
@@ -115,7 +117,7 @@ class WayBack:
 def must_be_running(hass: HomeAssistant) -> None:
     """Raise HomeAssistantError while it starts."""
     if hass.state is not CoreState.running:
-        raise HomeAssistantError("Home Assistant is still starting")
+        raise error(Told("still_starting"), "Home Assistant is still starting")
 
 
 async def async_restart(hass: HomeAssistant) -> None:
@@ -130,4 +132,4 @@ async def async_in_executor(
     try:
         return await hass.async_add_executor_job(partial(work, *args, **more))
     except HousekeyError as trouble:
-        raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        raise error_of(trouble) from trouble
