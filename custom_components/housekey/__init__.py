@@ -119,8 +119,8 @@ async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None
     deadline(hass, access).async_end_now()
     _forget(hass)
     try:
-        if await WayBack(hass, access).async_is_needed():
-            issues.async_offer_way_back(hass)
+        if (ends := await WayBack(hass, access).async_stays()) is not None:
+            issues.async_offer_way_back(hass, ends)
     except HomeAssistantError as trouble:
         _LOGGER.warning("Whether HTTPS is housekey's cannot be told: %s", trouble)
 

@@ -8,7 +8,9 @@ DOMAIN: Final = "housekey"
 FOLDER: Final = "housekey"  # of the house, inside the configuration folder
 EVENT_CERTIFICATE: Final = "housekey_certificate"  # on the bus: issued, renewed
 
-ISSUE_HTTPS_STAYS: Final = "https_stays"  # the one repair that comes with the removal
+# What comes with the removal: the way back, until the next restart, and what stays to be said.
+ISSUE_HTTPS_STAYS: Final = "https_stays"
+ISSUE_UNATTENDED: Final = "unattended"
 
 CONF_NAMES: Final = "names"
 CONF_KEY_TYPE: Final = "key_type"

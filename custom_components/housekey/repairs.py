@@ -13,6 +13,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN, ISSUE_HTTPS_STAYS
 from .house_access import HouseAccess
+from .issues import async_withdraw_way_back
 from .mending import async_close_house, async_mend
 from .model import ProblemKind
 from .telling import async_said
@@ -105,6 +106,7 @@ class WayBackFlow(RepairsFlow):
         access = HouseAccess(Path(self.hass.config.config_dir))
         try:
             await WayBack(self.hass, access).async_begin(attended=False)
+            async_withdraw_way_back(self.hass)
         except HomeAssistantError as trouble:
             return self.async_abort(
                 reason="failed",

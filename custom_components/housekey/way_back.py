@@ -13,6 +13,7 @@ from homeassistant.core import CoreState
 from housekey.errors import HousekeyError
 from housekey.homeassistant.switch import HTTP_CONFIG, RESTART
 from housekey.house.journal import SettingChange, State
+from housekey.pki.encoding import certificates_from_pem
 
 from .deadline import work_lock
 from .http_store import async_keep_trial, async_try, server_facts
@@ -48,16 +49,21 @@ class WayBack:
         self._hass = hass
         self._access = access
 
-    async def async_is_needed(self) -> bool:
-        """Whether Home Assistant stays on an HTTPS that housekey has switched it to."""
+    async def async_stays(self) -> str | None:
+        """Return when the HTTPS that housekey has switched to ends; None: Home Assistant has none.
+
+        Raises HomeAssistantError.
+        """
         server = await server_facts(self._hass)
         if server.pair is None or server.on_trial:
-            return False
+            return None
         last = await async_in_executor(self._hass, self._access.last_change)
         if last is None or last.state is State.OPEN:
-            return False
+            return None
         ours: set[Path] = await async_in_executor(self._hass, written_by_us, self._access)
-        return {server.pair.certificate, server.pair.key} <= ours
+        if not {server.pair.certificate, server.pair.key} <= ours:
+            return None
+        return str(await async_in_executor(self._hass, _end_of, server.pair.certificate))
 
     async def async_begin(self, *, attended: bool) -> None:
         """Go back, and restart for it. Raises HomeAssistantError.
@@ -112,6 +118,15 @@ class WayBack:
         put_back(self._access, standing)
         for transaction in reversed(standing):
             transaction.close(State.UNDONE)
+
+
+def _end_of(certificate: Path) -> str:
+    """Return the last day of a certificate; "?" where it cannot be read."""
+    try:
+        (leaf, *_) = certificates_from_pem(certificate.read_bytes())
+    except (HousekeyError, OSError, ValueError):
+        return "?"
+    return leaf.not_valid_after_utc.date().isoformat()
 
 
 def must_be_running(hass: HomeAssistant) -> None:
