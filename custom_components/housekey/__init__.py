@@ -79,7 +79,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
         await coordinator.switch.async_resume()
     except HomeAssistantError as trouble:
         # A trial must not go on unwatched: Home Assistant tries again in a moment.
-        raise ConfigEntryNotReady(str(trouble)) from trouble
+        raise ConfigEntryNotReady(
+            str(trouble),
+            translation_domain=trouble.translation_domain,
+            translation_key=trouble.translation_key,
+            translation_placeholders=trouble.translation_placeholders,
+        ) from trouble
     if entry.data.get(CONF_SWITCH) and coordinator.data.stage in (Stage.PLAIN, Stage.REVERTED):
         entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
     entry.async_on_unload(async_at_started(hass, partial(_async_started, entry)))
@@ -112,8 +117,8 @@ async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None
     deadline(hass, access).async_end_now()
     _forget(hass)
     try:
-        if await WayBack(hass, access).async_is_needed():
-            issues.async_offer_way_back(hass)
+        if (ends := await WayBack(hass, access).async_stays()) is not None:
+            issues.async_offer_way_back(hass, ends)
     except HomeAssistantError as trouble:
         _LOGGER.warning("Whether HTTPS is housekey's cannot be told: %s", trouble)
 

@@ -22,6 +22,7 @@ from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
 
 from .const import CONF_DAYS, CONF_KEY_TYPE, CONF_NAMES, DOMAIN
+from .troubles import told_of, two_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,10 +116,12 @@ def _names(texts: Iterable[str]) -> tuple[Name, ...]:
         try:
             names.append(parse_name(text))
         except NameRefused as refusal:
+            told = told_of(refusal)
             raise ServiceValidationError(
+                two_lines(refusal),
                 translation_domain=DOMAIN,
-                translation_key="name_refused",
-                translation_placeholders={"reason": refusal.message},
+                translation_key=told.key,
+                translation_placeholders=dict(told.values),
             ) from refusal
     return tuple(dict.fromkeys(names))
 

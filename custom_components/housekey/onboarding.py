@@ -30,6 +30,7 @@ from housekey.homeassistant.names import (
 from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.revoking import list_to_serve
 from housekey.live.handshake import resolve
+from housekey.onboarding.answering import Hosts
 from housekey.onboarding.devices import Devices
 from housekey.onboarding.events import Step
 from housekey.onboarding.gate import Gate
@@ -46,6 +47,7 @@ from housekey.pki.encoding import to_der
 from housekey.pki.secret import Secret
 
 from .house_access import now
+from .page_proof import PATH
 
 if TYPE_CHECKING:
     import ssl
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from housekey.onboarding.reach import Reach
 
     from .house_access import HouseAccess
+    from .page_proof import PageProofs
 
 _LOGGER = logging.getLogger(__name__)
 _HOURS = 2  # after which the page closes by itself
@@ -73,6 +76,7 @@ class Served:
 
     urls: tuple[str, ...]  # what to open on a device, best first
     devices: Devices
+    asked: tuple[str | None, PageProofs | None]  # what it was made for
     _gates: tuple[Gate, ...]
     _listeners: tuple[socket.socket, ...]
     _tasks: tuple[asyncio.Task[None], ...]
@@ -96,6 +100,7 @@ class _Ready:
     offer: Offer
     reach: Reach
     port: int
+    trial: PageProofs | None
     context: ssl.SSLContext = field(repr=False)
     page_listeners: tuple[socket.socket, ...]
     proof_listeners: tuple[socket.socket, ...]
@@ -126,14 +131,26 @@ class Onboarding:
         return lambda: self._listeners.remove(listener)
 
     async def async_start(
-        self, *, port: int, proof_port: int, home_assistant: str | None
+        self,
+        *,
+        port: int,
+        proof_port: int,
+        home_assistant: str | None,
+        trial: PageProofs | None = None,
     ) -> tuple[str, ...]:
-        """Serve the page; one that is served already goes on. Raises `HousekeyError`."""
+        """Serve the page; one that is served already goes on, unless it would say otherwise now.
+
+        In a `trial` it leads to Home Assistant's own https address, to prove it. Raises
+        `HousekeyError`.
+        """
         async with self._lock:
+            if self._served is not None and self._served.asked != (home_assistant, trial):
+                served, self._served = self._served, None
+                await served.close()
             if self._served is None:
                 facts = await _facts(self._hass)
                 ready = await self._hass.async_add_executor_job(
-                    self._make_ready, facts, port, proof_port, home_assistant
+                    self._make_ready, facts, port, proof_port, home_assistant, trial
                 )
                 self._served = self._serve(ready)
                 self.proved.clear()
@@ -160,7 +177,12 @@ class Onboarding:
         await self.async_stop()
 
     def _make_ready(
-        self, facts: Facts, port: int, proof_port: int, home_assistant: str | None
+        self,
+        facts: Facts,
+        port: int,
+        proof_port: int,
+        home_assistant: str | None,
+        trial: PageProofs | None,
     ) -> _Ready:
         """Issue, render and listen; in an executor."""
         access = self._access
@@ -192,12 +214,15 @@ class Onboarding:
             home_assistant_hosts=tuple(map(str, theirs.names)) if theirs and home_assistant else (),
             former=former,
             crl_der=crl_der,
+            awaits_https=home_assistant is None or trial is not None,
+            trial_path=None if trial is None else PATH,
         )
         return _Ready(
             page=Page(offer, port=port),
             offer=offer,
             reach=reach,
             port=port,
+            trial=trial,
             context=proof_context(leaf.chain_pem, leaf.key_pem),
             page_listeners=pages,
             proof_listeners=proofs,
@@ -218,8 +243,16 @@ class Onboarding:
                     self._proved()
 
         pages = PageServer(ready.page, ready.offer, Issuer(secret), report, port=ready.port)
+        trial = ready.trial
+        if trial is not None:
+            trial.origins = frozenset(Hosts(ready.offer.hosts, ready.port).origins())
         proofs = ProofServer(
-            ready.page, ready.offer, Acceptor(secret), report, page_port=ready.port
+            ready.page,
+            ready.offer,
+            Acceptor(secret),
+            report,
+            page_port=ready.port,
+            trial=None if trial is None else trial.issuer,
         )
         page_gate = Gate(pages.answer, report)
         proof_gate = Gate(proofs.answer, report, tls=ready.context)
@@ -236,6 +269,7 @@ class Onboarding:
         return Served(
             urls=tuple(url(host, ready.port) for host in best),
             devices=devices,
+            asked=(ready.offer.home_assistant, trial),
             _gates=(page_gate, proof_gate),
             _listeners=(*ready.page_listeners, *ready.proof_listeners),
             _tasks=tuple(tasks),

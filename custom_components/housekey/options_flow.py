@@ -33,6 +33,7 @@ from .const import (
 )
 from .house_access import HouseAccess
 from .model import Stage
+from .telling import async_said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,7 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
                 names = [parse_name(each) for each in user_input[CONF_NAMES]]
                 await self.hass.async_add_executor_job(self._access.must_permit, names)
             except HousekeyError as refusal:
-                errors[CONF_NAMES], refused = "name_refused", refusal.message
+                errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
                 kept |= user_input
             else:
                 return self.async_create_entry(
@@ -127,7 +128,8 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
             await act()
         except HomeAssistantError as trouble:
             return self.async_abort(
-                reason="failed", description_placeholders={"reason": str(trouble)}
+                reason="failed",
+                description_placeholders={"reason": await async_said(self.hass, trouble)},
             )
         return self.async_abort(reason="restarting")
 

@@ -41,6 +41,7 @@ from .switch_files import (
     write_pair,
     yaml_settings,
 )
+from .telling import async_said, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,8 +127,8 @@ class Renewal:
             async with self._coordinator.work:
                 renewed = await self._renewed(names, force=force)
         except HousekeyError as trouble:
-            self.trouble = trouble.message
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+            self.trouble = await async_said(self._hass, trouble)
+            raise error_of(trouble) from trouble
         if renewed is not None:
             leaf = renewed.leaf
             self.trouble = ""
