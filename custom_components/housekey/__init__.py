@@ -133,8 +133,11 @@ async def _async_trust(outgoing: OutgoingTrust, _hass: HomeAssistant) -> None:
 
 async def _async_started(entry: HousekeyEntry, _hass: HomeAssistant) -> None:
     """Open the lane; renew what became due while Home Assistant was off, or by new settings."""
-    await entry.runtime_data.coordinator.lane.async_sync()
-    await entry.runtime_data.coordinator.async_renew_if_due()
+    coordinator = entry.runtime_data.coordinator
+    await coordinator.lane.async_sync()
+    if not coordinator.in_full:
+        await coordinator.async_refresh()
+    await coordinator.async_renew_if_due()
 
 
 async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:

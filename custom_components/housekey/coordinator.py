@@ -9,17 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
-from homeassistant.core import callback
+from homeassistant.core import CoreState, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from housekey.errors import HousekeyError, HouseTrouble, HouseUnsafe, ShareFailed
-from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.names import local_addresses
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.pki.names import IpName
 
+from . import http_yaml
 from .const import DOMAIN, EVENT_CERTIFICATE
 from .deadline import work_lock
 from .device_lane import LaneControl
@@ -78,6 +78,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.port_taken: int | None = None
         self.wanted: tuple[Name, ...] = ()  # what the leaf should cover
         self.broken: Problem | None = None  # why the house could not be opened
+        self.in_full = False  # the last look was one at the YAML, too
         self.house: HouseFacts | None = None
         self.server: ServerFacts | None = None
         self._around: Around | None = None  # of the last look
@@ -123,6 +124,9 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             await self.async_request_refresh()
 
     async def _async_update_data(self) -> Snapshot:
+        # While Home Assistant starts it runs what its YAML says. To read that takes a parser, which
+        # no start shall wait for: `_async_started` looks in full.
+        in_full = self.hass.state is CoreState.running
         self._addresses = await self.hass.async_add_executor_job(local_addresses)
         self.server = await server_facts(self.hass)
         try:
@@ -134,6 +138,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                     self.server,
                     self.settings,
                     self.hass.config.internal_url,
+                    in_full=in_full,
                 )
             )
         except HousekeyError as trouble:
@@ -144,6 +149,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             others = [each for each in self.data.problems if each.kind is not kind]
             return replace(self.data, at=now(), problems=(*others, self.broken))
         self.broken = None
+        self.in_full = in_full
         self.wanted = around.wanted
         self._around = around
         snapshot = make_snapshot(self.house, self.server, around)
@@ -155,6 +161,8 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def async_renew_if_due(self) -> None:
         """Renew when it is time, or when the leaf is not as it was chosen; tell what fails."""
+        if self.hass.state is not CoreState.running:
+            return
         if self.work.locked() or self.data.stage is not Stage.KEPT:
             return
         try:
@@ -178,11 +186,15 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         server: ServerFacts,
         settings: Settings,
         internal_url: str | None,
+        *,
+        in_full: bool,
     ) -> Around:
         """Look at the files; in an executor."""
         access = self.access
         leaf = access.leaf(HOME_ASSISTANT)
-        kept = pair_of(server.stable) if server.trials else self._pair_in_yaml()
+        kept = pair_of(server.stable) if server.trials else server.pair
+        if in_full and not server.trials:
+            kept = self._pair_in_yaml()
         pairs = [pair for pair in (server.pair, kept) if pair is not None]
         # After a renewal with another key the server runs on, and its next start reads `kept`.
         is_ours = leaf is not None and any(access.holds(pair.key, leaf.key_pem) for pair in pairs)
@@ -193,7 +205,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             internal_url=internal_url,
             wanted=self._wanted(house, settings),
             is_ours=is_ours,
-            stale_yaml=self._stale_yaml(server),
+            stale_yaml=self._stale_yaml(server) if in_full else "",
             key_open=next((str(key) for key in keys if access.is_open(key)), ""),
             missing=tuple(str(path) for path in paths if not path.is_file()),
             onboarding_urls=self.onboarding.urls,
@@ -229,7 +241,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         if not server.trials:
             return ""
         try:
-            place = yaml_tree.find_http(self.access.config, self.access.files.read)
+            place = next(iter(http_yaml.places(self.access)), None)
         except HousekeyError:
             return ""  # it cannot be followed; Home Assistant has a repair of its own
         return "" if place is None else str(_relative(place.entry.path, self.access.config))

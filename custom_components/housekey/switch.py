@@ -20,13 +20,7 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
-from housekey.homeassistant.switch import (
-    HTTP_CONFIG,
-    INTERNAL_URL,
-    PROMOTING,
-    PROVEN,
-    RESTART,
-)
+from housekey.homeassistant.recorded import HTTP_CONFIG, INTERNAL_URL, PROMOTING, PROVEN, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.live.handshake import resolve
 from housekey.pki.names import DnsName

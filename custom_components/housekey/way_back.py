@@ -12,7 +12,7 @@ from homeassistant.core import CoreState
 from homeassistant.exceptions import HomeAssistantError
 
 from housekey.errors import HousekeyError
-from housekey.homeassistant.switch import HTTP_CONFIG, RESTART
+from housekey.homeassistant.recorded import HTTP_CONFIG, RESTART
 from housekey.house.journal import SettingChange, State
 
 from .deadline import work_lock

@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.house_access import HouseAccess
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.house.journal import State
 from housekey.pki.names import parse_name
 from tests.inprocess.parts import NAMES, Client, Kept, Machine, Server, free_port
@@ -61,8 +61,8 @@ def _machine() -> Iterator[Machine]:
     with (
         patch("custom_components.housekey.coordinator.local_addresses", lambda: machine.addresses),
         # Where a packet to the internet would leave is asked of no other network than loopback.
-        patch("custom_components.housekey.onboarding._ELSEWHERE", ("127.0.0.1", 9)),
-        patch("custom_components.housekey.onboarding.resolve", machine.resolve),
+        patch("custom_components.housekey.onboarding_page._ELSEWHERE", ("127.0.0.1", 9)),
+        patch("custom_components.housekey.onboarding_page.resolve", machine.resolve),
         patch("custom_components.housekey.found_names.resolve", machine.resolve),
         patch("custom_components.housekey.switch.resolve", machine.resolve),
     ):

@@ -13,7 +13,7 @@ from housekey.errors import UsageError
 from housekey.homeassistant.find import parse_url
 from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
-from housekey.homeassistant.switch import HTTP_CONFIG, HTTP_YAML, INTERNAL_URL
+from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML, INTERNAL_URL
 from housekey.house.journal import SettingChange, State
 from housekey.pki.names import IpName
 
