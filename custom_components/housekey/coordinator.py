@@ -35,7 +35,7 @@ from .switch import Switch
 from .switch_files import yaml_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -95,7 +95,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
     def async_watch(self) -> Callable[[], None]:
         """Look again whenever an address of this machine or of Home Assistant changes."""
         stop = (
-            async_track_time_interval(self.hass, self._async_look_at_addresses, _ADDRESSES),
+            async_track_time_interval(self.hass, self._async_time_to_look, _ADDRESSES),
             self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_config_changed),
             self.onboarding.async_listen(self._async_onboarding_changed),
         )
@@ -108,17 +108,27 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _async_onboarding_changed(self) -> None:
-        self.config_entry.async_create_task(self.hass, self.async_refresh(), "housekey look")
+        self._async_in_background(self.async_refresh())
 
     async def async_refresh(self) -> None:
         """Look now; not while Home Assistant stops, which must wait for nobody."""
         if not self.hass.is_stopping:
             await super().async_refresh()
 
-    async def _async_config_changed(self, _event: object) -> None:
-        await self.async_request_refresh()
+    @callback
+    def _async_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Home Assistant ends it when it stops, and the entry when it is unloaded."""
+        self.config_entry.async_create_background_task(self.hass, work, "housekey look")
 
-    async def _async_look_at_addresses(self, _now: datetime) -> None:
+    @callback
+    def _async_config_changed(self, _event: object) -> None:
+        self._async_in_background(self.async_request_refresh())
+
+    @callback
+    def _async_time_to_look(self, _now: datetime) -> None:
+        self._async_in_background(self._async_look_at_addresses())
+
+    async def _async_look_at_addresses(self) -> None:
         found = await self.hass.async_add_executor_job(local_addresses)
         if found != self._addresses:
             await self.async_request_refresh()

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from homeassistant.core import callback
+from homeassistant.core import HassJob, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util.hass_dict import HassKey
 
@@ -73,7 +73,8 @@ class Onboarding:
                 self.proved.clear()
             if self._end is not None:
                 self._end()
-            self._end = async_call_later(self._hass, _HOURS * 3600, self._async_time_is_up)
+            closing = HassJob(self._async_time_is_up, "housekey page", cancel_on_shutdown=True)
+            self._end = async_call_later(self._hass, _HOURS * 3600, closing)
         self._tell()
         return self.urls
 

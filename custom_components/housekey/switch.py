@@ -152,7 +152,8 @@ class Switch:
         def proved() -> None:
             if not self._keeping:
                 self._keeping = True
-                self._hass.async_create_task(self._keep(transaction), "housekey keep")
+                # What is cut off by a stop is taken up by the next start, as after a power cut.
+                self._hass.async_create_background_task(self._keep(transaction), "housekey keep")
 
         self._watching.append(async_watch_for_proof(self._hass, proved))
 
