@@ -1,7 +1,7 @@
 """`make bench`: one table of ratios between housekey and what people use without it.
 
     python -m bench [--only issuing,commands,handshakes,secure,judging,check,onboarding,
-                            ledger,status,renewal]
+                            ledger,status,renewal,starts]
 
 Everything of one row is measured in one run and by turns, with servers and clients on
 this machine. What cannot be measured here stands in the table with the reason. Nothing
@@ -26,6 +26,7 @@ from bench import (
     recording,
     renewals,
     restarts,
+    starts,
     statuses,
 )
 from bench.processes import say
@@ -59,6 +60,7 @@ _SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "ledger": recording.rows,
     "status": statuses.rows,
     "renewal": renewals.rows,
+    "starts": starts.rows,
 }
 
 

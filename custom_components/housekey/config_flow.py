@@ -220,7 +220,8 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_wait(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Wait until a device has proved its trust."""
         if self._waiting is None:
-            self._waiting = self.hass.async_create_task(self._wait(), "housekey wait")
+            # Home Assistant may stop before anybody comes.
+            self._waiting = self.hass.async_create_background_task(self._wait(), "housekey wait")
         waiting = self._waiting  # a device may come, and this step be taken again, while we look
         if not waiting.done():
             facts = await self.hass.async_add_executor_job(self._access.look)
@@ -235,9 +236,8 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             )
         if self._waiting is waiting:
             self._waiting = None
-        return self.async_show_progress_done(
-            next_step_id="switch" if waiting.result() else "nobody"
-        )
+        came = not waiting.cancelled() and waiting.result()
+        return self.async_show_progress_done(next_step_id="switch" if came else "nobody")
 
     async def async_step_nobody(
         self, _user_input: dict[str, Any] | None = None

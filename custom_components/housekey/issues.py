@@ -12,7 +12,7 @@ from .const import DOMAIN, ISSUE_HTTPS_STAYS, ISSUE_UNATTENDED
 from .model import ProblemKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from homeassistant.core import HomeAssistant
 
@@ -77,18 +77,23 @@ def async_follow(hass: HomeAssistant, coordinator: HousekeyCoordinator) -> Calla
     @callback
     def changed() -> None:
         if coordinator.last_update_success:
-            async_show(hass, coordinator.data.problems)
+            unknown = () if coordinator.in_full else (ProblemKind.STALE_YAML,)
+            async_show(hass, coordinator.data.problems, unknown=unknown)
 
     changed()
     return coordinator.async_add_listener(changed)
 
 
 @callback
-def async_show(hass: HomeAssistant, problems: Iterable[Problem]) -> None:
-    """Make the repairs of these problems, and take all others away."""
+def async_show(
+    hass: HomeAssistant, problems: Iterable[Problem], *, unknown: Collection[ProblemKind] = ()
+) -> None:
+    """Make the repairs of these problems, and take all others away, but for those `unknown`."""
     wanted = issues_of(problems)
     for kind in ProblemKind:
         issue = wanted.get(kind.value)
+        if issue is None and kind in unknown:
+            continue
         if issue is None:
             ir.async_delete_issue(hass, DOMAIN, kind.value)
             continue

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housekey.errors import HousekeyError
-from housekey.homeassistant import yaml_tree
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.journal import State, before_of
 from housekey.house.reasons import told
 
+from . import http_yaml
 from .house_access import REPAIR, HouseAccess
 from .http_store import pair_of
 from .model import ProblemKind
@@ -117,7 +117,7 @@ def close_keys(access: HouseAccess, pairs: Sequence[Pair]) -> None:
 def remove_stale_yaml(access: HouseAccess, _pairs: Sequence[Pair]) -> None:
     """Take every `http:` out of YAML; each file as it was before is kept in the journal."""
     with access.held():
-        edits = yaml_tree.plan_http_removal(access.config, access.files.read)
+        edits = http_yaml.plan_removal(access)
         if not edits:
             return
         transaction = _begin(access)

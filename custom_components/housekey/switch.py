@@ -21,13 +21,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.start import async_at_started
 
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
-from housekey.homeassistant.switch import (
-    HTTP_CONFIG,
-    INTERNAL_URL,
-    PROMOTING,
-    PROVEN,
-    RESTART,
-)
+from housekey.homeassistant.recorded import HTTP_CONFIG, INTERNAL_URL, PROMOTING, PROVEN, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.live.handshake import resolve
 from housekey.pki.names import DnsName
@@ -173,7 +167,8 @@ class Switch:
         def proved() -> None:
             if not self._keeping:
                 self._keeping = True
-                self._hass.async_create_task(self._keep(transaction), "housekey keep")
+                # What is cut off by a stop is taken up by the next start, as after a power cut.
+                self._hass.async_create_background_task(self._keep(transaction), "housekey keep")
 
         self.page_proofs = PageProofs(proved)
         self._watching += (

@@ -14,10 +14,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from housekey.errors import FileTrouble, HousekeyError, YamlRefused
-from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import Facts, Pair, Road, Wanted, plan
-from housekey.homeassistant.switch import (
+from housekey.homeassistant.recorded import (
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -30,6 +29,7 @@ from housekey.house.journal import SettingChange, State, before_of, restore
 from housekey.live.pair import judge_pair
 from housekey.pki.names import parse_name
 
+from . import http_yaml
 from .house_access import leaf_facts
 from .http_store import pair_of, port_of
 from .troubles import NotNow
@@ -201,7 +201,7 @@ def draw(
         key_is_ours=_holds(access, current, leaf, "key"),
         certificate_is_ours=_holds(access, current, leaf, "certificate"),
         presents=None,
-        stale_yaml=server.trials and bool(yaml_tree.http_places(access.config, access.files.read)),
+        stale_yaml=server.trials and bool(http_yaml.places(access)),
         internal_url=internal_url,
     )
     names = settings.names or (() if leaf is None else leaf.names)
@@ -219,7 +219,7 @@ def draw(
 
 def yaml_settings(access: HouseAccess) -> Mapping[str, Any]:
     """Return what `http:` says in YAML. Raises YamlRefused."""
-    return yaml_tree.http_settings(access.config, access.files.read)
+    return http_yaml.settings(access)
 
 
 def host_of(
@@ -316,7 +316,7 @@ def _staged(
     transaction: Transaction,
 ) -> Staged:
     if drawn.remove_stale_yaml:
-        for edit in yaml_tree.plan_http_removal(access.config, access.files.read):
+        for edit in http_yaml.plan_removal(access):
             with transaction.step("stale yaml", transaction.writing(edit.path, edit.after)):
                 access.files.write(edit.path, edit.after)
     leaf = issued(house, drawn, settings)
@@ -375,7 +375,7 @@ def _edit_yaml(
 ) -> None:
     if yaml.get("server_port") is None and wanted["server_port"] == port:
         del wanted["server_port"]  # it is where it should be without being told
-    edit = yaml_tree.plan_http_edit(access.config, access.files.read, wanted)
+    edit = http_yaml.plan_edit(access, wanted)
     setting = SettingChange(HTTP_YAML, {key: yaml.get(key) for key in wanted}, wanted)
     with transaction.step("yaml", setting, transaction.writing(edit.path, edit.after)):
         access.files.write(edit.path, edit.after)
@@ -385,7 +385,7 @@ def _edit_yaml(
 def _edit_back(access: HouseAccess, before: dict[str, Any]) -> None:
     """Take our keys out of YAML that somebody else has edited since."""
     try:
-        edit = yaml_tree.plan_http_edit(access.config, access.files.read, before)
+        edit = http_yaml.plan_edit(access, before)
     except YamlRefused:
         return  # it says no more what we made of it
     access.files.write(edit.path, edit.after)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.core import CoreState
 
 from housekey.errors import HousekeyError
-from housekey.homeassistant.switch import HTTP_CONFIG, RESTART
+from housekey.homeassistant.recorded import HTTP_CONFIG, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.pki.encoding import certificates_from_pem
 

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.pki.encoding import certificates_from_pem
 from tests.cli.test_house import make_house
 from tests.cli.visiting import Sharing

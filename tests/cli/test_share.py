@@ -21,7 +21,7 @@ from housekey.cli.output import Output
 from housekey.cli.share import ready
 from housekey.errors import HouseBusy
 from housekey.homeassistant.names import local_addresses
-from housekey.homeassistant.switch import HTTP_CONFIG, LABEL
+from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL
 from housekey.house.files import Files
 from housekey.house.generations import Kind
 from housekey.house.house import House

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from housekey.cli.status.words import told
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.house.files import Files
 from housekey.house.house import House, prepare_house
 from housekey.house.journal import Journal, State

@@ -44,5 +44,8 @@ class Places:
 def places(warmed: Warmed) -> Iterator[Places]:
     memory = Path("/dev/shm")
     base = memory if memory.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="housekey-faults-", dir=base) as folder, ExitStack() as held:
+    with (
+        tempfile.TemporaryDirectory(prefix="housekey-faults-", dir=base) as folder,
+        ExitStack() as held,
+    ):
         yield Places(warmed, Path(folder), held)

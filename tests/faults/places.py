@@ -25,7 +25,10 @@ OWN_KEY = b"-----BEGIN PRIVATE KEY-----\nthe user's own\n-----END PRIVATE KEY---
 OWN_CERTIFICATE = b"the user's own certificate\n"
 REQUEST = "request.csr"
 WAIT_SECONDS = "20"
-WORTH_KEEPING = ("house/root.pem", "house/root.key.sealed")  # without them every device must be visited again
+WORTH_KEEPING = (
+    "house/root.pem",
+    "house/root.key.sealed",
+)  # without them every device must be visited again
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,4 +171,3 @@ def _request() -> bytes:
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     request = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
     return request.public_bytes(Encoding.PEM)
-

@@ -94,8 +94,10 @@ def must_be_the_old_state(place: Place, *, with_strays: bool = False) -> None:
 
 def _grows(name: str) -> bool:
     parts = name.split("/")
-    return parts[0] == "house" and len(parts) > 1 and (
-        parts[1].startswith(("ledger.sqlite", "journal")) or parts[1] == "lock"
+    return (
+        parts[0] == "house"
+        and len(parts) > 1
+        and (parts[1].startswith(("ledger.sqlite", "journal")) or parts[1] == "lock")
     )
 
 

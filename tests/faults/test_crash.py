@@ -35,7 +35,7 @@ def test_killed_before_and_after_every_operation_it_leaves_what_the_next_command
     # What is after one is before the next: nothing else of the process reaches a disk, or changes
     # anything in Home Assistant.
     for at in range(count + 1):
-        where = f"killed before operation {at} of {count}: {whole.operations[at:at + 1]}"
+        where = f"killed before operation {at} of {count}: {whole.operations[at : at + 1]}"
         place.begin()
         killed = place.run(fault=Fault("kill", at))
         assert killed.killed, f"{where}: {killed}"

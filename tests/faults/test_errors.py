@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.cases import HOMES, HOUSE, READING
+from tests.faults.cases import HOUSE
 from tests.faults.operations import Fault
 from tests.faults.sound import (
     must_be_private,
@@ -18,16 +17,14 @@ from tests.faults.sound import (
     must_keep_everything,
     must_open,
 )
-from tests.house.disks import read_only, small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from tests.faults.cases import Case
     from tests.faults.conftest import Places
     from tests.faults.places import Place
-    from tests.faults.warmed import Ended, Warmed
+    from tests.faults.warmed import Ended
 
 # What fails once, and what goes on failing.
 ERRORS = (

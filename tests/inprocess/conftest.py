@@ -21,7 +21,7 @@ from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.http_store import ServerFacts
 from custom_components.housekey.settings import settings_of
 from custom_components.housekey.switch_files import announce, stage
-from housekey.homeassistant.switch import HTTP_CONFIG, LABEL, RESTART
+from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.pki.names import parse_name
 from tests.inprocess.parts import NAMES, Client, Kept, Machine, Server, Staged, free_port
@@ -65,8 +65,8 @@ def _machine() -> Iterator[Machine]:
     with (
         patch("custom_components.housekey.coordinator.local_addresses", lambda: machine.addresses),
         # Where a packet to the internet would leave is asked of no other network than loopback.
-        patch("custom_components.housekey.onboarding._ELSEWHERE", ("127.0.0.1", 9)),
-        patch("custom_components.housekey.onboarding.resolve", machine.resolve),
+        patch("custom_components.housekey.onboarding_page._ELSEWHERE", ("127.0.0.1", 9)),
+        patch("custom_components.housekey.onboarding_page.resolve", machine.resolve),
         patch("custom_components.housekey.found_names.resolve", machine.resolve),
         patch("custom_components.housekey.switch.resolve", machine.resolve),
     ):

@@ -530,6 +530,6 @@ async def test_a_switch_is_begun_too_where_the_house_has_a_past(
     later.add_to_hass(hass)
     await server.start()
     await hass.config_entries.async_setup(later.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert later.data["switch"] is False
     assert len(restarts) == 1

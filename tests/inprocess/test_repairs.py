@@ -10,13 +10,15 @@ from unittest.mock import AsyncMock
 
 import pytest
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.issues import SEVERITIES, async_show, issues_of
-from custom_components.housekey.model import Problem, ProblemKind
+from custom_components.housekey.model import Problem, ProblemKind, Stage
 from housekey.house.journal import State
 from housekey.house.lock import house_lock
 
@@ -193,6 +195,33 @@ async def test_a_stale_block_is_taken_out_and_the_file_as_it_was_is_kept(
     assert shown(hass) == set()
     copies = [each.read_text() for each in kept.access.folder.rglob("*configuration.yaml")]
     assert copies == [text]
+
+
+async def test_while_home_assistant_starts_its_yaml_is_not_looked_at_and_repairs_stay(
+    hass: HomeAssistant, kept: Kept, server: Server, set_up: Callable[[], Any]
+) -> None:
+    if server.trials:
+        (kept.access.config / "configuration.yaml").write_text("http:\n  server_port: 8123\n")
+    async_show(hass, [Problem(ProblemKind.STALE_YAML, (("file", "x"),), fixable=True)])
+    ir.async_ignore_issue(hass, DOMAIN, "stale_yaml", ignore=True)
+    hass.set_state(CoreState.starting)
+    coordinator = await set_up()
+    first = coordinator.data
+    await coordinator.async_refresh()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not coordinator.in_full
+    assert coordinator.data.stage is Stage.KEPT
+    assert coordinator.data.problems == ()
+    assert shown(hass) == {"stale_yaml"}
+    assert ir.async_get(hass).async_get_issue(DOMAIN, "stale_yaml").dismissed_version is not None
+
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert coordinator.in_full
+    assert coordinator.data.at > first.at
+    # From 2026.8 on the block is ignored; before that it is what Home Assistant runs by.
+    assert shown(hass) == ({"stale_yaml"} if server.trials else set())
 
 
 async def test_nothing_to_take_out_is_as_good(

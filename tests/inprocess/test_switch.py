@@ -28,7 +28,7 @@ from custom_components.housekey.switch_files import (
     target_of,
 )
 from housekey.errors import NotReady
-from housekey.homeassistant.switch import HTTP_CONFIG, RESTART
+from housekey.homeassistant.recorded import HTTP_CONFIG, RESTART
 from housekey.house.journal import SettingChange, State
 from tests.inprocess.parts import Kept, Server, free_port, last
 

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from demo.api import Api, CallError, wait_for
 from demo.instance import free_port
-from demo.release import small_configuration
 from release.__main__ import pack
 
 if TYPE_CHECKING:
+    from tests.conftest import NewHome
     from tests.homes.home import Home
 
 FLOW = "/api/config/config_entries/flow"
@@ -47,12 +47,19 @@ def give(home: Home) -> None:
     shutil.copytree(packed(), folder)
 
 
-def give_moments(home: Home) -> None:
-    """Add the component that ends Home Assistant at a moment of the journal."""
-    folder = home.config / "custom_components" / "housekey_moments"
-    shutil.copytree(Path(__file__).parent / "housekey_moments", folder)
-    text = small_configuration(home.installed.release, home.port)
-    (home.config / "configuration.yaml").write_text(f"{text}housekey_moments:\n")
+def give_besides(home: Home, component: str) -> None:
+    """Add a component of the tests: `housekey_moments` or `housekey_starts`."""
+    folder = home.config / "custom_components" / component
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(__file__).parent / component, folder, ignore=ignored)
+    configuration = home.config / "configuration.yaml"
+    configuration.write_text(f"{configuration.read_text()}{component}:\n")
+
+
+def loaded_at_start(home: Home) -> list[str]:
+    """The modules that were loaded when all was set up, at the last start of this home."""
+    modules: list[str] = json.loads((home.config / "start.json").read_text())["modules"]
+    return modules
 
 
 def entry_of(api: Api) -> dict[str, Any] | None:
@@ -225,3 +232,25 @@ def overview(api: Api) -> dict[str, Any]:
 def stage(api: Api) -> str:
     """How far it is."""
     return str(overview(api).get("stage"))  # None while the entry is not set up
+
+
+def on_https(new: NewHome, tmp_path: Path, *, besides: str = "") -> tuple[Home, Path]:
+    """A Home Assistant that was taken to HTTPS, and kept it."""
+    home = new(start=False)
+    give(home)
+    if besides:
+        give_besides(home, besides)
+    home.start()
+    flow = Flow(home.api())
+    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    root = tmp_path / "root.pem"
+    assert prove(flow.told["url"], root)["trusted"]
+    flow.send(go_on=True)
+    flow.send(https_port=home.port, switch=True)
+    assert wait_for(lambda: home.starts == 2, timeout=60)
+    home.wait_until_running(scheme="https")
+    assert loaded(secured(home, root))
+    sign_in(home, root)
+    api = secured(home, root)
+    assert wait_for(lambda: stage(api) == "kept", timeout=15)
+    return home, root

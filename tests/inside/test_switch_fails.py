@@ -17,7 +17,7 @@ from tests.inside.integration import (
     complaints,
     entry_of,
     give,
-    give_moments,
+    give_besides,
     loaded,
     overview,
     prove,
@@ -43,7 +43,7 @@ def at_home(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Hom
     home = new(start=False)
     give(home)
     if moments:
-        give_moments(home)
+        give_besides(home, "housekey_moments")
     home.start()
     flow = Flow(home.api())
     to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")

@@ -18,8 +18,9 @@ from tests.inside.integration import (
     complaints,
     entry_of,
     give,
-    give_moments,
     loaded,
+    loaded_at_start,
+    on_https,
     overview,
     pem_of,
     presented,
@@ -40,6 +41,15 @@ if TYPE_CHECKING:
 # Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 HOMES = ["home_2026_7", "home_2026_11"]
+# What no start of a Home Assistant that is on HTTPS already has to wait for: the YAML, the page
+# and its proof, the lane, the judging of certificates. And what the command line alone needs.
+LATE = {
+    *("ruamel.yaml", "housekey.homeassistant.yaml_tree", "segno", "publicsuffixlist"),
+    *("housekey.onboarding.render", "housekey.onboarding.gate", "housekey.onboarding.qr"),
+    *("custom_components.housekey.onboarding_page", "custom_components.housekey.lane"),
+    *("housekey.pki.verifying", "housekey.pki.description"),
+    *("housekey.homeassistant.switch", "housekey.homeassistant.client", "housekey.cli", "click"),
+}
 
 
 @pytest.mark.parametrize("release", HOMES)
@@ -88,7 +98,7 @@ def test_from_the_first_step_to_https_that_is_kept(
 def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    home, root = _on_https(request.getfixturevalue(release), tmp_path)
+    home, root = on_https(request.getfixturevalue(release), tmp_path, besides="housekey_starts")
     api = secured(home, root)
     entry = entry_of(api)
     assert entry is not None
@@ -117,12 +127,17 @@ def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     else:
         assert "/config/certificate-2.pem" in (home.config / "configuration.yaml").read_text()
 
-    # After a restart it is the same.
+    # After a restart it is the same. The start has waited for nothing that it does not need.
+    (home.config / "start.json").unlink()
     api.post("/api/services/homeassistant/restart")
     assert wait_for(lambda: home.starts == 3, timeout=60)
     home.wait_until_running(scheme="https")
     assert isinstance(presented(home.port).public_key(), RSAPublicKey)
     assert loaded(api)
+    assert wait_for((home.config / "start.json").exists, timeout=10)
+    at_start = set(loaded_at_start(home))
+    assert {"housekey.house.house", "custom_components.housekey.renewal"} <= at_start
+    assert sorted(LATE & at_start) == []
 
     # And back to http.
     assert wait_for(lambda: stage(api) == "kept", timeout=10)
@@ -149,28 +164,6 @@ def _stable(home: Home) -> dict[str, object]:
 
 def _defaults(flow: Flow) -> dict[str, object]:
     return {f["name"]: f["default"] for f in flow.shown["data_schema"] if "default" in f}
-
-
-def _on_https(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Home, Path]:
-    """A Home Assistant that was taken to HTTPS, and kept it."""
-    home = new(start=False)
-    give(home)
-    if moments:
-        give_moments(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
-    root = tmp_path / "root.pem"
-    assert prove(flow.told["url"], root)["trusted"]
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=True)
-    assert wait_for(lambda: home.starts == 2, timeout=60)
-    home.wait_until_running(scheme="https")
-    assert loaded(secured(home, root))
-    sign_in(home, root)
-    api = secured(home, root)
-    assert wait_for(lambda: stage(api) == "kept", timeout=15)
-    return home, root
 
 
 @pytest.mark.parametrize("release", HOMES)
@@ -216,7 +209,7 @@ def redirected(port: int) -> str | None:
 def test_where_the_server_cannot_be_led_a_renewal_comes_by_a_restart_in_the_quiet_hours(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    home, root = _on_https(request.getfixturevalue(release), tmp_path, moments=True)
+    home, root = on_https(request.getfixturevalue(release), tmp_path, besides="housekey_moments")
     api = secured(home, root)
     (home.config / "taken").touch()
     api.post("/api/services/homeassistant/restart")
@@ -267,7 +260,7 @@ def _local_time(api: Api) -> str:
 def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes_it_over(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    home, root = _on_https(request.getfixturevalue(release), tmp_path)
+    home, root = on_https(request.getfixturevalue(release), tmp_path)
     api = secured(home, root)
     entry = entry_of(api)
     assert entry is not None

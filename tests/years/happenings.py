@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.house.backup import back_up, open_backup
 from housekey.house.generations import Kind
 from housekey.house.lock import house_lock

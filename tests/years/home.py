@@ -15,8 +15,8 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from housekey.homeassistant.recorded import LABEL
 from housekey.homeassistant.site import World
-from housekey.homeassistant.switch import LABEL
 from housekey.house.files import Files
 from housekey.house.house import House
 from housekey.house.leaves import folder_name

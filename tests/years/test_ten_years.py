@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.house import leaves
 from housekey.house.files import Files
 from housekey.house.house import prepare_house

@@ -140,7 +140,7 @@ def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList 
 def _next(
     new: Leaf | None, replaced: Leaf | None, copies: Sequence[Path], *, kept: bool
 ) -> list[str]:
-    from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT  # noqa: PLC0415
+    from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT  # noqa: PLC0415
     from housekey.onboarding.leaf import LABEL as PAGE  # noqa: PLC0415
 
     if new is None or replaced is None:

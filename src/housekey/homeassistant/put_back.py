@@ -22,8 +22,7 @@ from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Road
-from housekey.homeassistant.site import Door
-from housekey.homeassistant.switch import (
+from housekey.homeassistant.recorded import (
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -31,6 +30,7 @@ from housekey.homeassistant.switch import (
     RESTART,
     owned,
 )
+from housekey.homeassistant.site import Door
 from housekey.house.journal import FileBefore, before_of, restore
 from housekey.live.handshake import Speech, speaks
 from housekey.live.presented import presented_by

@@ -22,10 +22,10 @@ from housekey.errors import (
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.look import look
 from housekey.homeassistant.put_back import doors_of
+from housekey.homeassistant.recorded import LABEL
 from housekey.homeassistant.request import Renewal, Request
 from housekey.homeassistant.secure import secure
 from housekey.homeassistant.site import Door
-from housekey.homeassistant.switch import LABEL
 from housekey.homeassistant.wishes import names_at
 from housekey.house.exported import DELIVERED
 from housekey.house.house import House

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from housekey.errors import HousekeyError, RenewalFailed, UsageError
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.exported import replace_copies
 from housekey.house.leaves import days_asked_for
 from housekey.house.records import is_given_up
