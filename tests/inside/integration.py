@@ -141,6 +141,11 @@ class Flow:
         self.api._send("DELETE", f"{self.path}/{self.shown['flow_id']}", None)
 
 
+def defaults(flow: Flow) -> dict[str, object]:
+    """What all fields hold before anything is typed."""
+    return {f["name"]: f["default"] for f in flow.shown["data_schema"] if "default" in f}
+
+
 def to_the_page(flow: Flow, *names: str, lane: bool = False) -> str:
     """From the first step to the page with the QR code, on ports that are free.
 
@@ -234,12 +239,16 @@ def stage(api: Api) -> str:
     return str(overview(api).get("stage"))  # None while the entry is not set up
 
 
-def on_https(new: NewHome, tmp_path: Path, *, besides: str = "") -> tuple[Home, Path]:
-    """A Home Assistant that was taken to HTTPS, and kept it."""
-    home = new(start=False)
+def on_https(
+    new: NewHome, tmp_path: Path, *, besides: str = "", user: int | None = None
+) -> tuple[Home, Path]:
+    """A Home Assistant that was taken to HTTPS, and kept it; of root, or of another user."""
+    home = new(start=False, user=user)
     give(home)
     if besides:
         give_besides(home, besides)
+    if user is not None:
+        home.give_to(user)
     home.start()
     flow = Flow(home.api())
     to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")

@@ -1,53 +1,50 @@
-"""Real Home Assistants under fire: renewed a hundred times without a restart."""
+"""Real Home Assistants under fire: the integration renews a hundred times, and nobody notices."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import pytest
 
-from demo.release import small_configuration
-from housekey.pki.encoding import certificate_from_pem
-from housekey.pki.issuing import Issuer
-from housekey.pki.keys import PrivateKey
-from tests.command import Owner
+from demo.api import wait_for
+from housekey.homeassistant.recorded import LABEL
+from housekey.pki.encoding import certificate_from_pem, fingerprint
+from housekey.pki.keys import KeyType
 from tests.homes.looks import presented
 from tests.inside.crowd import Crowd, Figures, Presenting, open_sockets
-from tests.inside.pairs import write_pair
+from tests.inside.integration import (
+    OPTIONS,
+    Flow,
+    complaints,
+    defaults,
+    entry_of,
+    loaded,
+    on_https,
+    overview,
+    secured,
+)
 from tests.needs import require
-from tests.pki.houses import names
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from demo.api import Api
     from tests.conftest import NewHome
     from tests.homes.home import Home
 
-CHECKOUT = Path(__file__).parents[2]
-COMPONENT = "housekey_live_test"
-RENEWALS = 100
-NAMES = names("localhost", "127.0.0.1")
-
-
-def files_with_the_component(home: Home) -> None:
-    """Put the component into the folder of a Home Assistant that has not started yet."""
-    folder = home.config / "custom_components" / COMPONENT
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(Path(__file__).parent / COMPONENT, folder, ignore=ignored)
-    shutil.copytree(CHECKOUT / "src", folder / "library", ignore=ignored)
-    shutil.copy(CHECKOUT / "custom_components" / "housekey" / "running_server.py", folder)
-    configuration = home.config / "configuration.yaml"
-    configuration.write_text(
-        f"{small_configuration(home.installed.release, home.port)}{COMPONENT}:\n"
-    )
+RENEWALS = 100  # by the action
+EACH_KIND = 10  # renewals with one kind of key; then the options name the next
+KINDS = (KeyType.RSA_2048, KeyType.ECDSA_P384, KeyType.ECDSA_P256)
+# Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 class Administrator:
-    """Somebody signed in over one WebSocket, who gives commands."""
+    """Somebody signed in over one WebSocket, who gives commands. It is never opened anew."""
 
     def __init__(self, home: Home, root: Path) -> None:
         self._home = home
@@ -66,14 +63,18 @@ class Administrator:
         await self._socket.close()
         await self._session.close()
 
-    async def do(self, what: str, **more: str) -> dict[str, Any]:
-        """Give a command of the component, and return its result."""
+    async def do(self, command: str, **more: Any) -> dict[str, Any]:
+        """Give a command, and return its result."""
         self._last += 1
-        await self._socket.send_json({"id": self._last, "type": f"{COMPONENT}/{what}", **more})
+        await self._socket.send_json({"id": self._last, "type": command, **more})
         answer = await self._socket.receive_json(timeout=60)
         assert answer["success"], answer
         result: dict[str, Any] = answer["result"]
         return result
+
+    async def renew(self) -> None:
+        """Call the action, and wait until it is done."""
+        await self.do("call_service", domain="housekey", service="renew")
 
 
 def sign_in(home: Home) -> Any:
@@ -94,99 +95,94 @@ async def ping(socket: aiohttp.ClientWebSocketResponse, turn: int) -> bool:
     return answer == {"id": turn, "type": "pong"}
 
 
-@pytest.mark.parametrize("new", ["home_2026_7", "home_2026_11"])
-def test_a_hundred_renewals_of_a_home_assistant_under_fire(
-    new: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make: NewHome = request.getfixturevalue(new)
-    home = make(start=False)
-    files_with_the_component(home)
-    home.start()
-    owner = Owner.of(home, tmp_path)
-    secured = owner.secure()
-    assert secured.code == 0, secured
-    home.wait_until_running(scheme="https")
-    starts, process, logged = home.starts, home.pid, len(home.log)
+def leaf_of(home: Home) -> str:
+    """The SHA-256 of what the house has for Home Assistant now."""
+    pem = (home.config / "housekey" / "leaves" / LABEL / "certificate.pem").read_bytes()
+    return fingerprint(certificate_from_pem(pem))
 
-    figures = asyncio.run(under_fire(home, owner, tmp_path, secured.json["certificate"]["sha256"]))
+
+def choose(api: Api, kind: KeyType) -> None:
+    """Name another kind of key in the options, which renews by itself after a reload."""
+    entry = entry_of(api)
+    assert entry is not None
+    options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
+    options.send(next_step_id="settings")
+    options.send(**{**defaults(options), "key_type": kind.value})
+    assert options.shown["type"] == "create_entry", options.shown
+
+
+@pytest.mark.parametrize("release", ["home_2026_7", "home_2026_11"])
+def test_a_hundred_renewals_under_fire(
+    release: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    new: NewHome = request.getfixturevalue(release)
+    home, root = on_https(new, tmp_path, besides="housekey_memory")
+    api = secured(home, root)
+    assert overview(api)["delivery"] == "live"
+    starts, process = home.starts, home.pid
+
+    figures = asyncio.run(under_fire(home, api, root, tmp_path))
 
     with capsys.disabled():
         sys.stdout.write(f"\nHome Assistant {home.version}\n{figures}\n")
     assert figures.troubles == []
     assert figures.closed == []
     assert figures.old_leaves == []
-    assert figures.renewals == RENEWALS
-    assert len(figures.leaves_met) >= RENEWALS + 1
+    assert figures.renewals == RENEWALS + RENEWALS // EACH_KIND
+    assert len(figures.leaves_met) == figures.renewals + 1
     assert figures.sockets == 50
     assert len(figures.handshakes) >= 12
     early, late = figures.looks[1], figures.looks[-1]
-    assert late["contexts"] == early["contexts"]
-    assert late["memory"] - early["memory"] < 4096
+    # One may be held a moment longer by a connection that ends just now.
+    assert late["contexts"] < early["contexts"] + 5
+    # KiB, over 55 renewals and some thousand handshakes; of sessions OpenSSL keeps the last 20,000.
+    assert late["memory"] - early["memory"] < 8192
     assert (home.starts, home.pid) == (starts, process)
-    assert home.log[logged:] == ""
+    assert complaints(home) == []
+    assert overview(api)["problems"] == []
     require(not figures.missing, f"it went well, but without {figures.missing}")
 
 
-async def under_fire(home: Home, owner: Owner, folder: Path, first: str) -> Figures:
+async def under_fire(home: Home, api: Api, root: Path, folder: Path) -> Figures:
     """Renew while everybody comes, stays and speaks."""
-    root = owner.house / "root.pem"
-    shutil.copy(root, home.config)
-    issuer = Issuer(
-        certificate_from_pem((owner.house / "issuing.pem").read_bytes()),
-        PrivateKey.from_pem((owner.house / "issuing.key").read_bytes()),
-    )
-    presenting, figures = Presenting(first), Figures()
+    figures = Figures()
     sockets = open_sockets(home.https_url, root, figures, greet=sign_in(home), ask=ping)
-    crowd = Crowd([home.port], root, folder, presenting, figures)
     async with Administrator(home, root) as administrator, sockets:
-        assert (await administrator.do("look"))["not_live"] is None
-        with crowd:
-            await crowd.wait_until_met(first, times=50)
-            broken = write_pair(home.config, RENEWALS + 1, NAMES, by=issuer)
+        # Addresses of this machine may have been renewed into it, which must not go on meanwhile.
+        await administrator.renew()
+        presenting = Presenting(leaf_of(home))
+        presenting.whole_from_now()
+        with Crowd([home.port], root, folder, presenting, figures) as crowd:
+            await crowd.wait_until_met(leaf_of(home), times=50)
             for number in range(1, RENEWALS + 1):
-                pair = await asyncio.to_thread(write_pair, home.config, number, NAMES, by=issuer)
-                presenting.begin(pair.sha256)
-                done = await administrator.do(
-                    "swap", certificate=pair.certificate.name, key=pair.key.name
-                )
-                assert done["leaf"] == pair.sha256, done
-                presenting.done()
-                if number == 1:
-                    presenting.whole_from_now()
+                if number % EACH_KIND == 0:
+                    kind = KINDS[number // EACH_KIND % len(KINDS)]
+                    await asyncio.to_thread(other_key, home, api, root, presenting, kind)
+                    figures.renewals += 1
+                    await crowd.wait_until_met(leaf_of(home), times=10)
+                presenting.begin_unknown()
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                await administrator.renew()
+                figures.prepare.append(loop.time() - began)
+                presenting.done(leaf_of(home))
                 figures.renewals += 1
-                figures.prepare.append(done["seconds"])
-                if number % 10 == 0:
-                    refused = await administrator.do(
-                        "swap", certificate=pair.certificate.name, key=broken.key.name
-                    )
-                    assert "key is not the one" in refused["refused"]
-                    figures.refused += 1
-                await crowd.wait_until_met(pair.sha256, times=10)
+                await crowd.wait_until_met(leaf_of(home), times=10)
                 if number % (RENEWALS // 4) == 0:
-                    look = await administrator.do("look")
-                    figures.looks.append({**look, "renewals": number})
-            # Unloaded, what is newest stays; set up again, it goes on.
-            await administrator.do("release")
-            assert presented(home, root) == pair.sha256
-            gone = await administrator.do(
-                "swap", certificate=broken.certificate.name, key=broken.key.name
-            )
-            assert "let go" in gone["refused"]
-            assert presented(home, root) == pair.sha256
-            await administrator.do("adopt")
-            presenting.begin(broken.sha256)
-            await administrator.do("swap", certificate=broken.certificate.name, key=broken.key.name)
-            presenting.done()
-            assert presented(home, root) == broken.sha256
+                    look = await administrator.do("housekey_memory/look")
+                    figures.looks.append({**look, "renewals": figures.renewals})
     return figures
 
 
-@pytest.mark.parametrize("new", ["home_2026_7", "home_2026_11"])
-def test_without_tls_there_is_nothing_to_lead_and_it_says_so(
-    new: str, request: pytest.FixtureRequest
-) -> None:
-    make: NewHome = request.getfixturevalue(new)
-    home = make(start=False)
-    files_with_the_component(home)
-    home.start()
-    assert home.api().command(f"{COMPONENT}/look")["not_live"] == "no-tls"
+def other_key(home: Home, api: Api, root: Path, presenting: Presenting, kind: KeyType) -> None:
+    """Renew by the options, with another kind of key: the entry is set up anew for it."""
+    before = leaf_of(home)
+    presenting.begin_unknown()
+    choose(api, kind)
+    assert wait_for(lambda: before != leaf_of(home) == presented(home, root), timeout=60)
+    presenting.done(leaf_of(home))
+    assert loaded(api), entry_of(api)
+    assert wait_for(lambda: bool(overview(api)["stage"] == "kept"), timeout=20)

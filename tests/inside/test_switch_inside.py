@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import stat
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +18,7 @@ from tests.inside.integration import (
     OPTIONS,
     Flow,
     complaints,
+    defaults,
     entry_of,
     give,
     loaded,
@@ -32,14 +35,13 @@ from tests.inside.integration import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from demo.api import Api
     from tests.conftest import NewHome
     from tests.homes.home import Home
 
 # Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+SOMEBODY = 4711  # a uid without a name
 HOMES = ["home_2026_7", "home_2026_11"]
 # What no start of a Home Assistant that is on HTTPS already has to wait for: the YAML, the page
 # and its proof, the lane, the judging of certificates. And what the command line alone needs.
@@ -114,7 +116,7 @@ def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     # Another kind of key, by the options: other files, and the settings follow.
     options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
     options.send(next_step_id="settings")
-    options.send(**{**_defaults(options), "key_type": "rsa-2048", "days": 90})
+    options.send(**{**defaults(options), "key_type": "rsa-2048", "days": 90})
     assert options.shown["type"] == "create_entry", options.shown
     assert wait_for(lambda: isinstance(presented(home.port).public_key(), RSAPublicKey), timeout=30)
     assert (home.config / "certificate-2.pem").read_bytes().startswith(pem_of(presented(home.port)))
@@ -162,8 +164,29 @@ def _stable(home: Home) -> dict[str, object]:
     return stable
 
 
-def _defaults(flow: Flow) -> dict[str, object]:
-    return {f["name"]: f["default"] for f in flow.shown["data_schema"] if "default" in f}
+def test_as_another_user_all_files_are_that_users_and_closed_to_others(
+    home_2026_11: NewHome, tmp_path: Path
+) -> None:
+    home, root = on_https(home_2026_11, tmp_path, user=SOMEBODY)
+    running = Path(f"/proc/{home.pid}/status").read_text()
+    assert f"\nUid:\t{SOMEBODY}\t{SOMEBODY}\t" in running
+    api = secured(home, root)
+    first = presented(home.port)
+    api.command("housekey/renew")
+    assert presented(home.port).serial_number != first.serial_number
+    house = home.config / "housekey"
+    pair = [home.config / name for name in ("certificate.pem", "privkey.pem")]
+    made = [house, *house.rglob("*"), *pair]
+    assert len(made) > 15
+    looked = {path: path.lstat() for path in made}
+    assert [path for path, found in looked.items() if found.st_uid != SOMEBODY] == []
+    assert [path for path, found in looked.items() if found.st_gid != SOMEBODY] == []
+    # The house is closed as a whole; of the pair the key is.
+    inside = {path: found for path, found in looked.items() if path not in pair}
+    assert [path for path, found in inside.items() if found.st_mode & 0o077] == []
+    assert [stat.S_IMODE(looked[path].st_mode) for path in pair] == [0o644, 0o600]
+    assert home.starts == 2
+    assert complaints(home) == []
 
 
 @pytest.mark.parametrize("release", HOMES)
@@ -245,7 +268,7 @@ def test_where_the_server_cannot_be_led_a_renewal_comes_by_a_restart_in_the_quie
 def _set(api: Api, entry: dict[str, Any], **changes: object) -> None:
     options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
     options.send(next_step_id="settings")
-    options.send(**{**_defaults(options), **changes})
+    options.send(**{**defaults(options), **changes})
     assert options.shown["type"] == "create_entry", options.shown
     assert loaded(api)
 
