@@ -24,8 +24,6 @@ from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.start import async_at_started
 
-from housekey.pki.encoding import to_der
-
 from . import issues, panel, websocket_api
 from .actions import async_setup_actions
 from .const import CONF_SWITCH, DOMAIN
@@ -74,7 +72,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     entry.async_on_unload(coordinator.renewal.async_stop)
     entry.async_on_unload(coordinator.async_add_listener(coordinator.lane.async_follow))
     if coordinator.settings.trust_outgoing and coordinator.house is not None:
-        outgoing = OutgoingTrust(hass, to_der(coordinator.house.root))
+        outgoing = OutgoingTrust(hass, coordinator.house.roots)
         entry.async_on_unload(outgoing.remove)
         entry.async_on_unload(async_at_started(hass, partial(_async_trust, outgoing)))
     try:

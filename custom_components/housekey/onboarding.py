@@ -41,6 +41,7 @@ from housekey.onboarding.page_server import PageServer
 from housekey.onboarding.proof_server import ProofServer, proof_context
 from housekey.onboarding.reach import Facts, decide, url
 from housekey.onboarding.render import Page
+from housekey.onboarding.roots import former_roots
 from housekey.pki.encoding import to_der
 from housekey.pki.secret import Secret
 
@@ -166,7 +167,8 @@ class Onboarding:
         with access.opened() as house:
             reach = decide(facts, bind=(), constraints=house.constraints)
             leaf = usable_leaf(house, reach.leaf_names, now=now())
-            root_der = to_der(house.root)
+            root_der = to_der(house.root_for_devices)
+            former = former_roots(house)
             crl_der = list_to_serve(house, files=access.files, by="integration", at=now())
             theirs = house.leaf(HOME_ASSISTANT)
         if leaf is None:
@@ -188,6 +190,7 @@ class Onboarding:
             hosts=reach.hosts,
             home_assistant=home_assistant,
             home_assistant_hosts=tuple(map(str, theirs.names)) if theirs and home_assistant else (),
+            former=former,
             crl_der=crl_der,
         )
         return _Ready(

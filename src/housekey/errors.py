@@ -17,10 +17,13 @@
     │   ├── HouseMissing          there is none here
     │   ├── HouseUnsafe           its folder or a key is open to others
     │   ├── HouseBroken           a file of it is missing or damaged
+    │   │   └── LedgerNewer       its ledger was written by a newer housekey
     │   ├── HouseBusy             another housekey holds its lock
     │   ├── HouseExpired          the issuing CA or the root is past its end
+    │   ├── RotationRefused       a change of the root that cannot be made as things stand
     │   └── ClockWrong            the clock stands before the root's birth
     ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
+    ├── BackupRefused             a backup that is not made, or not one that can be opened
     ├── HomeAssistantTrouble      Home Assistant, before anything was changed
     │   ├── NotFound              none, or several, found
     │   ├── Unreachable           it does not answer
@@ -178,6 +181,10 @@ class HouseBroken(HouseTrouble):
     """A file of the house is missing or damaged."""
 
 
+class LedgerNewer(HouseBroken):
+    """The ledger was written by a newer housekey, and cannot be judged by this one."""
+
+
 class HouseBusy(HouseTrouble):
     """Another housekey holds the house's lock."""
 
@@ -186,12 +193,20 @@ class HouseExpired(HouseTrouble):
     """The issuing CA or the root is past its end."""
 
 
+class RotationRefused(HouseTrouble):
+    """The root cannot be changed, dropped or taken back as things stand; nothing was changed."""
+
+
 class ClockWrong(HouseTrouble):
     """This machine's clock stands before the root's birth."""
 
 
 class RecoveryCodeWrong(HousekeyError):
     """A recovery code with a typo in it, or of another house."""
+
+
+class BackupRefused(HousekeyError):
+    """A backup of a house that is not made, does not open, or is not taken for what it says."""
 
 
 class HomeAssistantTrouble(HousekeyError):

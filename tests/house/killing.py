@@ -18,7 +18,8 @@ _KILLED = 137  # what a shell says of SIGKILL
 # The steps of `Files`: what is done in one system call or nearly so, and the whole methods whose
 # beginning and end lie between such calls.
 _STEPS = (
-    *("_create", "_dress", "_write_all", "_sync", "_rename", "_sync_folder", "_sync_path"),
+    *("_create", "_dress", "_write_all", "_sync", "_rename", "_exchange", "_sync_folder"),
+    "_sync_path",
     *("write", "append", "remove", "rename", "make_folder", "remove_folder", "set_mode"),
 )
 

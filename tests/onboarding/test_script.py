@@ -23,7 +23,7 @@ from housekey.pki.keys import KeyType, PrivateKey
 from tests.browsers import chromium
 from tests.browsers.chromium import Chromium
 from tests.needs import require
-from tests.onboarding.offers import an_offer
+from tests.onboarding.offers import FORMER, an_offer
 from tests.pki.houses import NOW, a_house, names
 
 if TYPE_CHECKING:
@@ -234,6 +234,39 @@ def test_a_device_that_trusts_is_told_so_and_counted_once(tmp_path: Path) -> Non
         soon(browser, STATE, "trusted")
         assert house.asked[1:] == ["/nonce?kind=iphone&again=1", "/proof?nonce=fresh2"]
         assert browser.evaluate(again) is True
+
+
+def test_a_browser_that_had_proved_the_old_root_is_led_to_the_new_one(tmp_path: Path) -> None:
+    offer = an_offer(hosts=(HERE,), home_assistant_hosts=(), former=FORMER[:3])
+    seen = "document.getElementById('new-root').checkVisibility()"
+    folded = "document.getElementById('old-root').open"
+    with a_house_to_share(tmp_path, offer=offer) as house, a_browser() as browser:
+        assert browser.navigate(house.url) == ""
+        soon(browser, STATE, "waiting")
+        assert browser.evaluate(seen) is False, "a new device knows of no old root"
+        assert browser.evaluate(folded) is False
+        key = f"housekey proved {FORMER[2].sha256}"
+        browser.evaluate(f"localStorage.setItem({key!r}, '1'), 0")
+        assert browser.navigate(house.url) == ""
+        soon(browser, STATE, "waiting")
+        assert browser.evaluate(seen) is True
+        assert browser.evaluate(folded) is True
+
+
+def test_once_it_has_proved_the_new_root_only_the_old_one_is_left_to_take_off(
+    tmp_path: Path,
+) -> None:
+    offer = an_offer(hosts=(HERE,), home_assistant_hosts=(), former=FORMER[:3])
+    with a_house_to_share(tmp_path, offer=offer) as house, a_browser(trusts=True) as browser:
+        assert browser.navigate(house.url) == ""
+        key = f"housekey proved {FORMER[2].sha256}"
+        browser.evaluate(f"localStorage.setItem({key!r}, '1'), 0")
+        soon(browser, STATE, "trusted")
+        assert browser.navigate(house.url) == ""
+        soon(browser, STATE, "trusted")
+        assert browser.evaluate("document.getElementById('new-root').hidden") is True
+        assert browser.evaluate("document.getElementById('old-root').open") is True
+        assert browser.evaluate("document.querySelector('.old-root').checkVisibility()") is True
 
 
 def test_while_another_devices_steps_are_read_they_stay(tmp_path: Path) -> None:

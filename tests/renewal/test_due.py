@@ -69,3 +69,12 @@ def test_one_that_ended_is_told_as_ended_before_any_other_reason(known: dict[str
     assert found is not None
     assert (found.why, found.since) == (Why.ENDED, ENDS)
     assert f"{ENDS.day} {ENDS:%B} {ENDS.year}" in found.reason
+
+
+def test_one_that_begins_in_the_future_is_due() -> None:
+    begins = LEAF.not_valid_before_utc
+    assert due(begins) is None
+    found = due(begins - timedelta(seconds=1))
+    assert found is not None
+    assert (found.why, found.since) == (Why.EARLY, begins)
+    assert "it is not valid before 31 December 2025" in found.reason

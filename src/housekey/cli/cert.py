@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
-    from housekey.house.ledger import Event
+    from housekey.house.records import Event
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.names import Name
 
@@ -80,7 +80,7 @@ def new(**options: Any) -> None:
     Leaves certificate.pem (with the issuing CA behind it) and privkey.pem. Creates
     the house if there is none. What is replaced at --out is kept beside it.
     """
-    from housekey.house.copies import record_copy  # noqa: PLC0415 - after --help
+    from housekey.house.exported import record_copy  # noqa: PLC0415 - after --help
     from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
     from housekey.pki.issuing import subject_of_server  # noqa: PLC0415
@@ -135,12 +135,10 @@ def new(**options: Any) -> None:
 @common_options
 def list_(**options: Any) -> None:
     """List every certificate that is in use."""
-    from housekey.house.revoking import revoked_in  # noqa: PLC0415 - after --help
-
     output = Output(as_json=options["as_json"])
     with open_house(house_folder(options)) as house:
         leaves = house.leaves()
-        revoked = revoked_in(house)
+        revoked = house.ledger.revoked()
     if not leaves:
         output.row("nothing", "was issued yet: housekey secure, or housekey cert new NAME")
     for leaf in leaves:
@@ -158,11 +156,9 @@ def list_(**options: Any) -> None:
 @common_options
 def show(**options: Any) -> None:
     """Show one certificate, by the name that it was issued for."""
-    from housekey.house.revoking import revoked_in  # noqa: PLC0415 - after --help
-
     output = Output(as_json=options["as_json"])
     with open_house(house_folder(options)) as house:
-        revoked = revoked_in(house)
+        revoked = house.ledger.revoked()
         leaf = next(
             (
                 leaf

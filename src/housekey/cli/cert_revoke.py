@@ -10,6 +10,9 @@ from housekey.cli.output import Output, common_options, house_folder, now, open_
 from housekey.errors import HousekeyError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from housekey.pki.crl import RevocationList
 
 _LOCK_SECONDS = 10.0
-_BY = "cert revoke"
 _PATH = "/housekey.crl"
 REASONS = ("unspecified", "key-compromise", "superseded", "cessation-of-operation")
 
@@ -30,7 +32,7 @@ REASONS = ("unspecified", "key-compromise", "superseded", "cessation-of-operatio
     default=REASONS[0],
     help="What the list says of it.  [default: unspecified, which says nothing]",
 )
-@click.option("--no-replacement", is_flag=True, help="Issue no new one in its place.")
+@click.option("--no-replacement", is_flag=True, help="Issue no new one, now or later.")
 @common_options
 def revoke(**options: Any) -> None:
     """Revoke a certificate, put it on the list of the house, and issue another.
@@ -41,8 +43,10 @@ def revoke(**options: Any) -> None:
     one stays good for whoever has its key: docs/revoke.md says what helps.
     """
     from housekey.house import revoking  # noqa: PLC0415 - after --help
+    from housekey.house.exported import replace_copies  # noqa: PLC0415
     from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.house.who import who  # noqa: PLC0415
     from housekey.pki.crl import Reason  # noqa: PLC0415
 
     output = Output(as_json=options["as_json"])
@@ -57,7 +61,16 @@ def revoke(**options: Any) -> None:
         # What would fail later is found while nothing is recorded.
         house.must_be_able_to_issue()
         files.try_out(folder)
-        revoking.revoke(house, chosen.targets, reason=reason, by=_BY, at=now())
+        revoking.revoke(
+            house,
+            chosen.targets,
+            reason=reason,
+            by=who(),
+            at=now(),
+            # Home Assistant and the onboarding page ("_…") go on, and cannot go on without one.
+            replacement=not options["no_replacement"]
+            or any((each.label or "").startswith("_") for each in chosen.targets),
+        )
         for target in chosen.targets:
             output.row("revoked", _told(target))
         if not chosen.targets and chosen.already:
@@ -65,17 +78,22 @@ def revoke(**options: Any) -> None:
         crl, owed = _listed(house, files, output)
         unlisted = [each for each in chosen.targets if not revoking.is_listed(each, crl)]
         new = None
+        copies: tuple[Path, ...] = ()
         if to_replace is not None:
             try:
                 new = revoking.replace(house, to_replace)
+                copies = replace_copies(house, new, before=to_replace, now=now(), files=files)
             except HousekeyError as error:
-                owed.append(f"no new certificate: {error.message}")
+                why = error.message
+                owed.append(f"no new certificate: {why}" if new is None else f"a copy: {why}")
     if crl is not None and unlisted:
         output.row("heads up", "the list of today's issuing CA cannot name what it did not sign")
-    steps = _next(new, to_replace, kept=options["no_replacement"])
+    steps = _next(new, to_replace, copies, kept=options["no_replacement"])
     if new is not None:
         output.row("issued", str(new.folder / "certificate.pem"))
         output.row("", f"{new.folder / 'privkey.pem'}  (a new key, {new.key_type.label})")
+        for copy in copies:
+            output.row("", f"and both in {copy}")
     for each in owed:
         output.row("owed", f"{each}; run the same command again")
     for step in steps:
@@ -92,7 +110,7 @@ def revoke(**options: Any) -> None:
             "revoked": [_facts(each, listed=each not in unlisted) for each in chosen.targets],
             "reason": reason.value,
             "crl": _crl_facts(crl, folder / revoking.CRL),
-            "replacement": _pair(new),
+            "replacement": _pair(new, copies),
             "owed": owed,
             "next": steps,
         }
@@ -104,11 +122,12 @@ def revoke(**options: Any) -> None:
 def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList | None, list[str]]:
     """Make the list anew if it is due; what could not be made is owed."""
     from housekey.house.revoking import crl_is_due, read_crl, remake_crl  # noqa: PLC0415 - loaded
+    from housekey.house.who import who  # noqa: PLC0415
 
     try:
         crl = read_crl(house, files=files)
         if crl_is_due(house, crl, now=now()):
-            crl = remake_crl(house, files=files, by=_BY, at=now())
+            crl = remake_crl(house, files=files, by=who(), at=now())
     except HousekeyError as error:
         return None, [f"the list of revoked certificates: {error.message}"]
     if crl is not None:
@@ -118,16 +137,20 @@ def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList 
     return crl, []
 
 
-def _next(new: Leaf | None, replaced: Leaf | None, *, kept: bool) -> list[str]:
+def _next(
+    new: Leaf | None, replaced: Leaf | None, copies: Sequence[Path], *, kept: bool
+) -> list[str]:
     from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT  # noqa: PLC0415
     from housekey.onboarding.leaf import LABEL as PAGE  # noqa: PLC0415
 
     if new is None or replaced is None:
         return [] if not kept else ["what still presents it: give it another, or switch it off"]
     if new.label == HOME_ASSISTANT:
-        return ["Home Assistant still presents the old one: housekey secure"]
+        return ["Home Assistant still presents the old one: housekey renew"]
     if new.label == PAGE:
         return ["a housekey share that runs presents the old one until it is started again"]
+    if copies:
+        return ["let what uses them load the new files"]
     return ["give the new files to what uses them, and let it load them"]
 
 
@@ -165,7 +188,7 @@ def _crl_facts(crl: RevocationList | None, path: Any) -> dict[str, Any] | None:
     }
 
 
-def _pair(leaf: Leaf | None) -> dict[str, str] | None:
+def _pair(leaf: Leaf | None, copies: Sequence[Path]) -> dict[str, Any] | None:
     from housekey.pki.encoding import fingerprint  # noqa: PLC0415 - loaded already
 
     if leaf is None:
@@ -173,6 +196,7 @@ def _pair(leaf: Leaf | None) -> dict[str, str] | None:
     return {
         "path": str(leaf.folder / "certificate.pem"),
         "key_path": str(leaf.folder / "privkey.pem"),
+        "copies": [str(copy) for copy in copies],
         "serial": f"{leaf.certificate.serial_number:x}",
         "sha256": fingerprint(leaf.certificate),
     }

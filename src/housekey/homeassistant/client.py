@@ -30,7 +30,7 @@ from housekey.homeassistant.wire import (
 from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cryptography import x509
 
@@ -127,9 +127,9 @@ def sendable(config: Mapping[str, object]) -> dict[str, object]:
 class Client:
     """One Home Assistant at `base_url`, spoken to with one token.
 
-    HTTPS trusts `root`, or the very certificate with the SHA-256 `pin` (the one that is known to
-    be served, because it lies in Home Assistant's folder), and nothing else; without either,
-    what this machine trusts.
+    HTTPS trusts `root`, or `besides` it (while a house has two roots), or the very certificate
+    with the SHA-256 `pin` (the one that is known to be served, because it lies in Home Assistant's
+    folder), and nothing else; without any, what this machine trusts.
 
     All calls raise `Unreachable` when nothing answers in time, or not as Home Assistant does,
     `SignInRefused` for the token, `NotReady` while it starts or stops and `CommandFailed` for
@@ -142,12 +142,15 @@ class Client:
         token: Secret | None,
         *,
         root: x509.Certificate | None = None,
+        besides: Sequence[x509.Certificate] = (),
         pin: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._timeout = timeout
-        self._wire = Wire(self.base_url, token, trusts=trusts(root, pin), timeout=timeout)
+        self._wire = Wire(
+            self.base_url, token, trusts=trusts(root, pin, besides=besides), timeout=timeout
+        )
 
     def __repr__(self) -> str:
         return f"<Client {self.base_url}>"

@@ -70,7 +70,9 @@ class LeafFacts:
     not_after: datetime
     key_type: KeyType
     sha256: str
-    by_this_house: bool  # signed by the issuing CA that the house has now
+    by_this_house: bool  # signed by an issuing CA of the house: today's, or one from before
+    current: bool = True  # its chain is what the house would give it today
+    leaked: bool = False  # somebody else may have its key
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def plan(facts: Facts, wanted: Wanted) -> Plan:
         facts.key_is_ours
         and facts.leaf is not None
         and facts.leaf.key_type is key_type
+        and not facts.leaf.leaked
         and (facts.leaf.by_this_house if wanted.keep_key is None else wanted.keep_key)
     )
     current = facts.on_trial or facts.configured
@@ -206,6 +209,8 @@ def leaf_due(facts: Facts, wanted: Wanted) -> str | None:  # noqa: PLR0911 - a l
         return "the first certificate"
     if not leaf.by_this_house:
         return "the one in use is from another issuing CA"
+    if not leaf.current:
+        return "the house has a new root or issuing CA"
     missing = [str(name) for name in wanted.names if name not in leaf.names]
     if missing:
         return f"new names: {', '.join(missing)}"

@@ -22,7 +22,7 @@ from housekey.errors import (
     SwitchFailed,
     Unreachable,
 )
-from housekey.homeassistant import yaml_tree
+from housekey.homeassistant import served, yaml_tree
 from housekey.homeassistant.client import sendable
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Pair, Plan, https_url
@@ -46,8 +46,7 @@ if TYPE_CHECKING:
     from housekey.pki.subject import Subject
 
 LABEL = "_home-assistant"  # the leaf's folder in the house; "_" keeps it apart from any name
-HTTP_CONFIG = "http/config"  # journal: the stable configuration of Home Assistant
-HTTP_YAML = "http-yaml"  # journal: our keys in the YAML block
+HTTP_CONFIG, HTTP_YAML = served.HTTP_CONFIG, served.HTTP_YAML
 INTERNAL_URL = "internal_url"
 PROVEN = "proven"  # mark: the point of no return
 PROMOTING = "promoting"  # mark: Home Assistant's stable configuration may be ours

@@ -17,7 +17,7 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from housekey.errors import HouseBroken
+from housekey.errors import HouseBroken, LedgerNewer
 from housekey.house import schema
 from housekey.house.ledger_troubles import REBUILD, broken, in_plain_words
 from housekey.house.records import (
@@ -29,7 +29,6 @@ from housekey.house.records import (
     Role,
 )
 from housekey.pki.encoding import fingerprint, to_der
-from housekey.pki.names import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +81,17 @@ class SqliteLedger:
         """Open a ledger; one of an earlier housekey is carried over to the tables of this one."""
         if not path.is_file():
             raise HouseBroken(f"{path} is missing", hint=REBUILD)
-        ledger = cls(path, _connect(path))
+        if path.with_name(f"{path.name}-wal").exists():
+            # To close a ledger folds its -wal into it, and what of a damaged one cannot be folded
+            # is gone. So it is first looked at by one that may not write.
+            with cls(path, _connect(path, mode="ro")) as looking, looking._told():
+                schema.look_at(looking._connection)
+        return cls.over(path, _connect(path))
+
+    @classmethod
+    def over(cls, path: Path, connection: sqlite3.Connection) -> SqliteLedger:
+        """Make a ledger of an open connection, which is closed if it is to none."""
+        ledger = cls(path, connection)
         try:
             with ledger._told():
                 ledger._carry()
@@ -115,6 +124,8 @@ class SqliteLedger:
     def record_certificate(
         self, certificate: Certificate, *, role: Role, label: str | None, at: datetime
     ) -> None:
+        from housekey.pki.names import names_of  # noqa: PLC0415 - who only looks needs it not
+
         self._write(
             "INSERT INTO certificates (sha256, issuer, serial, role, label, names,"
             " not_before, not_after, issued_at, der) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -231,7 +242,7 @@ class SqliteLedger:
     def _carry(self) -> None:
         version = schema.version_of(self._connection)
         if version > schema.VERSION:
-            raise HouseBroken(
+            raise LedgerNewer(
                 f"{self._path} was written by a newer housekey", hint="update housekey"
             )
         if version == 0:
@@ -289,10 +300,10 @@ def _read_as_written() -> Iterator[None]:
         raise sqlite3.DatabaseError(f"a row is damaged: {error}") from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",  # never creates a file
+            f"{path.absolute().as_uri()}?mode={mode}",  # neither creates a file
             uri=True,
             timeout=_BUSY_SECONDS,
             isolation_level=None,

@@ -38,7 +38,11 @@ def house_lock(folder: Path, *, wait: float, files: Files) -> Iterator[None]:
     fd = files.open_lock(folder / LOCK_NAME)
     try:
         deadline = time.monotonic() + wait
-        while not _locked(fd):
+        while not _locked(fd) or not _is_at(fd, folder / LOCK_NAME):
+            if not _is_at(fd, folder / LOCK_NAME):  # the house was put aside for a restored one
+                moved, fd = fd, files.open_lock(folder / LOCK_NAME)
+                os.close(moved)
+                continue
             if time.monotonic() >= deadline:
                 raise HouseBusy(
                     f"another housekey is at work on the house in {folder} ({_holder(fd)})",
@@ -59,6 +63,13 @@ def _locked(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _sign(fd: int) -> None:

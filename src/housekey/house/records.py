@@ -22,6 +22,7 @@ Role: TypeAlias = Literal["root", "issuing", "leaf", "self-signed"]
 
 REVOKED = "revoked"
 LEDGER_REBUILT = "ledger-rebuilt"
+DEVICE_TRUSTS = "device-trusts"  # a device has proved that it trusts the root of this SHA-256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class Event:
     by: str
     sha256: str | None  # the certificate that it is about
     data: Mapping[str, JsonValue]
+
+
+def is_given_up(revoked: Event) -> bool:
+    """Whether a certificate was revoked for good: its thing is gone, and nothing replaces it."""
+    return revoked.data.get("replacement") is False
 
 
 class Ledger(Protocol):

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from housekey.errors import FileTrouble, HousekeyError, PemUnreadable, RevokeRefused, UsageError
+from housekey.house.leaves import days_asked_for
 from housekey.house.lock import house_lock
+from housekey.house.records import REVOKED
 from housekey.pki.crl import Entry, Reason, RevocationList, crl_from_der
 from housekey.pki.encoding import certificate_from_der, fingerprint
 from housekey.pki.subject import subject_from
@@ -28,11 +30,10 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
-    from housekey.house.ledger import Event, IssuedCertificate
+    from housekey.house.records import Event, IssuedCertificate
 
 CRL = "crl.der"  # in the house
-REVOKED = "revoked"  # the kind of event
-LISTED = "crl-made"
+LISTED = "crl-made"  # the kind of event
 
 _SERIAL = re.compile(r"(?:0x)?([0-9a-f]{1,2}(?::[0-9a-f]{2})+|[0-9a-f]+)", re.IGNORECASE)
 _WHOLE_HOUSE = "housekey house recover makes a new issuing CA, housekey house rotate a new root"
@@ -60,12 +61,6 @@ class Chosen:
     already: Event | None  # by which that one is revoked already
 
 
-def revoked_in(house: House) -> Mapping[str, Event]:
-    """Return what was revoked: the event of each certificate, by its fingerprint."""
-    events = house.ledger.events(-1, kind=REVOKED)
-    return {event.sha256: event for event in events if event.sha256 is not None}
-
-
 def choose(house: House, what: str, *, reason: Reason, now: datetime) -> Chosen:
     """Find out which certificates are meant.
 
@@ -86,22 +81,33 @@ def choose(house: House, what: str, *, reason: Reason, now: datetime) -> Chosen:
 
 
 def revoke(
-    house: House, targets: Sequence[Target], *, reason: Reason, by: str, at: datetime
+    house: House,
+    targets: Sequence[Target],
+    *,
+    reason: Reason,
+    by: str,
+    at: datetime,
+    replacement: bool = True,
 ) -> None:
-    """Record that `targets` are revoked. The list is a second step: `remake_crl`."""
-    for target in targets:
-        house.ledger.record_event(
-            REVOKED,
-            at=at,
-            by=by,
-            sha256=fingerprint(target.certificate),
-            data={
-                "serial": f"{target.serial:x}",
-                "reason": reason.value,
-                "label": target.label,
-                "issued_by": _issued_by(target.certificate),
-            },
-        )
+    """Record that `targets` are revoked. The list is a second step: `remake_crl`.
+
+    Without `replacement` nothing renews them either.
+    """
+    with house.ledger.together():
+        for target in targets:
+            house.ledger.record_event(
+                REVOKED,
+                at=at,
+                by=by,
+                sha256=fingerprint(target.certificate),
+                data={
+                    "serial": f"{target.serial:x}",
+                    "reason": reason.value,
+                    "label": target.label,
+                    "issued_by": _issued_by(target.certificate),
+                    "replacement": replacement,
+                },
+            )
 
 
 def replace(house: House, leaf: Leaf) -> Leaf:
@@ -110,14 +116,13 @@ def replace(house: House, leaf: Leaf) -> Leaf:
     Raises as `House.issue`.
     """
     certificate = leaf.certificate
-    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     is_by_itself = certificate.issuer == certificate.subject
     issue = house.issue_self_signed if is_by_itself else house.issue
     return issue(
         leaf.label,
         leaf.names,
         key_type=leaf.key_type,
-        days=max(life.days, 1),
+        days=days_asked_for(leaf),
         subject=subject_from(certificate.subject),
     )
 
@@ -141,7 +146,7 @@ def read_crl(house: House, *, files: Files) -> RevocationList | None:
 
 
 def crl_is_due(house: House, present: RevocationList | None, *, now: datetime) -> bool:
-    """Whether the list is not there, says less than the ledger, or has a third of its life left.
+    """Whether the list is not there, differs from the ledger, or has a third of its life left.
 
     A house in which nothing was revoked has no list.
     """
@@ -149,16 +154,19 @@ def crl_is_due(house: House, present: RevocationList | None, *, now: datetime) -
     if present is None:
         return bool(serials)
     life = present.next_update - present.this_update
-    return not serials <= present.serials or now >= present.next_update - life / 3
+    return serials != present.serials or now >= present.next_update - life / 3
 
 
 def remake_crl(house: House, *, files: Files, by: str, at: datetime) -> RevocationList:
     """Make the list anew, from the ledger alone, and put it into the house.
 
+    What a present list of ours says and a rebuilt ledger has lost goes into the ledger first.
+
     Its number is in the ledger before the list is anywhere: two lists never have the same one.
     Raises as `House.sign_crl`, and `FileTrouble`.
     """
     present = read_crl(house, files=files)
+    recall(house, present, by=by)
     numbers = [event.data.get("number") for event in house.ledger.events(-1, kind=LISTED)]
     known = [number for number in numbers if isinstance(number, int)]
     number = max([*known, present.number if present else 0]) + 1
@@ -197,11 +205,46 @@ def list_to_serve(house: House, *, files: Files, by: str, at: datetime) -> bytes
 def _entries(house: House) -> tuple[Entry, ...]:
     """Return what today's issuing CA has to list: for good, so that no date can drop one early."""
     own = _key_identifier(house.issuing)
-    return tuple(
-        Entry(int(str(event.data["serial"]), 16), event.at, Reason(str(event.data["reason"])))
-        for event in revoked_in(house).values()
-        if event.data.get("issued_by") == own
-    )
+    entries: dict[int, Entry] = {}
+    for event in house.ledger.events(-1, kind=REVOKED):  # newest first: the first one stays
+        if event.data.get("issued_by") == own:
+            serial = int(str(event.data["serial"]), 16)
+            entries[serial] = Entry(serial, event.at, _reason(event.data.get("reason")))
+    return tuple(entries.values())
+
+
+def _reason(said: object) -> Reason:
+    """Read a reason; one of a newer housekey is as good as none."""
+    return next((reason for reason in Reason if reason == said), Reason.UNSPECIFIED)
+
+
+def recall(house: House, present: RevocationList | None, *, by: str) -> int:
+    """Record again what a list of ours says and the ledger does not: it was rebuilt meanwhile.
+
+    Returns how many.
+    """
+    known = {entry.serial for entry in _entries(house)}
+    lost = [each for each in (present.entries if present else ()) if each.serial not in known]
+    if not lost:
+        return 0
+    own = _key_identifier(house.issuing)
+    issued = {each.serial: each for each in house.ledger.certificates()}
+    with house.ledger.together():
+        for entry in lost:
+            certificate = issued.get(entry.serial)
+            house.ledger.record_event(
+                REVOKED,
+                at=entry.at,
+                by=by,
+                sha256=certificate.sha256 if certificate else None,
+                data={
+                    "serial": f"{entry.serial:x}",
+                    "reason": entry.reason.value,
+                    "label": certificate.label if certificate else None,
+                    "issued_by": own,
+                },
+            )
+    return len(lost)
 
 
 def _leaf_named(house: House, asked: str) -> Leaf | None:
@@ -265,7 +308,7 @@ def _chosen(
     in_use = fingerprint(leaf.certificate) if leaf is not None else None
     if leaf is not None and in_use is not None and named is None:
         certificates.setdefault(in_use, leaf.certificate)  # also one that the ledger has lost
-    revoked = revoked_in(house)
+    revoked = house.ledger.revoked()
     targets = tuple(
         Target(certificate, label, in_use=sha256 == in_use)
         for sha256, certificate in certificates.items()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from housekey.errors import HouseBroken, PemUnreadable, RecoveryCodeWrong
+from housekey.house import generations
 from housekey.house.leaves import read_key
 from housekey.house.reasons import told
+from housekey.house.together import where
 from housekey.pki.encoding import matches
 from housekey.pki.keys import PrivateKey
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from housekey.house.house import House
     from housekey.house.recovery import RecoveryCode
 
-SEALED_ROOT_KEY = "root.key.sealed"
-_SEALED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+SEALED_ROOT_KEY = generations.SEALED_ROOT_KEY
+SEALED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
 def open_root_key(house: House, code: RecoveryCode) -> PrivateKey:
@@ -28,7 +30,8 @@ def open_root_key(house: House, code: RecoveryCode) -> PrivateKey:
 
     Raises as `root_key_of` does.
     """
-    return root_key_of(house.root, house.folder / SEALED_ROOT_KEY, code, files=house.files)
+    path = where(house.folder, SEALED_ROOT_KEY) or house.folder / SEALED_ROOT_KEY
+    return root_key_of(house.root, path, code, files=house.files)
 
 
 def root_key_of(root: Certificate, path: Path, code: RecoveryCode, *, files: Files) -> PrivateKey:
@@ -45,7 +48,7 @@ def root_key_of(root: Certificate, path: Path, code: RecoveryCode, *, files: Fil
             hint=f"put {path.name} there from where you keep it, or from a backup of the house",
         )
     sealed = read_key(path, files=files)
-    if _SEALED not in sealed:
+    if SEALED not in sealed:
         raise _broken(path, "it is not a sealed key")
     try:
         key = PrivateKey.from_pem(sealed, code.secret)

@@ -1,13 +1,14 @@
-"""The leaf that the proof is made with: HTTPS under the very hosts by which devices come."""
+"""The leaf that the proof is made with: HTTPS under the very hosts by which devices come.
+
+While two roots overlap, it is accepted by devices that know the new one, and by no others.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-
+from housekey.house.leaves import ONBOARDING as LABEL
 from housekey.house.leaves import is_due
-from housekey.house.revoking import revoked_in
 from housekey.pki.encoding import fingerprint
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from housekey.house.leaves import Leaf
     from housekey.pki.names import Name
 
-LABEL = "_onboarding-page"  # its folder in the house; "_" keeps it apart from any name
+__all__ = ["LABEL", "new_leaf", "usable_leaf"]
 
 
 def usable_leaf(house: House, names: Sequence[Name], *, now: datetime) -> Leaf | None:
@@ -26,13 +27,9 @@ def usable_leaf(house: House, names: Sequence[Name], *, now: datetime) -> Leaf |
     leaf = house.leaf(LABEL)
     if leaf is None or not set(names) <= set(leaf.names) or is_due(leaf.certificate, now=now):
         return None
-    if fingerprint(leaf.certificate) in revoked_in(house):
+    if fingerprint(leaf.certificate) in house.ledger.revoked():
         return None
-    try:
-        leaf.certificate.verify_directly_issued_by(house.issuing)
-    except (InvalidSignature, ValueError, TypeError):
-        return None
-    return leaf
+    return leaf if house.is_current(leaf) else None
 
 
 def new_leaf(house: House, names: Sequence[Name]) -> Leaf:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from housekey.onboarding import downloads, guides, qr, texts
-from housekey.onboarding.offer import PORT
+from housekey.onboarding.offer import PORT, Counts
 from housekey.onboarding.pages import environment
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import certificate_from_der, fingerprint
@@ -18,9 +18,9 @@ from housekey.pki.fingerprint import lines_of
 from housekey.pki.hosts import bracketed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from housekey.onboarding.offer import Offer
+    from housekey.onboarding.offer import FormerRoot, Offer
 
 _STATIC = {
     "style.css": "text/css; charset=utf-8",
@@ -55,6 +55,8 @@ class Page:
         root = certificate_from_der(offer.root_der)
         self._root = downloads.listed(root)
         self._sha256 = fingerprint(root)
+        # A root that was given up and came back is no earlier one.
+        self._former = tuple(each for each in offer.former if each.sha256 != self._sha256)
         self._languages = {code: texts.read(code) for code in texts.languages()}
         made = environment()
         self._page = made.get_template("page.html")
@@ -105,6 +107,9 @@ class Page:
             proof=proof,
             test=f"{proof}/trusted?{urlencode({'nonce': nonce})}",
             nonce=nonce,
+            former=self._former,
+            beside=any(each.counts is Counts.BESIDE for each in self._former),
+            to_remove=_to_remove(self._former),
             home_assistant=self.home_assistant_for(host),
             code=self._codes.get(code_host) if has_code else None,
             code_address=_address("http", code_host, self._port),
@@ -130,6 +135,15 @@ class Page:
         if known is None or host not in self._offer.home_assistant_hosts:
             return known
         return _address("https", host, urlsplit(known).port)
+
+
+def _to_remove(former: Sequence[FormerRoot]) -> tuple[FormerRoot, ...]:
+    """Return which roots a device is told to take off: all that leaked, and the last of the rest.
+
+    One from long ago has ended, or was told of in its time.
+    """
+    over = [each for each in former if each.counts is Counts.OVER]
+    return (*(each for each in former if each.counts is Counts.LEAKED), *over[-1:])
 
 
 def _assets(offer: Offer) -> dict[str, Asset]:

@@ -7,7 +7,7 @@ issuing distribution point; nothing in it is critical, so that every reader can 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -65,8 +65,12 @@ class RevocationList:
     number: int
     this_update: datetime
     next_update: datetime
-    serials: frozenset[int]
+    entries: tuple[Entry, ...]
     der: bytes
+
+    @property
+    def serials(self) -> frozenset[int]:
+        return frozenset(entry.serial for entry in self.entries)
 
 
 def issue_crl(
@@ -84,7 +88,9 @@ def issue_crl(
     must_be_within(issuer.not_before, issuer.not_after, now=now)
     this_update = max(now - BACKDATE, issuer.not_before)
     next_update = min(this_update + timedelta(days=DAYS_OF_LIST), issuer.not_after)
-    listed = sorted(entries, key=lambda entry: (entry.at, entry.serial))
+    # No entry from after the list's own beginning; an hour early harms nobody.
+    told = (replace(each, at=min(_whole(each.at), this_update)) for each in entries)
+    listed = tuple(sorted(told, key=lambda entry: (entry.at, entry.serial)))
     builder = (
         x509.CertificateRevocationListBuilder()
         # The issuer's own name object: readers compare bytes.
@@ -95,13 +101,13 @@ def issue_crl(
         .add_extension(x509.CRLNumber(number), critical=False)  # 5.2.3
     )
     for entry in listed:
-        builder = builder.add_revoked_certificate(_revoked(entry, no_later=this_update))
+        builder = builder.add_revoked_certificate(_revoked(entry))
     signed = builder.sign(issuer.key.signing_key, signature_hash(issuer.key.key_type))
     return RevocationList(
         number=number,
         this_update=this_update,
         next_update=next_update,
-        serials=frozenset(entry.serial for entry in listed),
+        entries=listed,
         der=signed.public_bytes(Encoding.DER),
     )
 
@@ -123,17 +129,29 @@ def crl_from_der(der: bytes, *, issuer: x509.Certificate) -> RevocationList:
             number=found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number,
             this_update=found.last_update_utc,
             next_update=found.next_update_utc,
-            serials=frozenset(each.serial_number for each in found),
+            entries=tuple(map(_entry, found)),
             der=der,
         )
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
         raise wrong from error
 
 
-def _revoked(entry: Entry, *, no_later: datetime) -> x509.RevokedCertificate:
-    # No entry from after the list's own beginning; an hour early harms nobody.
-    at = min(entry.at.astimezone(UTC).replace(microsecond=0), no_later)
-    builder = x509.RevokedCertificateBuilder().serial_number(entry.serial).revocation_date(at)
+def _whole(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(microsecond=0)
+
+
+def _entry(found: x509.RevokedCertificate) -> Entry:
+    try:
+        said = found.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        said = None
+    reason = next((each for each, flag in _FLAGS.items() if flag is said), Reason.UNSPECIFIED)
+    return Entry(found.serial_number, found.revocation_date_utc, reason)
+
+
+def _revoked(entry: Entry) -> x509.RevokedCertificate:
+    builder = x509.RevokedCertificateBuilder()
+    builder = builder.serial_number(entry.serial).revocation_date(entry.at)
     flag = _FLAGS.get(entry.reason)
     if flag is not None:  # "unspecified" is said by saying nothing (5.3.1)
         builder = builder.add_extension(x509.CRLReason(flag), critical=False)

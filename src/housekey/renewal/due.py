@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from housekey.house.leaves import is_due
-from housekey.pki.names import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +27,7 @@ class Why(StrEnum):
     ENDED = "ended"
     REVOKED = "revoked"
     ROOT = "root"  # its chain is not today's: the house was rotated or recovered
+    EARLY = "early"  # it begins in the future: a clock was ahead when it was issued, or is behind
     NAMES = "names"  # it lacks a name under which it is served today
     AGE = "age"  # a third of its life, or less, is left
 
@@ -41,7 +41,7 @@ class Due:
     since: datetime | None  # None: not known
 
 
-def due_of(
+def due_of(  # noqa: PLR0911 - a list of reasons
     certificate: Certificate,
     *,
     now: datetime,
@@ -63,10 +63,20 @@ def due_of(
         return Due(Why.REVOKED, "it was revoked", revoked_at)
     if not current:
         return Due(Why.ROOT, "the house has a new root or issuing CA", current_since)
-    covered = names_of(certificate)
-    if missing := [str(name) for name in names if name not in covered]:
+    begins = certificate.not_valid_before_utc
+    if now < begins:
+        return Due(
+            Why.EARLY, f"it is not valid before {begins:%d %B %Y}".replace(" 0", " "), begins
+        )
+    if names and (missing := _missing(names, certificate)):
         return Due(Why.NAMES, f"new names: {', '.join(missing)}", None)
     if is_due(certificate, now=now):
-        begins = certificate.not_valid_before_utc
         return Due(Why.AGE, "two thirds of its life are over", ends - (ends - begins) / 3)
     return None
+
+
+def _missing(names: Sequence[Name], certificate: Certificate) -> list[str]:
+    from housekey.pki.names import names_of  # noqa: PLC0415 - most ask for no names
+
+    covered = names_of(certificate)
+    return [str(name) for name in names if name not in covered]

@@ -27,7 +27,7 @@ from housekey.homeassistant.secure import secure
 from housekey.homeassistant.site import Door
 from housekey.homeassistant.switch import LABEL
 from housekey.homeassistant.wishes import names_at
-from housekey.house.copies import DELIVERED
+from housekey.house.exported import DELIVERED
 from housekey.house.house import House
 from housekey.house.journal import Journal
 from housekey.house.who import who

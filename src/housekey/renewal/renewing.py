@@ -7,14 +7,15 @@ that was revoked gets a new key. The callers hold the house's lock.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-
 from housekey.errors import HousekeyError, RenewalFailed, UsageError
 from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
-from housekey.house.copies import replace_copies
+from housekey.house.exported import replace_copies
+from housekey.house.leaves import days_asked_for
+from housekey.house.records import is_given_up
 from housekey.house.revoking import replace as replace_revoked
 from housekey.house.who import who
 from housekey.onboarding.leaf import LABEL as ONBOARDING_PAGE
@@ -23,9 +24,11 @@ from housekey.pki.subject import subject_from
 from housekey.renewal.due import Due, Why, due_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
+
+    from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
     from housekey.house.house import House
@@ -76,7 +79,7 @@ def standing_of(house: House, label: str, *, now: datetime, names: Sequence[Name
         leaf.certificate,
         now=now,
         names=names,
-        current=is_self_signed(leaf) or is_current(house, leaf),
+        current=house.is_current(leaf),
         revoked_at=revoked.at if revoked is not None else None,
     )
     return Standing(label, leaf, due)
@@ -86,24 +89,25 @@ def is_self_signed(leaf: Leaf) -> bool:
     return leaf.certificate.issuer == leaf.certificate.subject
 
 
-def is_current(house: House, leaf: Leaf) -> bool:
-    """Whether its chain is what the house would give it today."""
-    try:
-        leaf.certificate.verify_directly_issued_by(house.issuing)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
-
-
 def others(house: House) -> tuple[str, ...]:
     """Return the labels that are renewed here.
 
     Not Home Assistant's, which is renewed as it is delivered, nor that of the onboarding page,
-    which renews itself whenever the page is served.
+    which renews itself whenever the page is served, nor what was revoked for good.
     """
-    return tuple(
-        label for label in house.labels() if label not in (HOME_ASSISTANT, ONBOARDING_PAGE)
-    )
+    elsewhere = {HOME_ASSISTANT, ONBOARDING_PAGE, *given_up(house)}
+    return tuple(label for label in house.labels() if label not in elsewhere)
+
+
+def given_up(house: House) -> Iterator[str]:
+    """Yield the labels whose leaf was revoked for good."""
+    for sha256, event in house.ledger.revoked().items():
+        label = event.data.get("label")
+        if is_given_up(event) and isinstance(label, str):
+            with contextlib.suppress(HousekeyError):  # told when it is looked at
+                leaf = house.leaf(label)
+                if leaf is not None and fingerprint(leaf.certificate) == sha256:
+                    yield label
 
 
 def chosen(house: House, asked: Iterable[str]) -> tuple[str, ...]:
@@ -150,15 +154,21 @@ def renew(
         if standing.leaf is None:
             done.append(Renewed(label, None, None, None, standing.trouble))
         elif standing.due is not None or everything:
-            done.append(_renewed(house, standing, standing.leaf, now=now, files=files))
+            done.append(
+                _renewed(
+                    house, standing, standing.leaf, everything=everything, now=now, files=files
+                )
+            )
     return tuple(done)
 
 
 def _renewed(
-    house: House, standing: Standing, leaf: Leaf, *, now: datetime, files: Files
+    house: House, standing: Standing, leaf: Leaf, *, everything: bool, now: datetime, files: Files
 ) -> Renewed:
     due = standing.due
     try:
+        if due is not None and due.why is Why.EARLY and not everything:
+            _must_be_worth_a_try(leaf.certificate, now=now)
         new = _issued(house, leaf, due)
         house.ledger.record_event(
             RENEWED,
@@ -182,18 +192,34 @@ def _issued(house: House, leaf: Leaf, due: Due | None) -> Leaf:
             "it is signed by its own key, so every device has to trust the next one anew",
             hint=f"housekey cert new --self-signed {' '.join(map(str, leaf.names))}",
         )
+    certificate = leaf.certificate
     if due is not None and due.why is Why.REVOKED:
         return replace_revoked(house, leaf)
-    certificate = leaf.certificate
-    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     return house.issue(
         leaf.label,
         leaf.names,
         key_type=leaf.key_type,
-        days=max(life.days, 1),
+        days=days_asked_for(leaf),
         subject=subject_from(certificate.subject),
         reuse_key=True,
     )
+
+
+def _must_be_worth_a_try(certificate: Certificate, *, now: datetime) -> None:
+    """Raise RenewalFailed where a new one might have ended already.
+
+    Nobody knows which clock was wrong: the one of then or the one of now. As long as the two are
+    less than a third of a life apart, a new one is good by both; after that it would not be, if it
+    is today's clock that stands too far back (a computer without a battery for it, before it has
+    asked the network for the time), and what is presented is good as it is.
+    """
+    begins = certificate.not_valid_before_utc
+    if begins - now > (certificate.not_valid_after_utc - begins) / 3:
+        raise RenewalFailed(
+            f"its certificate begins on {begins:%Y-%m-%d}, and this machine's clock says"
+            f" {now:%Y-%m-%d}: one of the two is wrong",
+            hint="set the clock right; if it is: housekey renew LABEL --all",
+        )
 
 
 def _names_under(house: House, label: str) -> tuple[str, ...]:

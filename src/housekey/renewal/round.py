@@ -17,7 +17,7 @@ from housekey.house.house import House
 from housekey.house.lock import house_lock
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.home import HomeStanding, home_standing, renew_home
-from housekey.renewal.renewing import chosen, others, renew, standing_of
+from housekey.renewal.renewing import chosen, given_up, others, renew, standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,8 @@ async def go_round(folder: Path, home: Home | None, asked: Asked, world: World) 
 def _all(house: House, *, everything: bool) -> tuple[str, ...]:
     """Return the labels of a round that was not told any."""
     if everything:
-        return house.labels()
+        gone = set(given_up(house))
+        return tuple(label for label in house.labels() if label not in gone)
     home = (HOME_ASSISTANT,) if HOME_ASSISTANT in house.labels() else ()
     return (*others(house), *home)
 

@@ -15,7 +15,7 @@ from housekey.cli.output import Output, house_folder, now, open_house
 from housekey.cli.renewing import quiet_hours
 from housekey.errors import ServiceTrouble, Stopped, UsageError
 from housekey.homeassistant.put_back import doors_of
-from housekey.house.copies import COPY, DELIVERED
+from housekey.house.exported import COPY, DELIVERED
 from housekey.house.files import Files
 from housekey.house.journal import FileChange, Journal
 from housekey.renewal.installing import (

@@ -4,7 +4,7 @@
 
 (() => {
   const body = document.body;
-  const facts = body.dataset; // proof, nonce, kind, shown, fingerprint: see page.html
+  const facts = body.dataset; // proof, nonce, kind, shown, fingerprint, former: see page.html
   const status = document.getElementById("status");
   const SECONDS = 1000;
   const PATIENCE = 10 * SECONDS; // for an answer; a refused certificate fails at once
@@ -37,8 +37,20 @@
   const proved = memory(() => localStorage, "housekey proved " + facts.fingerprint);
   const fetched = memory(() => sessionStorage, "housekey fetched " + facts.fingerprint);
 
+  renewed();
   stepping();
   proving();
+
+  // A browser that has proved an earlier root is told that there is a new one, or to forget the old
+
+  function renewed() {
+    const had = (facts.former || "").split(" ")
+      .some((each) => each && memory(() => localStorage, "housekey proved " + each).get());
+    if (!had) return;
+    document.getElementById("new-root").hidden = Boolean(proved.get());
+    const old = document.getElementById("old-root");
+    if (old) old.open = true;
+  }
 
   // One step at a time
 
