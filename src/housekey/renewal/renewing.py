@@ -24,7 +24,7 @@ from housekey.pki.subject import subject_from
 from housekey.renewal.due import Due, Why, due_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
+    from housekey.house.records import Event
     from housekey.pki.names import Name
 
 RENEWED = "renewed"  # the kind of event; data: label, why
@@ -60,10 +61,18 @@ class Renewed:
     copies: tuple[Path, ...] = ()  # the folders in which a copy was replaced
 
 
-def standing_of(house: House, label: str, *, now: datetime, names: Sequence[Name] = ()) -> Standing:
+def standing_of(
+    house: House,
+    label: str,
+    *,
+    now: datetime,
+    names: Sequence[Name] = (),
+    revoked: Mapping[str, Event] | None = None,
+) -> Standing:
     """Say how the leaf under `label` stands; one that cannot be read is an answer as well.
 
-    `names` are what it is to cover today. Raises only what the ledger raises.
+    `names` are what it is to cover today; `revoked` is what the ledger says was revoked, for who
+    asks for many. Raises only what the ledger raises.
     """
     try:
         leaf = house.leaf(label)
@@ -74,13 +83,14 @@ def standing_of(house: House, label: str, *, now: datetime, names: Sequence[Name
             f"there is no certificate under {label}", hint="housekey cert list shows what there is"
         )
         return Standing(label, None, None, gone)
-    revoked = house.ledger.revoked().get(fingerprint(leaf.certificate))
+    known = house.ledger.revoked() if revoked is None else revoked
+    event = known.get(fingerprint(leaf.certificate))
     due = due_of(
         leaf.certificate,
         now=now,
         names=names,
         current=house.is_current(leaf),
-        revoked_at=revoked.at if revoked is not None else None,
+        revoked_at=event.at if event is not None else None,
     )
     return Standing(label, leaf, due)
 

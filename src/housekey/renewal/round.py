@@ -93,7 +93,10 @@ async def go_round(folder: Path, home: Home | None, asked: Asked, world: World) 
     with House.open(folder, files=world.files, clock=world.clock) as house:
         labels = chosen(house, asked.labels) or _all(house, everything=asked.everything)
         wanted = [label for label in labels if label != HOME_ASSISTANT]
-        standing = [standing_of(house, label, now=world.clock()) for label in wanted]
+        revoked = house.ledger.revoked()
+        standing = [
+            standing_of(house, label, now=world.clock(), revoked=revoked) for label in wanted
+        ]
         items = _others(house, standing, asked, world)
         if HOME_ASSISTANT not in labels:
             return items
