@@ -21,6 +21,8 @@ class Case:
     road: str = ""  # of the stand-in for Home Assistant: "yaml", "trial", or none at all
     ends: tuple[int, ...] = (0,)  # exit codes of a run that nothing disturbs, and of `then`
     drops: tuple[str, ...] = ()  # what the command is there to remove
+    owes: bool = False  # with exit code 1 it tells, one by one, what is still to be done
+    moves: tuple[str, ...] = ()  # what may have gone on when the command fails: see the case
 
     @property
     def name(self) -> str:
@@ -52,11 +54,12 @@ HOUSE = (
     Case("cert new nas.lan 192.168.1.9"),
     Case("cert new nas.lan nas.local", before=(MADE,)),
     Case("cert new printer.lan --key rsa-2048", before=(MADE,)),
-    Case("cert new nas.lan --out {out}", before=(MADE,)),
+    # What fails at --out fails after the certificate was issued: the house has it already.
+    Case("cert new nas.lan --out {out}", before=(MADE,), moves=("house/leaves/",)),
     Case("cert new nas.lan --self-signed", before=(MADE,)),
     Case("pem sign {request}", before=(MADE,)),
-    Case("cert revoke nas.lan", before=(MADE,)),
-    Case("renew --all", before=(MADE, "cert new printer.lan")),
+    Case("cert revoke nas.lan", before=(MADE,), owes=True),
+    Case("renew --all", before=(MADE, "cert new printer.lan"), owes=True),
     Case(RECOVER, before=(MADE,)),
     Case(RECOVER, before=(MADE, "! remove house/issuing.key")),
     Case(f"{RECOVER} --leaked", before=(MADE,)),

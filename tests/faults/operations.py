@@ -74,6 +74,7 @@ class Disk:
                 self._wrap(name, where)
         self._wrap_open()
         self._wrap_sqlite()
+        self._wrap_exchange()
         self._wrap_orders()
         self._wrap_clock()
 
@@ -166,6 +167,18 @@ class Disk:
             return False
         path = os.fsdecode(where)
         return path == self.root or path.startswith(self.root + "/")
+
+    def _wrap_exchange(self) -> None:
+        """The one call of the file layer that `os` does not know."""
+        from housekey.house.files import Files  # noqa: PLC0415 - in the child only
+
+        original = Files._exchange
+
+        def exchanged(files: Files, *args: Any) -> bool:
+            result: bool = self.operation("exchange", lambda: original(files, *args))
+            return result
+
+        Files._exchange = exchanged  # type: ignore[method-assign]
 
     def _wrap_sqlite(self) -> None:
         disk = self

@@ -31,7 +31,7 @@ def must_be_private(place: Place) -> None:
         and path.lstat().st_mode & 0o077
         and (_is_the_houses(place, path) or _holds_a_key(path))
     ]
-    assert not open_to_others
+    assert not open_to_others, open_to_others
 
 
 def _is_the_houses(place: Place, path: Path) -> bool:
@@ -51,7 +51,7 @@ def must_keep_everything(place: Place) -> None:
     __tracebackhide__ = True
     there = {kept.data for kept in place.state().values()}
     lost = [name for name, data in place.kept.items() if data not in there]
-    assert not lost
+    assert not lost, lost
 
 
 def must_open(place: Place) -> None:
@@ -65,7 +65,7 @@ def must_open(place: Place) -> None:
         unknown = [
             leaf.label for leaf in house.leaves() if fingerprint(leaf.certificate) not in known
         ]
-        assert not unknown
+        assert not unknown, unknown
         assert len({each.serial for each in issued}) == len(issued)
         house.ledger.events(-1)
 
@@ -75,21 +75,31 @@ def must_have_started(place: Place) -> None:
     __tracebackhide__ = True
     if place.home is not None:
         place.home.start()
-        assert not place.home.trouble
+        assert not place.home.trouble, place.home.trouble
 
 
 def must_be_the_old_state(place: Place, *, with_strays: bool = False) -> None:
     """Byte for byte and mode for mode, but for what only grows.
 
     The ledger may have gained an entry of what was then not done, the journal a change that was
-    put back, the lock says who held it last. `with_strays`: nothing could be removed any more.
+    put back, the lock says who held it last, and an empty folder is nothing. `with_strays`: the
+    disk took nothing any more, not even the way back of a file that was replaced already.
     """
     __tracebackhide__ = True
-    before = {name: kept for name, kept in place.state_before().items() if not _grows(name)}
-    now = {name: kept for name, kept in place.state().items() if not _grows(name)}
+    moves = place.case.moves
+    before, now = (
+        {
+            name: kept
+            for name, kept in state.items()
+            if not _grows(name) and not (moves and name.startswith(moves))
+        }
+        for state in (place.state_before(), place.state())
+    )
+    now = {name: kept for name, kept in now.items() if name in before or kept.data is not None}
     if with_strays:
         now = {name: kept for name, kept in now.items() if STRAY_SUFFIX not in name}
-    assert _told(before, now) == []
+    told = _told(before, now)
+    assert not told, told
 
 
 def _grows(name: str) -> bool:

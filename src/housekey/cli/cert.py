@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,11 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
-from housekey.errors import HouseMissing, Stopped, UsageError
+from housekey.errors import HousekeyError, HouseMissing, Stopped, UsageError
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from housekey.house.files import Files
     from housekey.house.house import House
@@ -111,9 +113,10 @@ def new(**options: Any) -> None:
             subject=subject,
         )
         target = Path(options["out"]).absolute() if options["out"] else leaf.folder
-        saved = _export(leaf, present, target, files) if options["out"] else ()
+        saved: tuple[Path, ...] = ()
         if options["out"]:
-            record_copy(house, leaf, target, now=now())
+            record = partial(record_copy, house, leaf, target, now=now())
+            saved = _export(leaf, present, target, files, record=record)
     life = leaf.certificate.not_valid_after_utc - now()
     output.row("names", ", ".join(map(str, leaf.names)))
     output.row("issued", f"{target / 'certificate.pem'}")
@@ -234,11 +237,15 @@ def _try_out(target: Path, files: Files) -> None:
     files.try_out(present)
 
 
-def _export(leaf: Leaf, present: Leaf | None, target: Path, files: Files) -> tuple[Path, ...]:
-    """Copy the pair to `target`; what is there and not ours is kept beside it."""
+def _export(
+    leaf: Leaf, present: Leaf | None, target: Path, files: Files, *, record: Callable[[], None]
+) -> tuple[Path, ...]:
+    """Copy the pair to `target`, and `record` it; what is there and not ours is kept beside it.
+
+    A failure puts both files back: one of each pair would be none.
+    """
     files.make_folder(target, mode=0o755)
-    saved = []
-    for path, data, before, mode in (
+    pair = (
         (
             target / "privkey.pem",
             leaf.key_pem.reveal(),
@@ -246,11 +253,22 @@ def _export(leaf: Leaf, present: Leaf | None, target: Path, files: Files) -> tup
             0o600,
         ),
         (target / "certificate.pem", leaf.chain_pem, present and present.chain_pem, 0o644),
-    ):
-        found = files.snapshot(path)
-        if found is not None and found.data not in (data, before):
-            saved.append(files.keep_aside(path, found))
-        files.write(path, data, mode=mode)
+    )
+    found = [files.snapshot(path) for path, *_ in pair]
+    saved: list[Path] = []
+    try:
+        for (path, data, before, mode), was in zip(pair, found, strict=True):
+            if was is not None and was.data not in (data, before):
+                saved.append(files.keep_aside(path, was))
+            files.write(path, data, mode=mode)
+        record()
+    except BaseException:
+        with contextlib.suppress(HousekeyError):  # what was kept goes when all else is back
+            for (path, *_), was in zip(pair, found, strict=True):
+                files.restore(path, was)
+            for kept in saved:
+                files.remove(kept)
+        raise
     return tuple(saved)
 
 

@@ -121,13 +121,14 @@ class Files:
             if mode is None:
                 mode = 0o600 if present_mode is None else present_mode
             temporary = _temporary(name)
+            before = _held(folder, name) if present is not None else None
             fd = self._create(folder, temporary, mode & 0o600)
             try:
                 try:
                     _mark_as_in_use(fd)
                     self._dress(fd, mode, owner)
                     if mode == present_mode:
-                        _copy_attributes(folder, name, fd)
+                        _copy_attributes(before, fd)
                     self._write_all(fd, content)
                     self._sync(fd)
                     if proven_by is not None:
@@ -138,8 +139,37 @@ class Files:
             except BaseException:  # Ctrl-C as well
                 with contextlib.suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
+                _let_go(before)
                 raise
-            self._sync_folder(folder)
+            try:
+                self._sync_folder(folder)
+            except BaseException:
+                # It may be gone after a power cut: told as a failure, so it must not stand.
+                self._take_back(folder, name, present, before)
+                raise
+            finally:
+                _let_go(before)
+
+    def _take_back(
+        self, folder: int, name: str, present: os.stat_result | None, before: int | None
+    ) -> None:
+        """Put the file back that was just replaced; `before` is it, still open."""
+        with contextlib.suppress(OSError):
+            if present is None:
+                os.unlink(name, dir_fd=folder)
+            elif before is not None:
+                temporary = _temporary(name)
+                mode = stat.S_IMODE(present.st_mode)
+                fd = self._create(folder, temporary, mode & 0o600)
+                try:
+                    self._dress(fd, mode, _owner_of(present))
+                    _copy_attributes(before, fd)
+                    while part := os.read(before, _AS_LARGE_AS_A_PAIR):
+                        self._write_all(fd, part)
+                    self._sync(fd)
+                    self._rename(folder, temporary, name)
+                finally:
+                    os.close(fd)
 
     def try_out(self, folder: Path, *, owner: Owner | None = None) -> None:
         """Write what a pair is as large as, for `owner`, into `folder`, and take it away again.
@@ -265,6 +295,16 @@ class Files:
                     self._rename(folder, temporary.name, path.name)
                 else:
                     self._put_aside(folder, temporary.name, path.name, aside.name)
+                try:
+                    self._sync_folder(folder)
+                except BaseException:
+                    # It may be gone after a power cut: told as a failure, so it must not stand.
+                    with contextlib.suppress(OSError):
+                        if aside is None:
+                            self._rename(folder, path.name, temporary.name)
+                        elif self._exchange(folder, aside.name, path.name):
+                            self._rename(folder, aside.name, temporary.name)
+                    raise
             except BaseException:
                 import shutil  # noqa: PLC0415 - rarely needed, and slow to import
 
@@ -272,7 +312,6 @@ class Files:
                 raise
             finally:
                 os.close(fd)
-            self._sync_folder(folder)
 
     def _put_aside(self, folder: int, new: str, present: str, aside: str) -> None:
         # Under its last name first: whatever is killed now, no folder has the name of a stray.
@@ -485,14 +524,23 @@ def _end_of_last_line(fd: int) -> int:
         return file.read().rfind(b"\n") + 1
 
 
-def _copy_attributes(folder: int, name: str, target: int) -> None:
-    if not hasattr(os, "listxattr"):  # Linux only
+def _held(folder: int, name: str) -> int | None:
+    """Open the file that is about to be replaced: whoever holds it can still read it after."""
+    with contextlib.suppress(OSError):  # not ours to read
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(name, flags, dir_fd=folder)
+    return None
+
+
+def _let_go(fd: int | None) -> None:
+    if fd is not None:
+        os.close(fd)
+
+
+def _copy_attributes(source: int | None, target: int) -> None:
+    if source is None or not hasattr(os, "listxattr"):  # Linux only
         return
-    with contextlib.suppress(OSError):  # no attributes on this file system, or not ours to read
-        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            for attribute in os.listxattr(source):
-                with contextlib.suppress(OSError):  # security.* may be root's alone to set
-                    os.setxattr(target, attribute, os.getxattr(source, attribute))
-        finally:
-            os.close(source)
+    with contextlib.suppress(OSError):  # no attributes on this file system
+        for attribute in os.listxattr(source):
+            with contextlib.suppress(OSError):  # security.* may be root's alone to set
+                os.setxattr(target, attribute, os.getxattr(source, attribute))

@@ -55,6 +55,7 @@ from housekey.pki.issuing import (
     must_be_within,
 )
 from housekey.pki.keys import KeyType, PrivateKey, PublicKey
+from housekey.pki.names import names_of
 from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
@@ -313,9 +314,21 @@ class House(HouseView):
     ) -> Leaf:
         at = self.clock()
         certificate = chain[0]
-        # Recorded first: a certificate that is in use must never be missing from the ledger.
-        self.ledger.record_certificate(certificate, role=role, label=label.lower(), at=at)
-        leaf = write_leaf(
+        # Recorded first, and whole: a certificate that is in use must never be missing from the
+        # ledger, and nothing may fail once it is.
+        with self.ledger.together():
+            self.ledger.record_certificate(certificate, role=role, label=label.lower(), at=at)
+            self.ledger.record_event(
+                "issued",
+                at=at,
+                by=who(),
+                sha256=fingerprint(certificate),
+                data={
+                    "label": label.lower(),
+                    "names": [str(name) for name in names_of(certificate)],
+                },
+            )
+        return write_leaf(
             self.folder / LEAVES,
             label,
             certificate=certificate,
@@ -324,14 +337,6 @@ class House(HouseView):
             present=present,
             files=self.files,
         )
-        self.ledger.record_event(
-            "issued",
-            at=at,
-            by=who(),
-            sha256=fingerprint(certificate),
-            data={"label": leaf.label, "names": [str(name) for name in leaf.names]},
-        )
-        return leaf
 
 
 def common_name_of(role: str, organization: str | None, *, tail: str) -> str:

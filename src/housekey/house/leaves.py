@@ -7,12 +7,13 @@ the old certificate beside the new key; its own key is then still there as the p
 
 from __future__ import annotations
 
+import contextlib
 import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from housekey.errors import HouseBroken, HouseUnsafe, PemUnreadable, UsageError
+from housekey.errors import FileTrouble, HouseBroken, HouseUnsafe, PemUnreadable, UsageError
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.profiles import DAYS_OF_LEAF
 
@@ -144,14 +145,28 @@ def write_leaf(
     present: Leaf | None,
     files: Files,
 ) -> Leaf:
-    """Make this pair the one to serve, and what `present` is the previous one."""
+    """Make this pair the one to serve, and what `present` is the previous one.
+
+    A failure leaves all four files as they were: a server may present them from where they lie,
+    and must not find a key there that is not the certificate's.
+    """
     folder = leaves / folder_name(label)
     files.make_folder(folder, 0o700)
-    if present is not None:
-        files.write(folder / PREVIOUS_KEY, present.key_pem, mode=0o600)
-        files.write(folder / PREVIOUS_CERTIFICATE, present.chain_pem, mode=0o600)
-    files.write(folder / KEY, key.to_pem(), mode=0o600)
-    files.write(folder / CERTIFICATE, chain_pem, mode=0o600)
+    names = (CERTIFICATE, KEY, PREVIOUS_CERTIFICATE, PREVIOUS_KEY)
+    before = [(folder / name, files.snapshot(folder / name)) for name in names]
+    try:
+        if present is not None:
+            files.write(folder / PREVIOUS_KEY, present.key_pem, mode=0o600)
+            files.write(folder / PREVIOUS_CERTIFICATE, present.chain_pem, mode=0o600)
+        files.write(folder / KEY, key.to_pem(), mode=0o600)
+        files.write(folder / CERTIFICATE, chain_pem, mode=0o600)
+    except BaseException:
+        # In this order, and no further than it goes: the previous key is the only one that
+        # belongs to the certificate until that has its own again.
+        with contextlib.suppress(FileTrouble):
+            for path, was in before:
+                files.restore(path, was)
+        raise
     return _leaf(folder, label, certificate, chain_pem, key)
 
 

@@ -1,0 +1,106 @@
+"""Eight processes at once on one house: no torn file, no serial twice, and who waits says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from housekey.house.files import Files
+from housekey.house.house import House
+from housekey.pki.encoding import fingerprint
+from tests.command import COMMAND, Done, environment, housekey
+from tests.faults.sound import strays
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROCESSES = 8
+ROUNDS = 3
+# What the eight do in each round, at the same time: writers of one label, of others, and readers.
+WORK = (
+    ("cert", "new", "nas.lan"),
+    ("cert", "new", "nas.lan"),
+    ("cert", "new", "nas.lan", "nas.local"),
+    ("cert", "new", "printer.lan"),
+    ("renew", "--all"),
+    ("renew", "nas.lan", "--all"),
+    ("cert", "list"),
+    ("status", "--offline"),
+)
+READERS = ("list", "status")
+
+
+def test_eight_processes_at_once_tear_nothing_and_give_no_serial_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = tmp_path / "house"
+    for name in ("nas.lan", "printer.lan"):
+        made = housekey("cert", "new", name, "--house", house, "--json", "--yes")
+        assert made.code == 0, made
+    told: Counter[str] = Counter()
+    issued: list[str] = []
+    for _ in range(ROUNDS):
+        for work, done in zip(WORK, at_once(house), strict=True):
+            told[outcome_of(work, done)] += 1
+            issued += issued_by(work, done)
+    with House.open(house, files=Files(), clock=lambda: datetime.now(UTC)) as opened:
+        known = opened.ledger.certificates()
+        leaves = opened.leaves()
+    # Every success is recorded, and what is served is what was recorded last.
+    assert set(issued) <= {each.sha256 for each in known}
+    assert len({each.serial for each in known}) == len(known)
+    assert {leaf.label for leaf in leaves} == {"nas.lan", "printer.lan"}
+    for leaf in leaves:
+        last = next(each for each in known if each.label == leaf.label)
+        assert fingerprint(leaf.certificate) == last.sha256
+    assert strays(tmp_path) == []
+    check = housekey("house", "check", "--house", house, "--json")
+    wrong = [each for each in check.json.get("findings", []) if each.get("severity") == "wrong"]
+    assert not wrong, wrong
+    with capsys.disabled():
+        print(f"\n  {PROCESSES} processes, {ROUNDS} rounds: {dict(told)}, {len(issued)} issued")
+
+
+def at_once(house: Path) -> list[Done]:
+    assert len(WORK) == PROCESSES
+    running = [
+        subprocess.Popen(
+            [*COMMAND, *work, "--house", str(house), "--json"],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for work in WORK
+    ]
+    ended = []
+    for process in running:
+        out, err = process.communicate(timeout=240)
+        ended.append(Done(process.returncode, out, err))
+    return ended
+
+
+def outcome_of(work: tuple[str, ...], done: Done) -> str:
+    """What came of it: it is done, or another one was at work, which it says in two lines."""
+    document = json.loads(done.out)
+    if done.code == 0 or (done.code == 1 and "status" in work):
+        return "done"
+    assert not any(reader in work for reader in READERS), f"{work}: {done}"  # they wait for nobody
+    assert done.code in (1, 3), f"{work}: {done}"
+    assert "another housekey" in json.dumps(document), f"{work}: {done}"
+    return "another was at work"
+
+
+def issued_by(work: tuple[str, ...], done: Done) -> list[str]:
+    if done.code != 0:
+        return []
+    document = json.loads(done.out)
+    if work[:2] == ("cert", "new"):
+        return [document["certificate"]["sha256"]]
+    return [each["sha256"] for each in document.get("renewed", ()) if "sha256" in each]
