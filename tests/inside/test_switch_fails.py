@@ -25,6 +25,7 @@ from tests.inside.integration import (
     sign_in,
     stage,
     to_the_page,
+    usual_port_taken,
 )
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def test_a_page_port_that_is_taken_is_asked_for_again(
     give(home)
     home.start()
     flow = Flow(home.api())
-    with contextlib.ExitStack() as held, contextlib.suppress(OSError):  # somebody else has it
-        held.enter_context(socket.create_server(("127.0.0.1", 8125)))
+    with usual_port_taken():
         flow.send()
         flow.send(names=["localhost", "127.0.0.1"])
         flow.send(lane=False)

@@ -272,7 +272,7 @@ def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes
     entry = entry_of(api)
     assert entry is not None
     api._send("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}", None)
-    assert issues_of(api) == {"https_stays", "unattended"}
+    assert wait_for(lambda: issues_of(api) == {"https_stays", "unattended"}, timeout=10)
     assert wait_for(lambda: '"unattended"' in stored_issues(home), timeout=30)
     api.post("/api/services/homeassistant/restart")
     assert wait_for(lambda: home.starts == 3, timeout=60)
