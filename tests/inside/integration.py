@@ -28,11 +28,13 @@ from release.__main__ import pack
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.conftest import NewHome
     from tests.homes.home import Home
 
 FLOW = "/api/config/config_entries/flow"
 OPTIONS = "/api/config/config_entries/options/flow"
 DOMAIN = "housekey"
+NAMES = ("localhost", "127.0.0.1", "testhome.local")
 # What every Home Assistant says of any custom integration.
 _OF_ANY = ("We found a custom integration housekey",)
 _LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR|CRITICAL) ")
@@ -159,6 +161,20 @@ def to_the_page(flow: Flow, *names: str, lane: bool = False) -> str:
         flow.send(page_port=free_port(), proof_port=free_port())
     assert flow.step == "onboarding", flow.shown
     return code
+
+
+def at_the_page(
+    new: NewHome, *names: str, lane: bool = False, moments: bool = False
+) -> tuple[Home, Flow]:
+    """A new Home Assistant with the integration, whose flow shows the page."""
+    home = new(start=False)
+    give(home)
+    if moments:
+        give_moments(home)
+    home.start()
+    flow = Flow(home.api())
+    to_the_page(flow, *(names or NAMES), lane=lane)
+    return home, flow
 
 
 @contextlib.contextmanager

@@ -15,10 +15,9 @@ from demo.instance import free_port
 from tests.inside.integration import (
     OPTIONS,
     Flow,
+    at_the_page,
     complaints,
     entry_of,
-    give,
-    give_moments,
     loaded,
     overview,
     pem_of,
@@ -46,12 +45,7 @@ HOMES = ["home_2026_7", "home_2026_11"]
 def test_from_the_first_step_to_https_that_is_kept(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    new: NewHome = request.getfixturevalue(release)
-    home = new(start=False)
-    give(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    home, flow = at_the_page(request.getfixturevalue(release))
     page = flow.told["url"]
     assert flow.shown["data_schema"][0]["selector"]["qr_code"]["data"] == page
     flow.send(go_on=False)
@@ -153,13 +147,7 @@ def _defaults(flow: Flow) -> dict[str, object]:
 
 def _on_https(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Home, Path]:
     """A Home Assistant that was taken to HTTPS, and kept it."""
-    home = new(start=False)
-    give(home)
-    if moments:
-        give_moments(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    home, flow = at_the_page(new, moments=moments)
     root = tmp_path / "root.pem"
     assert prove(flow.told["url"], root)["trusted"]
     flow.send(go_on=True)
@@ -177,12 +165,7 @@ def _on_https(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[H
 def test_with_the_lane_https_gets_a_port_of_its_own_and_old_addresses_lead_there(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    new: NewHome = request.getfixturevalue(release)
-    home = new(start=False)
-    give(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", lane=True)
+    home, flow = at_the_page(request.getfixturevalue(release), "localhost", "127.0.0.1", lane=True)
     root = tmp_path / "root.pem"
     prove(flow.told["url"], root)
     flow.send(go_on=True)
