@@ -19,7 +19,9 @@ from .deadline import work_lock
 from .http_store import async_keep_trial, async_try, server_facts
 from .mending import written_by_us
 from .switch_files import (
+    RENEWAL,
     TO_HTTP,
+    WAY,
     announce,
     before_https,
     must_be_known,
@@ -58,7 +60,8 @@ class WayBack:
         if server.pair is None or server.on_trial:
             return None
         last = await async_in_executor(self._hass, self._access.last_change)
-        if last is None or last.state is State.OPEN:
+        # A renewal that the removal broke off changes nothing of HTTPS itself.
+        if last is None or (last.state is State.OPEN and last.target.get(WAY) != RENEWAL):
             return None
         ours: set[Path] = await async_in_executor(self._hass, written_by_us, self._access)
         if not {server.pair.certificate, server.pair.key} <= ours:

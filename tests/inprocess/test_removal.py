@@ -61,6 +61,16 @@ async def test_the_repair_of_a_removed_entry_goes_back_to_http(
         assert "ssl_key" not in settings["stable"]
 
 
+async def test_it_is_offered_though_a_renewal_was_broken_off_by_the_removal(
+    hass: HomeAssistant, kept: Kept, set_up: Callable[[], Any], entry: MockConfigEntry
+) -> None:
+    await set_up()
+    kept.access.journal().begin({"folder": str(kept.access.config), "way": "renewal"})
+    await remove(hass, entry)
+    assert offered(hass) is not None
+    assert told(hass) is not None
+
+
 async def test_who_ignores_it_keeps_https(
     hass: HomeAssistant,
     kept: Kept,

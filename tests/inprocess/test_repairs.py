@@ -388,5 +388,5 @@ async def test_an_ignored_repair_stays_ignored_over_a_reload_and_all_go_with_the
     assert shown(hass) == {"key_open"}
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
-    assert shown(hass) == {"https_stays"}
+    assert shown(hass) == {"https_stays", "unattended"}
     assert kept.access.exists()

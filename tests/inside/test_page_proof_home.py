@@ -18,13 +18,12 @@ from tests.browsers.guise import IPHONE
 from tests.browsers.waiting import soon, told
 from tests.inside.integration import (
     Flow,
+    at_the_page,
     complaints,
-    give,
     loaded,
     prove,
     secured,
     stage,
-    to_the_page,
 )
 from tests.needs import require
 
@@ -43,11 +42,7 @@ _STATE = "document.body.dataset.state"
 
 def on_http(new: NewHome) -> tuple[Home, Flow, str]:
     """A Home Assistant whose flow shows the page; and the page's address."""
-    home = new(start=False)
-    give(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", NAME)
+    home, flow = at_the_page(new, "localhost", "127.0.0.1", NAME)
     return home, flow, flow.told["url"]
 
 

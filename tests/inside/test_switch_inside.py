@@ -17,10 +17,10 @@ from demo.instance import free_port
 from tests.inside.integration import (
     OPTIONS,
     Flow,
+    at_the_page,
     complaints,
     defaults,
     entry_of,
-    give,
     loaded,
     loaded_at_start,
     on_https,
@@ -58,12 +58,7 @@ LATE = {
 def test_from_the_first_step_to_https_that_is_kept(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    new: NewHome = request.getfixturevalue(release)
-    home = new(start=False)
-    give(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    home, flow = at_the_page(request.getfixturevalue(release))
     page = flow.told["url"]
     assert flow.shown["data_schema"][0]["selector"]["qr_code"]["data"] == page
     flow.send(go_on=False)
@@ -193,12 +188,7 @@ def test_as_another_user_all_files_are_that_users_and_closed_to_others(
 def test_with_the_lane_https_gets_a_port_of_its_own_and_old_addresses_lead_there(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    new: NewHome = request.getfixturevalue(release)
-    home = new(start=False)
-    give(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", lane=True)
+    home, flow = at_the_page(request.getfixturevalue(release), "localhost", "127.0.0.1", lane=True)
     root = tmp_path / "root.pem"
     prove(flow.told["url"], root)
     flow.send(go_on=True)
@@ -288,7 +278,7 @@ def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes
     entry = entry_of(api)
     assert entry is not None
     api._send("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}", None)
-    assert issues_of(api) == {"https_stays", "unattended"}
+    assert wait_for(lambda: issues_of(api) == {"https_stays", "unattended"}, timeout=10)
     assert wait_for(lambda: '"unattended"' in stored_issues(home), timeout=30)
     api.post("/api/services/homeassistant/restart")
     assert wait_for(lambda: home.starts == 3, timeout=60)
