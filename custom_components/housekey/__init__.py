@@ -24,8 +24,6 @@ from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.start import async_at_started
 
-from housekey.pki.encoding import to_der
-
 from . import issues, panel, websocket_api
 from .actions import async_setup_actions
 from .const import CONF_SWITCH, DOMAIN
@@ -76,7 +74,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     entry.async_on_unload(coordinator.renewal.async_stop)
     entry.async_on_unload(coordinator.async_add_listener(coordinator.lane.async_follow))
     if coordinator.settings.trust_outgoing and coordinator.house is not None:
-        outgoing = OutgoingTrust(hass, to_der(coordinator.house.root))
+        outgoing = OutgoingTrust(hass, coordinator.house.roots)
         entry.async_on_unload(outgoing.remove)
         _once_started(hass, entry, partial(_async_trust, outgoing))
     else:
@@ -85,7 +83,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
         await coordinator.switch.async_resume()
     except HomeAssistantError as trouble:
         # A trial must not go on unwatched: Home Assistant tries again in a moment.
-        raise ConfigEntryNotReady(str(trouble)) from trouble
+        raise ConfigEntryNotReady(
+            str(trouble),
+            translation_domain=trouble.translation_domain,
+            translation_key=trouble.translation_key,
+            translation_placeholders=trouble.translation_placeholders,
+        ) from trouble
     if entry.data.get(CONF_SWITCH) and coordinator.data.stage in (Stage.PLAIN, Stage.REVERTED):
         _once_started(hass, entry, partial(_async_switch, entry))
     _once_started(hass, entry, partial(_async_started, entry))
@@ -118,8 +121,8 @@ async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None
     deadline(hass, access).async_end_now()
     _forget(hass)
     try:
-        if await WayBack(hass, access).async_is_needed():
-            issues.async_offer_way_back(hass)
+        if (ends := await WayBack(hass, access).async_stays()) is not None:
+            issues.async_offer_way_back(hass, ends)
     except HomeAssistantError as trouble:
         _LOGGER.warning("Whether HTTPS is housekey's cannot be told: %s", trouble)
 

@@ -1,4 +1,4 @@
-"""The actions `housekey.renew` and `housekey.issue`, for administrators only.
+"""The actions of housekey, for administrators only.
 
 They are registered once in the life of Home Assistant, so that an automation that uses them can be
 checked while the entry is not loaded (quality scale, action-setup).
@@ -15,12 +15,14 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 
-from housekey.errors import NameRefused
+from housekey.errors import NameRefused, PemUnreadable
 from housekey.homeassistant.plan import DEFAULT_DAYS
+from housekey.pki.encoding import certificate_from_pem
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
 
 from .const import CONF_DAYS, CONF_KEY_TYPE, CONF_NAMES, DOMAIN
+from .troubles import told_of, two_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 
 ACTION_RENEW: Final = "renew"
 ACTION_ISSUE: Final = "issue"
+ACTION_LOAD: Final = "load_certificate"
+CONF_ROOT: Final = "root"
+CONF_ONLY_ASK: Final = "only_ask"
+_MOST_OF_A_ROOT: Final = 16_384  # characters of PEM
 _MOST_DAYS: Final = 825  # Apple's, for a root of the user's own (APL-01)
 
 _ISSUE = vol.Schema(
@@ -46,6 +52,12 @@ _ISSUE = vol.Schema(
         ),
     }
 )
+_LOAD = vol.Schema(
+    {
+        vol.Optional(CONF_ROOT): vol.All(cv.string, vol.Length(max=_MOST_OF_A_ROOT)),
+        vol.Optional(CONF_ONLY_ASK, default=False): cv.boolean,
+    }
+)
 
 
 @callback
@@ -53,6 +65,7 @@ def async_setup_actions(hass: HomeAssistant) -> None:
     """Register them."""
     async_register_admin_service(hass, DOMAIN, ACTION_RENEW, _renew, vol.Schema({}))
     async_register_admin_service(hass, DOMAIN, ACTION_ISSUE, _issue, _ISSUE, SupportsResponse.ONLY)
+    async_register_admin_service(hass, DOMAIN, ACTION_LOAD, _load, _LOAD, SupportsResponse.ONLY)
 
 
 async def _renew(call: ServiceCall) -> None:
@@ -76,16 +89,39 @@ async def _issue(call: ServiceCall) -> ServiceResponse:
     }
 
 
+async def _load(call: ServiceCall) -> ServiceResponse:
+    """Present the pair that lies in the configured files, or say why that cannot be.
+
+    For `housekey renew`, which has written them: no answer is an error, for each is one that it
+    can act upon.
+    """
+    coordinator = _coordinator(call.hass)
+    root = None
+    if given := call.data.get(CONF_ROOT):
+        try:
+            root = certificate_from_pem(given.encode())
+        except PemUnreadable as error:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="root_unreadable",
+                translation_placeholders={"reason": error.message},
+            ) from error
+    loaded = await coordinator.async_load_certificate(root, only_ask=call.data[CONF_ONLY_ASK])
+    return {"presented": loaded.sha256, "reason": loaded.reason}
+
+
 def _names(texts: Iterable[str]) -> tuple[Name, ...]:
     names = []
     for text in texts:
         try:
             names.append(parse_name(text))
         except NameRefused as refusal:
+            told = told_of(refusal)
             raise ServiceValidationError(
+                two_lines(refusal),
                 translation_domain=DOMAIN,
-                translation_key="name_refused",
-                translation_placeholders={"reason": refusal.message},
+                translation_key=told.key,
+                translation_placeholders=dict(told.values),
             ) from refusal
     return tuple(dict.fromkeys(names))
 

@@ -45,6 +45,7 @@ from .http_store import server_facts
 from .onboarding import async_onboarding
 from .options_flow import HousekeyOptionsFlow, names_selector, port_selector
 from .switch_files import is_free
+from .telling import async_said
 
 if TYPE_CHECKING:
     from housekey.house.house import NewHouse
@@ -104,9 +105,9 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                     return await self.async_step_impact()
                 errors[CONF_NAMES] = "no_name"
             except NameRefused as refusal:
-                errors[CONF_NAMES], refused = "name_refused", refusal.message
+                errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
             except HousekeyError as trouble:
-                errors["base"], refused = "not_possible", f"{trouble.message}; {trouble.hint}"
+                errors["base"], refused = "not_possible", await async_said(self.hass, trouble)
         else:
             texts = list(map(str, await async_found_names(self.hass)))
         return self.async_show_form(
@@ -155,7 +156,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                 except HousekeyError as trouble:
                     return self.async_abort(
                         reason="not_created",
-                        description_placeholders={"reason": f"{trouble.message}; {trouble.hint}"},
+                        description_placeholders={"reason": await async_said(self.hass, trouble)},
                     )
                 self._new = None
                 return await self.async_step_onboarding()
@@ -183,11 +184,11 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             )
             facts = await self.hass.async_add_executor_job(self._access.look)
         except ShareFailed as trouble:
-            return self._show_ports(trouble.message)
+            return self._show_ports(await async_said(self.hass, trouble))
         except HousekeyError as trouble:
             return self.async_abort(
                 reason="house_broken",
-                description_placeholders={"reason": f"{trouble.message}; {trouble.hint}"},
+                description_placeholders={"reason": await async_said(self.hass, trouble)},
             )
         if user_input is not None:
             if user_input.get("go_on") or self._onboarding.proved.is_set():
@@ -293,7 +294,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                     entry, options={**entry.options, CONF_NAMES: list(map(str, names))}
                 )
             except HousekeyError as refusal:
-                errors[CONF_NAMES], refused = "name_refused", refusal.message
+                errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
             texts = user_input[CONF_NAMES]
         else:
             found = await async_found_names(self.hass)

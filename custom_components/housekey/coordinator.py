@@ -33,12 +33,15 @@ from .settings import Settings, settings_of
 from .snapshot import Around, make_snapshot
 from .switch import Switch
 from .switch_files import yaml_settings
+from .telling import async_end_said, async_said, error, error_of
+from .troubles import Told, told_of, two_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from cryptography.x509 import Certificate
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
     from .house_access import HouseAccess, HouseFacts, Issued
     from .http_store import ServerFacts
+    from .renewal import Loaded
 
 _LOGGER = logging.getLogger(__name__)
 _DAILY = timedelta(days=1)
@@ -140,7 +144,8 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self._addresses = await self.hass.async_add_executor_job(local_addresses)
         self.server = await server_facts(self.hass)
         try:
-            self.house = await self.hass.async_add_executor_job(self.access.look)
+            house = await self.hass.async_add_executor_job(self.access.look)
+            self.house = replace(house, reason=await async_end_said(self.hass, house.reason))
             around = await self.hass.async_add_executor_job(
                 partial(
                     self._look_around,
@@ -152,9 +157,16 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                 )
             )
         except HousekeyError as trouble:
-            self.broken = await self.hass.async_add_executor_job(self._why, trouble)
+            said = await async_said(self.hass, trouble)
+            self.broken = await self.hass.async_add_executor_job(self._why, trouble, said)
             if self.data is None or not isinstance(trouble, HouseTrouble):
-                raise UpdateFailed(f"{trouble.message}; {trouble.hint}") from trouble
+                told = told_of(trouble)
+                raise UpdateFailed(
+                    two_lines(trouble),
+                    translation_domain=DOMAIN,
+                    translation_key=told.key,
+                    translation_placeholders=dict(told.values),
+                ) from trouble
             kind = self.broken.kind
             others = [each for each in self.data.problems if each.kind is not kind]
             return replace(self.data, at=now(), problems=(*others, self.broken))
@@ -231,11 +243,11 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         except HousekeyError:
             return None  # it cannot be followed; what runs is known all the same
 
-    def _why(self, trouble: HousekeyError) -> Problem:
+    def _why(self, trouble: HousekeyError, said: str) -> Problem:
         """Return the problem that keeps the house from being opened; in an executor."""
         if isinstance(trouble, HouseUnsafe) and (file := first_open(self.access)):
             return Problem(ProblemKind.KEY_OPEN, (("file", file),), fixable=True)
-        return Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
+        return Problem(ProblemKind.HOUSE_BROKEN, (("reason", said),))
 
     def _wanted(self, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
         """Return what the leaf should cover: what was chosen, and what this machine has now."""
@@ -267,13 +279,14 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                 port=settings.page_port,
                 proof_port=settings.proof_port,
                 home_assistant=self.data.home_assistant_url,
+                trial=self.switch.page_proofs,
             )
         except ShareFailed as trouble:
             self.port_taken = settings.page_port
             await self.async_refresh()
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+            raise error_of(trouble) from trouble
         except HousekeyError as trouble:
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+            raise error_of(trouble) from trouble
         self.port_taken = None
         return urls
 
@@ -284,11 +297,20 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
     async def async_renew(self, *, force: bool = False) -> None:
         """Renew what is due, or whatever there is. Raises HomeAssistantError."""
         if self.data.stage is not Stage.KEPT:
-            raise HomeAssistantError("Home Assistant has no certificate of the house yet")
+            raise error(
+                Told("no_certificate"), "Home Assistant has no certificate of the house yet"
+            )
         try:
             await self.renewal.async_renew(self.wanted, force=force)
         finally:
             await self.async_refresh()
+
+    async def async_load_certificate(self, root: Certificate | None, *, only_ask: bool) -> Loaded:
+        """Present what lies in the configured files; for the command line, which wrote them."""
+        loaded = await self.renewal.async_load(root, only_ask=only_ask)
+        if loaded.sha256 is not None:
+            await self.async_request_refresh()
+        return loaded
 
     async def async_issue(self, names: Sequence[Name], key_type: KeyType, days: int) -> Issued:
         """Issue a certificate for something else in the house. Raises HomeAssistantError."""
@@ -298,7 +320,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                     self.access.issue_for_another, names, key_type, days
                 )
             except HousekeyError as trouble:
-                raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+                raise error_of(trouble) from trouble
         self.async_tell("issued", names, issued.not_after)
         return issued
 

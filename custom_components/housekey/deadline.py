@@ -20,6 +20,7 @@ from housekey.errors import HousekeyError
 
 from .http_store import server_facts
 from .switch_files import Standing, end_trial, standing
+from .troubles import NOBODY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 TRIAL_SECONDS = 300  # as Home Assistant's own AUTO_REVERT_DELAY
 _AGAIN_SECONDS = 60  # after going back has failed
-NOBODY = "nobody signed in over HTTPS within five minutes"
 _WORK: HassKey[asyncio.Lock] = HassKey("housekey_work")
 _DEADLINE: HassKey[Deadline] = HassKey("housekey_deadline")
 

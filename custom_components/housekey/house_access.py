@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
 from housekey.errors import FileTrouble, NotPermitted, PermitRefused
@@ -57,8 +56,9 @@ moment: Callable[[str], None] = lambda _moment: None  # noqa: E731
 class HouseFacts:
     """The house as it is now."""
 
-    root: Certificate
-    root_name: str
+    root: Certificate  # what servers of the house are verified against
+    roots: tuple[Certificate, ...]  # under which one may be met, while two overlap
+    root_name: str  # this and what follows: of the root that devices are to trust
     root_sha256: str
     root_begins: datetime
     root_ends: datetime
@@ -135,10 +135,11 @@ class HouseAccess:
             leaf = house.leaf(HOME_ASSISTANT)
             return HouseFacts(
                 root=house.root,
-                root_name=_called(house.root, NameOID.COMMON_NAME),
-                root_sha256=fingerprint(house.root),
-                root_begins=house.root.not_valid_before_utc,
-                root_ends=house.root.not_valid_after_utc,
+                roots=house.roots,
+                root_name=_called(house.root_for_devices, NameOID.COMMON_NAME),
+                root_sha256=fingerprint(house.root_for_devices),
+                root_begins=house.root_for_devices.not_valid_before_utc,
+                root_ends=house.root_for_devices.not_valid_after_utc,
                 issuing_ends=house.issuing.not_valid_after_utc,
                 home=_called(house.root, NameOID.ORGANIZATION_NAME),
                 leaf=None if leaf is None else leaf_facts(leaf, house),
@@ -162,7 +163,7 @@ class HouseAccess:
     def root_der(self) -> bytes:
         """Return the root, as devices get it."""
         with self.opened() as house:
-            return to_der(house.root)
+            return to_der(house.root_for_devices)
 
     # Creating
 
@@ -220,7 +221,7 @@ class HouseAccess:
                 TRUSTS,
                 at=event.at,
                 by="home-assistant",
-                sha256=fingerprint(house.root),
+                sha256=fingerprint(house.root_for_devices),
                 data=data_of(event),
             )
 
@@ -251,18 +252,15 @@ class HouseAccess:
 def leaf_facts(leaf: Leaf, house: House) -> LeafFacts:
     """Return what a plan asks of a leaf."""
     certificate = leaf.certificate
-    try:
-        certificate.verify_directly_issued_by(house.issuing)
-        by_this_house = True
-    except (InvalidSignature, ValueError, TypeError):
-        by_this_house = False
     return LeafFacts(
         names=names_of(certificate),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         key_type=leaf.key_type,
         sha256=fingerprint(certificate),
-        by_this_house=by_this_house,
+        by_this_house=house.may_keep_key(leaf) or house.has_leaked(leaf),
+        current=house.is_current(leaf),
+        leaked=house.has_leaked(leaf),
     )
 
 

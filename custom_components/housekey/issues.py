@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
 
-from .const import DOMAIN, ISSUE_HTTPS_STAYS
+from .const import DOMAIN, ISSUE_HTTPS_STAYS, ISSUE_UNATTENDED
 from .model import ProblemKind
 
 if TYPE_CHECKING:
@@ -115,11 +115,12 @@ def async_clear(hass: HomeAssistant) -> None:
 
 
 @callback
-def async_offer_way_back(hass: HomeAssistant) -> None:
-    """Ask whether HTTPS shall go, too, now that nobody renews it.
+def async_offer_way_back(hass: HomeAssistant, ends: str) -> None:
+    """Ask whether HTTPS shall go, too, now that nobody renews it; its certificate `ends` then.
 
     Only until the next restart: after it Home Assistant no longer loads an integration without an
-    entry, and would confirm the repair without doing anything.
+    entry, and would confirm the repair without doing anything. What is left then is a second one,
+    which no flow mends, and which says how to get either.
     """
     ir.async_create_issue(
         hass,
@@ -129,9 +130,20 @@ def async_offer_way_back(hass: HomeAssistant) -> None:
         severity=ir.IssueSeverity.WARNING,
         translation_key=ISSUE_HTTPS_STAYS,
     )
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        ISSUE_UNATTENDED,
+        is_fixable=False,
+        is_persistent=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ISSUE_UNATTENDED,
+        translation_placeholders={"ends": ends},
+    )
 
 
 @callback
 def async_withdraw_way_back(hass: HomeAssistant) -> None:
-    """There is an entry again, which renews, and has the way back in its options."""
+    """There is an entry again, which renews, or no HTTPS any more."""
     ir.async_delete_issue(hass, DOMAIN, ISSUE_HTTPS_STAYS)
+    ir.async_delete_issue(hass, DOMAIN, ISSUE_UNATTENDED)

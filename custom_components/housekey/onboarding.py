@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from homeassistant.core import HassJob, callback
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from .house_access import HouseAccess
     from .onboarding_page import Served
+    from .page_proof import PageProofs
 
 _LOGGER = logging.getLogger(__name__)
 _HOURS = 2  # after which the page closes by itself
@@ -59,15 +61,35 @@ class Onboarding:
         return lambda: self._listeners.remove(listener)
 
     async def async_start(
-        self, *, port: int, proof_port: int, home_assistant: str | None
+        self,
+        *,
+        port: int,
+        proof_port: int,
+        home_assistant: str | None,
+        trial: PageProofs | None = None,
     ) -> tuple[str, ...]:
-        """Serve the page; one that is served already goes on. Raises `HousekeyError`."""
+        """Serve the page; one that is served already goes on, unless it would say otherwise now.
+
+        In a `trial` it leads to Home Assistant's own https address, to prove it. Raises
+        `HousekeyError`.
+        """
         async with self._lock:
+            if self._served is not None and self._served.asked != (home_assistant, trial):
+                served, self._served = self._served, None
+                await served.close()
             if self._served is None:
                 page = await async_load(self._hass, "onboarding_page")
                 facts = await page.look_around(self._hass)
                 ready = await self._hass.async_add_executor_job(
-                    page.make_ready, self._access, facts, port, proof_port, home_assistant
+                    partial(
+                        page.make_ready,
+                        self._access,
+                        facts,
+                        port,
+                        proof_port,
+                        home_assistant,
+                        trial=trial,
+                    )
                 )
                 self._served = page.serve(self._hass, ready, self._async_proved)
                 self.proved.clear()

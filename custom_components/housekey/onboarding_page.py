@@ -21,7 +21,9 @@ from housekey.homeassistant.names import (
     this_machine,
 )
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
+from housekey.house.revoking import list_to_serve
 from housekey.live.handshake import resolve
+from housekey.onboarding.answering import Hosts
 from housekey.onboarding.devices import Devices
 from housekey.onboarding.events import Step
 from housekey.onboarding.gate import Gate
@@ -33,10 +35,12 @@ from housekey.onboarding.page_server import PageServer
 from housekey.onboarding.proof_server import ProofServer, proof_context
 from housekey.onboarding.reach import Facts, decide, url
 from housekey.onboarding.render import Page
+from housekey.onboarding.roots import former_roots
 from housekey.pki.encoding import to_der
 from housekey.pki.secret import Secret
 
 from .house_access import now
+from .page_proof import PATH
 
 if TYPE_CHECKING:
     import ssl
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
     from housekey.onboarding.reach import Reach
 
     from .house_access import HouseAccess
+    from .page_proof import PageProofs
 
 # To see by which of its addresses this machine would go to another network; nothing is sent
 # (TEST-NET-3, RFC 5737: nobody has it).
@@ -62,6 +67,7 @@ class Served:
 
     urls: tuple[str, ...]  # what to open on a device, best first
     devices: Devices
+    asked: tuple[str | None, PageProofs | None]  # what it was made for
     _gates: tuple[Gate, ...]
     _listeners: tuple[socket.socket, ...]
     _tasks: tuple[asyncio.Task[None], ...]
@@ -85,19 +91,28 @@ class Ready:
     offer: Offer
     reach: Reach
     port: int
+    trial: PageProofs | None
     context: ssl.SSLContext = field(repr=False)
     page_listeners: tuple[socket.socket, ...]
     proof_listeners: tuple[socket.socket, ...]
 
 
 def make_ready(
-    access: HouseAccess, facts: Facts, port: int, proof_port: int, home_assistant: str | None
+    access: HouseAccess,
+    facts: Facts,
+    port: int,
+    proof_port: int,
+    home_assistant: str | None,
+    *,
+    trial: PageProofs | None,
 ) -> Ready:
     """Issue, render and listen; in an executor."""
     with access.opened() as house:
         reach = decide(facts, bind=(), constraints=house.constraints)
         leaf = usable_leaf(house, reach.leaf_names, now=now())
-        root_der = to_der(house.root)
+        root_der = to_der(house.root_for_devices)
+        former = former_roots(house)
+        crl_der = list_to_serve(house, files=access.files, by="integration", at=now())
         theirs = house.leaf(HOME_ASSISTANT)
     if leaf is None:
         with access.held() as house:
@@ -118,12 +133,17 @@ def make_ready(
         hosts=reach.hosts,
         home_assistant=home_assistant,
         home_assistant_hosts=tuple(map(str, theirs.names)) if theirs and home_assistant else (),
+        former=former,
+        crl_der=crl_der,
+        awaits_https=home_assistant is None or trial is not None,
+        trial_path=None if trial is None else PATH,
     )
     return Ready(
         page=Page(offer, port=port),
         offer=offer,
         reach=reach,
         port=port,
+        trial=trial,
         context=proof_context(leaf.chain_pem, leaf.key_pem),
         page_listeners=pages,
         proof_listeners=proofs,
@@ -142,7 +162,17 @@ def serve(hass: HomeAssistant, ready: Ready, proved: Callable[[Event], None]) ->
             proved(event)
 
     pages = PageServer(ready.page, ready.offer, Issuer(secret), report, port=ready.port)
-    proofs = ProofServer(ready.page, ready.offer, Acceptor(secret), report, page_port=ready.port)
+    trial = ready.trial
+    if trial is not None:
+        trial.origins = frozenset(Hosts(ready.offer.hosts, ready.port).origins())
+    proofs = ProofServer(
+        ready.page,
+        ready.offer,
+        Acceptor(secret),
+        report,
+        page_port=ready.port,
+        trial=None if trial is None else trial.issuer,
+    )
     page_gate = Gate(pages.answer, report)
     proof_gate = Gate(proofs.answer, report, tls=ready.context)
     tasks = [
@@ -158,6 +188,7 @@ def serve(hass: HomeAssistant, ready: Ready, proved: Callable[[Event], None]) ->
     return Served(
         urls=tuple(url(host, ready.port) for host in best),
         devices=devices,
+        asked=(ready.offer.home_assistant, trial),
         _gates=(page_gate, proof_gate),
         _listeners=(*ready.page_listeners, *ready.proof_listeners),
         _tasks=tuple(tasks),

@@ -34,6 +34,7 @@ from .const import (
 from .house_access import HouseAccess
 from .http_store import server_facts
 from .model import Stage
+from .telling import async_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +98,7 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
                 names = [parse_name(each) for each in user_input[CONF_NAMES]]
                 await self.hass.async_add_executor_job(self._access.must_permit, names)
             except HousekeyError as refusal:
-                errors[CONF_NAMES], refused = "name_refused", refusal.message
+                errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
             if twice := shared_ports(user_input, await self._port_of_home_assistant(user_input)):
                 errors |= dict.fromkeys(twice, "port_twice")
             kept |= user_input
@@ -134,7 +135,8 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
             await act()
         except HomeAssistantError as trouble:
             return self.async_abort(
-                reason="failed", description_placeholders={"reason": str(trouble)}
+                reason="failed",
+                description_placeholders={"reason": await async_said(self.hass, trouble)},
             )
         return self.async_abort(reason="restarting")
 

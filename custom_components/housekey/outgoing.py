@@ -22,10 +22,13 @@ from homeassistant.helpers import aiohttp_client, httpx_client
 from homeassistant.util import ssl as ssl_util
 from homeassistant.util.hass_dict import HassKey
 
+from housekey.pki.encoding import to_der
+
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from cryptography.x509 import Certificate
     from homeassistant.core import HomeAssistant
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,9 +46,9 @@ def async_forget_twins(hass: HomeAssistant) -> None:
 class OutgoingTrust:
     """What Home Assistant trusts besides, while it is installed."""
 
-    def __init__(self, hass: HomeAssistant, root_der: bytes) -> None:
+    def __init__(self, hass: HomeAssistant, roots: Iterable[Certificate]) -> None:
         self._hass = hass
-        self._root = root_der
+        self._roots = b"".join(map(to_der, roots))
         self._theirs: Callable[..., ssl.SSLContext] | None = None
         self._twins: dict[ssl.SSLContext, ssl.SSLContext] = {}
         self._removed = False
@@ -91,7 +94,7 @@ class OutgoingTrust:
         for cipher in ssl_util.SSLCipherList:
             for alpn in ssl_util._SSL_ALPN_PROTOCOLS:  # noqa: SLF001
                 twin = ssl_util._create_client_context(cipher, alpn)  # noqa: SLF001
-                twin.load_verify_locations(cadata=self._root)
+                twin.load_verify_locations(cadata=self._roots)
                 made[ssl_util._client_context(cipher, alpn)] = twin  # noqa: SLF001
         return made
 

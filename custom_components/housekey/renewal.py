@@ -23,10 +23,11 @@ from housekey.errors import HousekeyError, PairRefused, SwapRefused
 from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML, PROMOTING, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.live.pair import judge_pair
+from housekey.pki.encoding import fingerprint
 from housekey.renewal.delivery import Way, choose_delivery
 
 from . import http_yaml
-from .http_store import async_keep_trial, async_try, server_facts
+from .http_store import async_keep_trial, async_try, pair_of, server_facts
 from .running_server import RunningServer
 from .switch_files import (
     RENEWAL,
@@ -40,9 +41,12 @@ from .switch_files import (
     write_pair,
     yaml_settings,
 )
+from .telling import async_said, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from cryptography.x509 import Certificate
 
     from housekey.homeassistant.plan import Pair
     from housekey.house.journal import Transaction
@@ -67,6 +71,14 @@ class Renewed:
     leaf: Leaf
     pair: Pair
     config: Mapping[str, Any] | None  # settings to be kept, where the pair's files are others
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Whether the running server presents the pair that is configured."""
+
+    sha256: str | None  # of its leaf; None: it does not, or it was only asked
+    reason: str  # why it cannot; empty when it can
 
 
 class Renewal:
@@ -115,8 +127,8 @@ class Renewal:
             async with self._coordinator.work:
                 renewed = await self._renewed(names, force=force)
         except HousekeyError as trouble:
-            self.trouble = trouble.message
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+            self.trouble = await async_said(self._hass, trouble)
+            raise error_of(trouble) from trouble
         if renewed is not None:
             leaf = renewed.leaf
             self.trouble = ""
@@ -124,6 +136,29 @@ class Renewal:
                 "renewed", leaf.names, leaf.certificate.not_valid_after_utc
             )
         return renewed is not None
+
+    async def async_load(self, root: Certificate | None, *, only_ask: bool) -> Loaded:
+        """Give the running server the pair that is configured, which somebody else has written.
+
+        It is judged under `root`, or else under the root of the house. Nothing changes when it
+        cannot be, or with `only_ask`.
+        """
+        if (not_live := self._server.not_live) is not None:
+            return Loaded(None, not_live.reason)
+        house = self._coordinator.house
+        root = root or (house.root if house is not None else None)
+        server = await server_facts(self._hass)
+        pair = await self._hass.async_add_executor_job(_configured_pair, self._access, server)
+        if pair is None or root is None:
+            return Loaded(None, "Home Assistant is configured with no certificate")
+        if only_ask:
+            return Loaded(None, "")
+        async with self._coordinator.work:
+            try:
+                leaf = await self._server.async_present(pair.certificate, pair.key, root=root)
+            except (PairRefused, SwapRefused) as refused:
+                return Loaded(None, refused.reason)
+        return Loaded(fingerprint(leaf), "")
 
     async def _renewed(self, names: tuple[Name, ...], *, force: bool) -> Renewed | None:
         server = await server_facts(self._hass)
@@ -203,6 +238,16 @@ class Renewal:
             await self._hass.services.async_call("homeassistant", "restart", blocking=True)
         except HomeAssistantError as refused:
             self.trouble = str(refused)
+
+
+def _configured_pair(access: HouseAccess, server: ServerFacts) -> Pair | None:
+    """Return the pair that Home Assistant reads at its next start; in an executor."""
+    if server.trials:
+        return pair_of(server.stable)
+    try:
+        return pair_of(yaml_settings(access))
+    except HousekeyError:
+        return server.pair  # the YAML cannot be followed; what runs is known all the same
 
 
 def _renew(

@@ -10,16 +10,20 @@
     ├── PemUnreadable             bytes that should have been a certificate or a key
     │   └── PemLocked             they are locked, and no passphrase was given
     ├── RequestRefused            a certificate request (CSR) that is not signed here
+    ├── RevokeRefused             a certificate that cannot be revoked, or is already
     ├── LookFailed                what a check was to look at could not be looked at
     ├── FileTrouble               a file could not be written, replaced or read
     ├── HouseTrouble              the house on disk
     │   ├── HouseMissing          there is none here
     │   ├── HouseUnsafe           its folder or a key is open to others
     │   ├── HouseBroken           a file of it is missing or damaged
+    │   │   └── LedgerNewer       its ledger was written by a newer housekey
     │   ├── HouseBusy             another housekey holds its lock
     │   ├── HouseExpired          the issuing CA or the root is past its end
+    │   ├── RotationRefused       a change of the root that cannot be made as things stand
     │   └── ClockWrong            the clock stands before the root's birth
     ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
+    ├── BackupRefused             a backup that is not made, or not one that can be opened
     ├── HomeAssistantTrouble      Home Assistant, before anything was changed
     │   ├── NotFound              none, or several, found
     │   ├── Unreachable           it does not answer
@@ -34,6 +38,9 @@
     │   └── RootRefused           a root that is not installed: another one, or one without limits
     ├── PairRefused               a certificate and key that a running server is not given
     ├── SwapRefused               a running server could not be given another certificate
+    ├── RenewalFailed             a certificate that is due could not be renewed
+    ├── ServiceTrouble            the service of systemd could not be installed or removed
+    │   └── ServicePutBack        it was installed, did not start, and was taken away again (exit 4)
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -133,6 +140,10 @@ class RequestRefused(HousekeyError):
     """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
 
 
+class RevokeRefused(HousekeyError):
+    """A certificate that cannot be revoked: the house's own, one that ended, or is revoked."""
+
+
 class LookFailed(HousekeyError):
     """The target of a check could not be looked at: nothing is there, or something else is.
 
@@ -170,6 +181,10 @@ class HouseBroken(HouseTrouble):
     """A file of the house is missing or damaged."""
 
 
+class LedgerNewer(HouseBroken):
+    """The ledger was written by a newer housekey, and cannot be judged by this one."""
+
+
 class HouseBusy(HouseTrouble):
     """Another housekey holds the house's lock."""
 
@@ -178,12 +193,20 @@ class HouseExpired(HouseTrouble):
     """The issuing CA or the root is past its end."""
 
 
+class RotationRefused(HouseTrouble):
+    """The root cannot be changed, dropped or taken back as things stand; nothing was changed."""
+
+
 class ClockWrong(HouseTrouble):
     """This machine's clock stands before the root's birth."""
 
 
 class RecoveryCodeWrong(HousekeyError):
     """A recovery code with a typo in it, or of another house."""
+
+
+class BackupRefused(HousekeyError):
+    """A backup of a house that is not made, does not open, or is not taken for what it says."""
 
 
 class HomeAssistantTrouble(HousekeyError):
@@ -221,7 +244,11 @@ class FolderMismatch(HomeAssistantTrouble):
 
 
 class ShareFailed(HousekeyError):
-    """The onboarding page could not be served, or no longer."""
+    """The onboarding page could not be served, or no longer; `port`: for the sake of this one."""
+
+    def __init__(self, message: str, *, hint: str, port: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.port = port
 
 
 class LaneFailed(HousekeyError):
@@ -262,6 +289,20 @@ class SwapRefused(HousekeyError):
             hint="a restart of Home Assistant takes the new one",
         )
         self.reason = reason
+
+
+class RenewalFailed(HousekeyError):
+    """A certificate that is due could not be renewed, or not be given to what serves it."""
+
+
+class ServiceTrouble(HousekeyError):
+    """The service of systemd could not be installed or removed; nothing was changed."""
+
+
+class ServicePutBack(ServiceTrouble):
+    """The service of systemd was installed, did not start, and was taken away again."""
+
+    exit_code = 4
 
 
 class Stopped(HousekeyError):

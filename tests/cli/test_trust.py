@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from housekey.house.files import Files
+from housekey.house.generations import Kind
 from housekey.house.house import House
+from housekey.house.root_key import root_key_of
+from housekey.house.rotating import finish, prepare_new_root
 from housekey.pki.encoding import (
     certificate_from_pem,
     certificate_to_pem,
@@ -41,7 +44,7 @@ class Owner:
     def __init__(self, folder: Path, *, like: PrivateDebian) -> None:
         self.debian = PrivateDebian(folder / "debian", like=like)
         self.house = folder / "house"
-        make_house(self.house)
+        self.code = make_house(self.house)
         self.root_pem = (self.house / "root.pem").read_bytes()
         self.sha256 = fingerprint(certificate_from_pem(self.root_pem))
         self.anchor = self.debian.anchors / f"housekey-{self.sha256[:8]}.crt"
@@ -132,6 +135,39 @@ def test_from_not_trusted_to_trusted_and_back(owner: Owner) -> None:
     never = owner.run("untrust", "--store", "debian")
     assert (never.code, state_of(never)) == (0, "not there"), never
     assert BUNDLE.read_bytes() == machines_own
+
+
+def test_while_two_roots_overlap_the_new_one_is_put_in_and_proven_and_the_old_one_is_told(
+    owner: Owner,
+) -> None:
+    assert owner.run("trust", "--store", "debian").code == 0
+    with House.open(owner.house, files=Files(), clock=lambda: NOW) as house:
+        key = root_key_of(house.root, owner.house / "root.key.sealed", owner.code, files=Files())
+        prepare_new_root(house, Kind.CROSSED, old_key=key).write(house)
+    # Programs that know the old root alone accept what servers present, but are no proof.
+    assert owner.curl_accepts()
+    looked = owner.run("untrust", "--store", "debian", "--dry-run")
+    assert state_of(looked) == "not there", looked
+    done = owner.run("trust", "--store", "debian")
+    assert (done.code, state_of(done)) == (0, "installed"), done
+    assert accepted_by(done) == {"curl": True, "wget": True, "Python": True}
+    assert len(list(owner.debian.anchors.iterdir())) == 2
+    back = owner.run("untrust", "--store", "debian")
+    assert (back.code, state_of(back)) == (0, "removed"), back
+    assert accepted_by(back) == {"curl": False, "wget": False, "Python": False}
+    assert owner.run("trust", "--store", "debian").code == 0
+
+    with House.open(owner.house, files=Files(), clock=lambda: NOW) as house:
+        finish(house)
+    old = owner.house / "old/0001/root.pem"
+    told = owner.debian.housekey("trust", "--store", "debian", "--house", owner.house, "--yes")
+    assert told.code == 0, told
+    assert f"housekey untrust --root {old} takes it out" in told.out
+    gone = owner.run("untrust", "--store", "debian", "--root", old)
+    assert state_of(gone) == "not proven", gone
+    assert "the key of that root is gone" in row_of(gone)["note"]
+    assert len(list(owner.debian.anchors.iterdir())) == 1
+    assert owner.curl_accepts()
 
 
 def test_every_store_of_this_machine_has_a_row(owner: Owner) -> None:

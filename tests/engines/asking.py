@@ -1,6 +1,7 @@
 """What the adapters share: the trusted root as every engine is given it, and programs in a batch.
 
-A program in `programs/` gets one case a line, tabs between: id, URL, root in base64; it prints
+A program in `programs/` gets one case a line, tabs between: id, URL, roots in base64 with commas
+between; it prints
 one line for each, in their order: id, `yes`, `no` or `unasked`, its own words. It reaches the
 case's server through the proxy of `servers.py`, whose port is its only argument.
 """
@@ -41,8 +42,12 @@ def root_der(case: Case) -> bytes:
 
 
 def root_pem(case: Case) -> str:
-    """The same as PEM."""
-    return ssl.DER_cert_to_PEM_cert(root_der(case))
+    """All the roots that the client trusts, as PEM."""
+    return "".join(map(ssl.DER_cert_to_PEM_cert, (root_der(case), *case.also)))
+
+
+def _roots(case: Case) -> str:
+    return ",".join(b64encode(each).decode() for each in (root_der(case), *case.also))
 
 
 @cache
@@ -83,10 +88,7 @@ def _run(
     """Put down what the program answers, and return what it complains of."""
     done = subprocess.run(
         [*command, doors.proxy.rpartition(":")[2]],
-        input="".join(
-            f"{case.id}\t{doors.url(case)}\t{b64encode(root_der(case)).decode()}\n"
-            for case in cases
-        ),
+        input="".join(f"{case.id}\t{doors.url(case)}\t{_roots(case)}\n" for case in cases),
         capture_output=True,
         text=True,
         timeout=30 + SECONDS_FOR_A_CASE * len(cases),

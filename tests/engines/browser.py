@@ -80,6 +80,7 @@ def _ask_batch(
     failures: Counter[str] = Counter()
     while left := [case for case in batch if case.id not in answers]:
         roots = dict.fromkeys(case.question.root for case in left if case.question.root)
+        roots |= dict.fromkeys(root for case in left for root in case.also)
         case = left[0]  # to blame when the browser does not even start
         try:
             with start(roots=list(roots), proxy=doors.proxy) as browser:

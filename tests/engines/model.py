@@ -26,6 +26,7 @@ class Case:
     rules: tuple[str, ...] = ()  # ids of the rules whose line it is about; empty: random
     # What the server must do that the chain does not say: "curve not in TLS" and the like.
     note: str = ""
+    also: tuple[bytes, ...] = ()  # more roots that the client trusts, beside the question's
 
 
 @dataclass(frozen=True, slots=True)

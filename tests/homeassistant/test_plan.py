@@ -207,6 +207,23 @@ def test_a_leaf_of_another_house_is_replaced_by_a_new_pair() -> None:
     assert drawn.pair == SECOND
 
 
+def test_after_a_rotation_the_key_that_is_served_is_signed_again() -> None:
+    """One rename, and no restart where the integration is: see "A pair that is configured"."""
+    drawn = plan(replace(SECURED, leaf=replace(LEAF, current=False)), WANTED)
+    assert drawn.issue == "the house has a new root or issuing CA"
+    assert drawn.reuse_key
+    assert drawn.pair == SECURED.configured
+
+
+def test_after_a_leak_no_key_is_used_again_even_if_that_is_wished_for() -> None:
+    leaked = replace(SECURED, leaf=replace(LEAF, current=False, leaked=True))
+    for keep_key in (None, True):
+        drawn = plan(leaked, replace(WANTED, keep_key=keep_key))
+        assert drawn.issue
+        assert not drawn.reuse_key
+        assert drawn.pair == SECOND
+
+
 def test_the_plan_can_be_told_in_plain_words() -> None:
     assert plan(SECURED, WANTED).told() == ("do nothing: all is as wanted",)
     told = plan(replace(FRESH, stale_yaml=True), WANTED).told()

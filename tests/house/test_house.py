@@ -321,7 +321,7 @@ def test_a_damaged_file_is_named(name: str, house: House, folder: Path, clock: C
     (folder / name).write_bytes(b"damaged" * 1000)
     with pytest.raises(HouseBroken, match=name) as caught:
         House.open(folder, files=Files(), clock=clock)
-    assert "backup" in caught.value.hint
+    assert ("ledger rebuild" if name == "ledger.sqlite" else "backup") in caught.value.hint
 
 
 def test_a_damaged_issuing_key_is_named_when_it_should_sign(house: House, folder: Path) -> None:

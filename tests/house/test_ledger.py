@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import stat
 import subprocess
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from housekey.errors import FileTrouble, HouseBroken, HouseBusy
+from housekey.errors import FileTrouble, HouseBroken, HouseBusy, HousekeyError
 from housekey.house import ledger as ledger_module
 from housekey.house.files import Files
-from housekey.house.ledger import SqliteLedger
+from housekey.house.ledger import Event, SqliteLedger
 from housekey.pki.encoding import fingerprint, to_der
 from housekey.pki.issuing import issue_self_signed
 from housekey.pki.keys import KeyType, PrivateKey
@@ -141,7 +142,7 @@ def test_a_file_that_is_no_ledger_is_told(content: bytes, path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(HouseBroken, match=r"ledger\.sqlite") as caught:
         SqliteLedger.open(path)
-    assert "backup" in caught.value.hint
+    assert "housekey ledger rebuild" in caught.value.hint
     assert path.read_bytes() == content
 
 
@@ -151,19 +152,43 @@ def test_a_missing_ledger_is_told_and_not_made(path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("page", [0, 1, 2, 3, 4])
-def test_damage_anywhere_is_found_when_it_is_opened(
+@pytest.mark.parametrize("page", range(12))
+def test_damage_anywhere_is_found_by_a_check_of_the_whole(
     page: int, ledger: SqliteLedger, path: Path
 ) -> None:
     for number in range(20):
         ledger.record_certificate(a_certificate(f"ha{number}.lan"), role="leaf", label="ha", at=NOW)
+        ledger.record_event("issued", at=NOW, by="anna", sha256=f"{number:064x}")
+    assert ledger.check_whole() == ()
     ledger.close()
     damaged = bytearray(path.read_bytes())
     start = page * 4096 + (100 if page == 0 else 0)
     damaged[start : start + 200] = b"\xa5" * 200
     path.write_bytes(damaged)
-    with pytest.raises(HouseBroken):
-        SqliteLedger.open(path)
+    assert whats_wrong(path)
+
+
+def whats_wrong(path: Path) -> tuple[str, ...]:
+    """What opening says, and if that goes well, a check of the whole."""
+    try:
+        opened = SqliteLedger.open(path)
+    except HouseBroken as error:
+        return (error.message,)
+    with opened:
+        return opened.check_whole()
+
+
+def test_a_bit_that_turned_over_in_a_certificate_is_found(ledger: SqliteLedger, path: Path) -> None:
+    """SQLite keeps no checksums: only the fingerprint can tell."""
+    certificate = a_certificate()
+    ledger.record_certificate(certificate, role="leaf", label="ha", at=NOW)
+    ledger.close()
+    content, der = path.read_bytes(), to_der(certificate)
+    assert content.count(der) == 1
+    path.write_bytes(content.replace(der, der[:-1] + bytes([der[-1] ^ 1])))
+    with SqliteLedger.open(path) as opened:
+        (said,) = opened.check_whole()
+    assert fingerprint(certificate) in said
 
 
 def test_a_ledger_that_ends_too_early_is_found(ledger: SqliteLedger, path: Path) -> None:
@@ -204,6 +229,98 @@ def test_a_ledger_held_by_another_process_is_told(
             ours.record_event("kept", at=NOW, by="anna")
         other.execute("ROLLBACK")
     other.close()
+
+
+def test_what_is_written_together_is_written_whole_or_not_at_all(ledger: SqliteLedger) -> None:
+    with pytest.raises(KeyError), ledger.together():  # noqa: PT012
+        ledger.record_certificate(a_certificate(), role="leaf", label="ha", at=NOW)
+        ledger.record_event("issued", at=NOW, by="anna")
+        raise KeyError
+    assert (ledger.certificates(), ledger.events()) == ((), ())
+    with ledger.together():
+        ledger.record_event("issued", at=NOW, by="anna")
+        assert len(ledger.events()) == 1
+    assert len(ledger.events()) == 1
+
+
+def test_a_block_inside_another_is_taken_back_alone_and_lasts_with_the_outer_one(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    with ledger.together():
+        ledger.record_event("first", at=NOW, by="anna")
+        with contextlib.suppress(KeyError), ledger.together():
+            ledger.record_event("second", at=NOW, by="anna")
+            with ledger.together():
+                ledger.record_event("third", at=NOW, by="anna")
+            raise KeyError
+        with ledger.together():
+            ledger.record_event("fourth", at=NOW, by="anna")
+        with SqliteLedger.open(path) as reader:
+            assert reader.events() == ()
+    assert [event.kind for event in ledger.events()] == ["fourth", "first"]
+    with pytest.raises(KeyError), ledger.together():  # noqa: PT012
+        with ledger.together():
+            ledger.record_event("fifth", at=NOW, by="anna")
+        raise KeyError
+    assert [event.kind for event in ledger.events()] == ["fourth", "first"]
+
+
+def test_nothing_of_a_block_is_written_alone_after_sqlite_took_it_back(tmp_path: Path) -> None:
+    """On a full disk SQLite takes back the whole, also from within an inner block."""
+    with (
+        small_disk(tmp_path / "disk", kilobytes=256) as disk,
+        SqliteLedger.create(disk / "ledger.sqlite", files=Files()) as ledger,
+    ):
+        ledger.record_event("before", at=NOW, by="anna")
+        with pytest.raises(HousekeyError), ledger.together():  # noqa: PT012
+            ledger.record_event("half", at=NOW, by="anna")
+            with contextlib.suppress(FileTrouble):
+                for _ in range(100):
+                    ledger.record_event("much", at=NOW, by="anna", data={"x": "x" * 10_000_000})
+            ledger.record_event("rest", at=NOW, by="anna")
+        assert [event.kind for event in ledger.events()] == ["before"]
+        ledger.record_event("after", at=NOW, by="anna")
+
+
+def test_the_last_certificate_of_a_label_and_one_by_its_fingerprint(ledger: SqliteLedger) -> None:
+    first, second = a_certificate(), a_certificate()
+    ledger.record_certificate(first, role="leaf", label="ha", at=NOW)
+    ledger.record_certificate(second, role="leaf", label="ha", at=NOW)
+    latest = ledger.latest("ha")
+    assert latest is not None
+    assert latest.sha256 == fingerprint(second)
+    assert ledger.certificate(fingerprint(first)) == ledger.certificates("ha")[1]
+    assert (ledger.latest("nas"), ledger.certificate("00")) == (None, None)
+
+
+def test_what_was_revoked_is_known_with_its_first_revocation(ledger: SqliteLedger) -> None:
+    later = NOW + timedelta(days=1)
+    ledger.record_event("revoked", at=NOW, by="anna", sha256="aa", data={"reason": "lost"})
+    ledger.record_event("revoked", at=later, by="anna", sha256="aa")
+    ledger.record_event("revoked", at=later, by="anna", sha256="bb")
+    ledger.record_event("issued", at=later, by="anna", sha256="cc")
+    assert {sha256: event.at for sha256, event in ledger.revoked().items()} == {
+        "aa": NOW,
+        "bb": later,
+    }
+
+
+def test_events_about_one_certificate(ledger: SqliteLedger) -> None:
+    for kind, sha256 in (("issued", "aa"), ("issued", "bb"), ("delivered", "aa")):
+        ledger.record_event(kind, at=NOW, by="anna", sha256=sha256)
+    assert [event.kind for event in ledger.events(sha256="aa")] == ["delivered", "issued"]
+    assert len(ledger.events(sha256="aa", kind="issued")) == 1
+
+
+def test_all_of_it_comes_as_of_one_moment(ledger: SqliteLedger, path: Path) -> None:
+    for number in range(700):
+        ledger.record_event(str(number), at=NOW, by="anna")
+    with SqliteLedger.open(path) as other:
+        rows = other.everything()
+        next(rows)
+        ledger.record_event("meanwhile", at=NOW, by="anna")
+        kinds = [row.kind for row in rows if isinstance(row, Event)]
+    assert kinds == [str(number) for number in range(1, 700)]
 
 
 KILLED = """

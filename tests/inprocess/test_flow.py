@@ -234,6 +234,49 @@ async def test_a_disk_that_takes_no_house_ends_the_flow_with_the_reason(dialog: 
     assert "No space left" in dialog.told["reason"]
 
 
+async def test_a_house_that_is_damaged_before_its_page_is_shown_ends_the_flow(
+    dialog: Dialog, house: HouseAccess
+) -> None:
+    await dialog.send()
+    await dialog.send(names=list(NAMES))
+    (house.folder / "root.pem").write_text("damaged")
+    await dialog.send(lane=False)
+    assert (dialog.shown["type"], dialog.shown["reason"]) == ("abort", "house_broken")
+    assert "missing or damaged" in dialog.told["reason"]
+
+
+async def test_where_secure_was_here_before_the_flow_takes_its_https_over(
+    hass: HomeAssistant, kept: Kept, free_ports: dict[str, int]
+) -> None:
+    manager = hass.config_entries.flow
+    dialog = Dialog(manager, await manager.async_init(DOMAIN, context={"source": SOURCE_USER}))
+    await to_the_page(dialog)
+    await dialog.send(go_on=True)
+    assert dialog.shown["type"] == "create_entry"
+    assert dialog.shown["data"] == {"switch": False}
+    await hass.async_block_till_done()
+    await async_onboarding(hass, kept.access).async_stop()
+
+
+@pytest.mark.parametrize(
+    ("free", "proposed"), [((443, 8443), 443), ((8443,), 8443), ((), None)], ids=str
+)
+async def test_with_the_lane_https_is_to_have_a_port_of_its_own(
+    hass: HomeAssistant, dialog: Dialog, server: Server, free: tuple[int, ...], proposed: int | None
+) -> None:
+    await dialog.send()
+    await dialog.send(names=list(NAMES))
+    await dialog.send(lane=True)
+    await dialog.send(first_group=dialog.told["code"][:5], noted=True)
+    with patch("custom_components.housekey.config_flow.is_free", lambda port: port in free):
+        await dialog.send(go_on=True)
+    assert dialog.step == "switch"
+    (field,) = (each for each in dialog.shown["data_schema"].schema if each == "https_port")
+    assert field.default() == (proposed or server.port)
+    hass.config_entries.flow.async_abort(dialog.shown["flow_id"])
+    await hass.async_block_till_done()
+
+
 async def test_a_port_of_the_page_that_is_taken_is_asked_for_anew(
     hass: HomeAssistant, dialog: Dialog
 ) -> None:

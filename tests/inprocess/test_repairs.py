@@ -321,7 +321,7 @@ async def test_a_ledger_that_another_housekey_holds_is_waited_for_and_then_told(
     await coordinator.async_refresh()
     with house_lock(kept.access.folder, wait=1, files=kept.access.files):
         ended = await client.mend("files_missing")
-        assert "another housekey is at work" in ended["description_placeholders"]["reason"]
+        assert "Another housekey is at work" in ended["description_placeholders"]["reason"]
     assert (await client.mend("files_missing"))["type"] == "create_entry"
 
 

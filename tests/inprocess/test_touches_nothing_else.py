@@ -26,11 +26,10 @@ from custom_components.housekey.onboarding import async_onboarding
 from housekey.house.journal import State
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
-from tests.inprocess.parts import Kept, Server
+from tests.inprocess.parts import Kept, Server, Staged, sign_in
 from tests.inprocess.test_flow import Dialog, found, prove, to_the_page
-from tests.inprocess.test_switch import Staged, sign_in, staged, with_names, yaml
 
-__all__ = ["found", "staged", "with_names", "yaml"]  # fixtures
+__all__ = ["found"]  # a fixture
 
 _OURS = ("/custom_components/housekey/", "/src/housekey/")
 _PROCESSES = (

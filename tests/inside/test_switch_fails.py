@@ -229,7 +229,7 @@ def test_nobody_signs_in_within_five_minutes_and_it_goes_back_by_itself(
     api = home.api()
     assert loaded(api)
     assert wait_for(lambda: stage(api) == "reverted", timeout=10)
-    assert overview(api)["reason"] == "nobody signed in over HTTPS within five minutes"
+    assert overview(api)["reason"] == "nobody used HTTPS within five minutes"
     assert (home.config / "configuration.yaml").read_bytes() == before
     assert not (home.config / "certificate.pem").exists()
     assert not (home.config / "privkey.pem").exists()

@@ -288,10 +288,14 @@ def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes
     entry = entry_of(api)
     assert entry is not None
     api._send("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}", None)
+    assert issues_of(api) == {"https_stays", "unattended"}
+    assert wait_for(lambda: '"unattended"' in stored_issues(home), timeout=30)
     api.post("/api/services/homeassistant/restart")
     assert wait_for(lambda: home.starts == 3, timeout=60)
     home.wait_until_running(scheme="https")
     assert entry_of(api) is None
+    # No flow of ours could be reached any more; that nobody renews is still said.
+    assert issues_of(api) == {"unattended"}
 
     flow = Flow(api)
     to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
@@ -299,6 +303,19 @@ def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes
     assert flow.shown["type"] == "create_entry", flow.shown
     assert loaded(api)
     assert stage(api) == "kept"
+    assert issues_of(api) == set()
     api.command("housekey/renew")
     assert home.starts == 3
     assert complaints(home) == []
+
+
+def issues_of(api: Api) -> set[str]:
+    """The repairs that are shown."""
+    found: list[dict[str, Any]] = api.command("repairs/list_issues")["issues"]
+    return {each["issue_id"] for each in found if each["domain"] == "housekey"}
+
+
+def stored_issues(home: Home) -> str:
+    """What is on disk of the repairs; Home Assistant writes them some seconds later."""
+    path = home.config / ".storage" / "repairs.issue_registry"
+    return path.read_text() if path.exists() else ""

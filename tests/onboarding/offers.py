@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from housekey.onboarding.offer import Offer
+from housekey.onboarding.offer import Counts, FormerRoot, Offer
 from housekey.onboarding.render import Page
 from housekey.pki.encoding import to_der
 from tests.pki.houses import a_house
@@ -19,6 +19,8 @@ def an_offer(
     hosts: tuple[str, ...] = HOSTS,
     home_assistant: str | None = "https://homeassistant.local:8123",
     home_assistant_hosts: tuple[str, ...] = HOSTS[:2],
+    crl_der: bytes | None = b"0",  # which nobody reads on its way
+    former: tuple[FormerRoot, ...] = (),
 ) -> Offer:
     return Offer(
         root_der=to_der(a_house().root.certificate) if root is None else root,
@@ -27,7 +29,24 @@ def an_offer(
         hosts=hosts,
         home_assistant=home_assistant,
         home_assistant_hosts=home_assistant_hosts,
+        crl_der=crl_der,
+        former=former,
     )
+
+
+# A home that has been through all of it: a key that leaked, a root that is over, one that still
+# counts beside today's.
+FORMER = (
+    FormerRoot("1" * 64, "housekey root for Our Home 2026 1111", Counts.LEAKED),
+    FormerRoot("2" * 64, "housekey root for Our Home 2027 2222", Counts.OVER),
+    FormerRoot("3" * 64, "housekey root for Our Home 2028 3333", Counts.OVER),
+    FormerRoot("4" * 64, "housekey root for Our Home 2029 4444", Counts.BESIDE),
+)
+
+
+@cache
+def a_page_with_a_past() -> Page:
+    return Page(an_offer(former=FORMER))
 
 
 @cache

@@ -37,6 +37,7 @@ def an_offer(*hosts: str, proof_port: int = 8126) -> Offer:
         hosts=hosts or HOSTS,
         home_assistant="https://homeassistant.local:8123",
         home_assistant_hosts=("homeassistant.local",),
+        crl_der=b"a list that nobody reads on its way",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import pairwise, product
 from pathlib import Path
@@ -17,7 +17,7 @@ from housekey.onboarding.render import Asset, Page
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import fingerprint
 from housekey.pki.fingerprint import grouped
-from tests.onboarding.offers import HOSTS, a_page, an_offer
+from tests.onboarding.offers import FORMER, HOSTS, a_page, a_page_with_a_past, an_offer
 from tests.pki.houses import a_house
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def every_page(kind: Kind, language: str) -> Iterator[Parsed]:
     for browser in Browser:
         for shown in (None, Kind.IPAD if kind is Kind.MAC else Kind.MAC):
             yield page(kind, browser, shown=shown, language=language)
+    yield page(kind, language=language, made=a_page_with_a_past())
 
 
 @pytest.mark.parametrize(("kind", "language"), KINDS_AND_LANGUAGES)
@@ -152,7 +153,7 @@ def test_every_page_keeps_to_the_strictest_policy(kind: Kind, language: str) -> 
 def test_page_style_script_and_icon_weigh_less_than_sixty_kibibytes(
     kind: Kind, language: str
 ) -> None:
-    html = a_page().html(
+    html = a_page_with_a_past().html(
         Visitor(kind, Browser.CHROME), host=HOSTS[1], language=language, nonce=NONCE, shown=None
     )
     beside = sum(
@@ -265,7 +266,7 @@ def test_an_ipad_that_came_as_a_mac_is_told_what_an_ipad_misses() -> None:
 
 def test_every_word_that_the_script_looks_for_is_on_the_page() -> None:
     script = (STATIC / "page.js").read_text()
-    html = a_page().html(
+    html = Page(replace(an_offer(former=FORMER), awaits_https=True)).html(
         Visitor(Kind.MAC, Browser.SAFARI), host=HOSTS[1], language="en", nonce=NONCE, shown=None
     )
     parsed = Parsed(html)
@@ -280,6 +281,44 @@ def test_every_word_that_the_script_looks_for_is_on_the_page() -> None:
     assert set(re.findall(r'querySelector\("\.(\w+)"\)', script)) <= classes
     facts = set(re.findall(r"facts\.(\w+)", script))
     assert facts <= {name.removeprefix("data-") for name in parsed.named("body")[0].attributes}
+
+
+def test_a_home_with_one_root_speaks_of_no_other() -> None:
+    parsed = page()
+    assert "data-former" not in parsed.named("body")[0].attributes
+    assert parsed.with_class("warn") == []
+    assert not [each for each in parsed.elements if each.attributes.get("id") == "old-root"]
+
+
+@pytest.mark.parametrize(("kind", "language"), KINDS_AND_LANGUAGES)
+def test_a_device_is_told_which_old_root_to_take_off_and_where(kind: Kind, language: str) -> None:
+    parsed = page(kind, language=language, made=a_page_with_a_past())
+    leaked, old, *_, beside = FORMER
+    (warned,) = parsed.with_class("old-root")
+    assert "hidden" not in warned.attributes, "a root whose key leaked is told to everybody"
+    assert leaked.name in warned.text
+    assert FORMER[2].name in parsed.by_id("old-root").text
+    assert old.name not in parsed.named("body")[0].text, "of those that are over, the last"
+    assert beside.name not in parsed.by_id("old-root").text, "it is still needed"
+
+
+def test_that_there_is_a_new_root_is_for_browsers_that_know_an_old_one() -> None:
+    parsed = page(made=a_page_with_a_past())
+    notice = parsed.by_id("new-root")
+    assert "hidden" in notice.attributes
+    assert "will be dropped one day" in notice.text
+    assert parsed.named("body")[0].attributes["data-former"].split() == [
+        each.sha256 for each in FORMER
+    ]
+    over = page(made=Page(an_offer(former=FORMER[:3]))).by_id("new-root").text
+    assert "of no use any more" in over
+
+
+def test_a_root_that_came_back_is_no_earlier_one() -> None:
+    """A rotation that was taken back, and a house that was restored from before it."""
+    former = (replace(FORMER[1], sha256=DIGEST), FORMER[0])
+    parsed = page(made=Page(an_offer(former=former)))
+    assert parsed.named("body")[0].attributes["data-former"] == FORMER[0].sha256
 
 
 def test_without_a_script_everything_is_there_and_one_link_tests_the_device() -> None:
@@ -398,7 +437,12 @@ def test_the_assets_are_the_root_the_style_the_script_and_the_icon() -> None:
         "/housekey.crt": ("application/x-x509-ca-cert", "housekey.crt", True),
         "/housekey.cer": ("application/pkix-cert", "housekey.cer", True),
         "/housekey.pem": ("application/x-pem-file", "housekey.pem", True),
+        "/housekey.crl": ("application/pkix-crl", "housekey.crl", False),
     }  # fmt: skip
+
+
+def test_where_nothing_was_revoked_there_is_no_list() -> None:
+    assert "/housekey.crl" not in Page(an_offer(crl_der=None)).assets
 
 
 def test_an_etag_changes_with_the_bytes_and_only_with_them() -> None:

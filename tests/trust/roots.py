@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from housekey.house.recovery import RecoveryCode
     from housekey.pki.names import Name
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -47,12 +48,13 @@ def sha256_of(which: str = "ours") -> str:
 
 def make_house(
     folder: Path, *, permit: Iterable[Name] = (), born: timedelta = timedelta(0)
-) -> None:
-    """Make a house in `folder`."""
+) -> RecoveryCode:
+    """Make a house in `folder`; return its recovery code."""
     new = prepare_house(
         names=(), permit=tuple(permit), subject=Subject("Test root"), clock=lambda: NOW + born
     )
     new.write(folder, Files()).close()
+    return new.recovery_code
 
 
 @dataclass(frozen=True)

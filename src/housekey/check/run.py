@@ -13,7 +13,7 @@ from cryptography import x509
 
 from housekey.check.reading import chain_in, root_in
 from housekey.check.target import FileTarget, HomeTarget, ServerTarget
-from housekey.errors import LookFailed, NameRefused, PemUnreadable
+from housekey.errors import HouseTrouble, LookFailed, NameRefused, PemUnreadable
 from housekey.homeassistant.examine import (
     emergency_finding,
     examine,
@@ -22,6 +22,8 @@ from housekey.homeassistant.examine import (
     is_emergency,
     mend,
 )
+from housekey.house.generations import ROOT, Kind, is_by, read_generations
+from housekey.house.together import where
 from housekey.live.greeting import Met
 from housekey.live.remarks import remarks
 from housekey.live.survey import survey
@@ -231,12 +233,29 @@ def _root(request: Request, chain: Chain, files: Files) -> Root | None:
     leaf = readable(chain[0])
     if leaf is not None and _is_self_issued(leaf) and not is_emergency(leaf):
         return Root(chain[0], "the leaf itself")
-    house = request.house / "root.pem"
-    if house.exists():
-        return Root(root_in(house, files), f"of the house in {request.house}")
+    if (of_house := _root_of_house(request.house, chain, files)) is not None:
+        return of_house
     sent = (each for each in chain[1:] if (parsed := readable(each)) and _is_self_issued(parsed))
     last = next(sent, None)
     return None if last is None else Root(last, "as it is sent")
+
+
+def _root_of_house(folder: Path, chain: Chain, files: Files) -> Root | None:
+    """Today's root; while two roots overlap, and the chain leads to the old one alone, that."""
+    path = where(folder, ROOT)
+    if path is None or not path.exists():
+        return None
+    try:
+        overlap = read_generations(folder, files=files).overlap
+    except HouseTrouble:
+        overlap = None  # what is wrong with the house is not what this is about
+    if overlap is not None and overlap.kind is Kind.CROSSED:
+        sent = [parsed for each in chain if (parsed := readable(each)) is not None]
+        leads_to_old = any(is_by(each, overlap.old_root) for each in sent)
+        if leads_to_old and not any(is_by(each, overlap.new_root) for each in sent):
+            whose = f"the old one of the house in {folder}, which has a new one beside it"
+            return Root(to_der(overlap.old_root), whose)
+    return Root(root_in(path, files), f"of the house in {folder}")
 
 
 def _default_names(chain: Chain) -> tuple[Name, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from housekey.cli.cert_revoke import revoke
 from housekey.cli.output import (
     Output,
     common_options,
@@ -23,9 +24,12 @@ from housekey.errors import HouseMissing, Stopped, UsageError
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
+    from housekey.house.records import Event
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.names import Name
 
@@ -44,6 +48,9 @@ def command(ctx: click.Context) -> None:
     """Certificates for anything else in the house: a printer, a NAS, a camera."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+
+
+command.add_command(revoke)
 
 
 @command.command("new", short_help="Issue a certificate for one thing.")
@@ -73,7 +80,8 @@ def new(**options: Any) -> None:
     Leaves certificate.pem (with the issuing CA behind it) and privkey.pem. Creates
     the house if there is none. What is replaced at --out is kept beside it.
     """
-    from housekey.house.files import Files  # noqa: PLC0415 - after --help
+    from housekey.house.exported import record_copy  # noqa: PLC0415 - after --help
+    from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
     from housekey.pki.issuing import subject_of_server  # noqa: PLC0415
     from housekey.pki.names import parse_name  # noqa: PLC0415
@@ -104,6 +112,8 @@ def new(**options: Any) -> None:
         )
         target = Path(options["out"]).absolute() if options["out"] else leaf.folder
         saved = _export(leaf, present, target, files) if options["out"] else ()
+        if options["out"]:
+            record_copy(house, leaf, target, now=now())
     life = leaf.certificate.not_valid_after_utc - now()
     output.row("names", ", ".join(map(str, leaf.names)))
     output.row("issued", f"{target / 'certificate.pem'}")
@@ -128,14 +138,17 @@ def list_(**options: Any) -> None:
     output = Output(as_json=options["as_json"])
     with open_house(house_folder(options)) as house:
         leaves = house.leaves()
+        revoked = house.ledger.revoked()
     if not leaves:
         output.row("nothing", "was issued yet: housekey secure, or housekey cert new NAME")
     for leaf in leaves:
         left = (leaf.certificate.not_valid_after_utc - now()).days
         names = [str(name) for name in leaf.names]
         whose = "" if shown(leaf) in names else f"{shown(leaf)}: "
-        output.row(f"{left} days", f"{whose}{', '.join(names)}")
-    output.document({"certificates": [_facts(leaf, leaf.folder) for leaf in leaves]})
+        facts = _facts(leaf, leaf.folder, revoked)
+        label = "revoked" if facts["revoked"] else f"{left} days"
+        output.row(label, f"{whose}{', '.join(names)}")
+    output.document({"certificates": [_facts(leaf, leaf.folder, revoked) for leaf in leaves]})
 
 
 @command.command("show")
@@ -145,6 +158,7 @@ def show(**options: Any) -> None:
     """Show one certificate, by the name that it was issued for."""
     output = Output(as_json=options["as_json"])
     with open_house(house_folder(options)) as house:
+        revoked = house.ledger.revoked()
         leaf = next(
             (
                 leaf
@@ -159,14 +173,19 @@ def show(**options: Any) -> None:
             f"there is no certificate for {options['name']}",
             hint=f"there are: {', '.join(known)}" if known else "housekey cert new makes one",
         )
-    facts = _facts(leaf, leaf.folder)
+    facts = _facts(leaf, leaf.folder, revoked)
     output.row("names", ", ".join(facts["names"]))
+    if facts["revoked"]:
+        told = facts["revoked"]
+        why = "" if told["reason"] == "unspecified" else f": {told['reason']}"
+        output.row("revoked", f"{told['at'][:10]}{why}; housekey cert revoke replaces it")
     for label, key in (
         ("subject", "subject"),
         ("issuer", "issuer"),
         ("from", "not_before"),
         ("until", "not_after"),
         ("key", "key"),
+        ("serial", "serial"),
         ("SHA-256", "sha256"),
         ("file", "path"),
     ):
@@ -235,10 +254,11 @@ def _export(leaf: Leaf, present: Leaf | None, target: Path, files: Files) -> tup
     return tuple(saved)
 
 
-def _facts(leaf: Leaf, folder: Path) -> dict[str, Any]:
+def _facts(leaf: Leaf, folder: Path, revoked: Mapping[str, Event] | None = None) -> dict[str, Any]:
     from housekey.pki.encoding import fingerprint  # noqa: PLC0415 - loaded already
 
     certificate = leaf.certificate
+    event = (revoked or {}).get(fingerprint(certificate))
     return {
         "label": shown(leaf),
         "names": [str(name) for name in leaf.names],
@@ -247,7 +267,10 @@ def _facts(leaf: Leaf, folder: Path) -> dict[str, Any]:
         "not_before": certificate.not_valid_before_utc.isoformat(),
         "not_after": certificate.not_valid_after_utc.isoformat(),
         "key": leaf.key_type.value,
+        "serial": f"{certificate.serial_number:x}",
         "sha256": fingerprint(certificate),
+        "revoked": event
+        and {"at": event.at.isoformat(), "reason": event.data.get("reason", "unspecified")},
         "path": str(folder / "certificate.pem"),
         "key_path": str(folder / "privkey.pem"),
     }

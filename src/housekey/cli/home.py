@@ -155,7 +155,7 @@ async def folder_of(home: Home, token: Secret | None, world: World, *, house: Pa
 
     read, called = world.files.read, ""
     if token is not None:
-        async with Client(home.door.url, token, root=_root_of(house, world)) as client:
+        async with Client(home.door.url, token, besides=_roots_of(house, world)) as client:
             instance = await client.get_config()
         called = f" ({instance.config_dir})"
         usual = find.usual_folders(os.environ)
@@ -188,6 +188,23 @@ async def _door_of_open_change(house: Path, folder: Path, world: World) -> Door 
     return None
 
 
+def known_token(
+    options: dict[str, Any], world: World, output: Output, *, house: Path
+) -> Secret | None:
+    """Return the token that was given or remembered; nobody is asked for one."""
+    from housekey.homeassistant.signin import token_from  # noqa: PLC0415 - after --help
+
+    file = Path(options["token_file"]) if options["token_file"] else None
+    given = token_from(file, os.environ, read=world.files.read)
+    if given is None and (house / REMEMBERED).exists():
+        given = token_from(house / REMEMBERED, {}, read=world.files.read)
+    if given is None:
+        return None
+    if given.warning:
+        output.row("warning", given.warning)
+    return given.token
+
+
 @contextlib.asynccontextmanager
 async def sign_in(
     options: dict[str, Any], home: Home, world: World, output: Output, *, house: Path
@@ -197,18 +214,11 @@ async def sign_in(
     What the browser brought is revoked in the end, so that nothing is left behind. With
     `--remember` a long-lived token is kept in the house once all has gone well.
     """
-    from housekey.homeassistant.signin import token_from  # noqa: PLC0415 - after --help
-
-    file = Path(options["token_file"]) if options["token_file"] else None
-    given = token_from(file, os.environ, read=world.files.read)
-    if given is None and (house / REMEMBERED).exists():
-        given = token_from(house / REMEMBERED, {}, read=world.files.read)
+    given = known_token(options, world, output, house=house)
     if given is not None:
-        if given.warning:
-            output.row("warning", given.warning)
-        yield given.token
+        yield given
         if _remembers(options):
-            world.files.write(house / REMEMBERED, given.token, mode=0o600)
+            world.files.write(house / REMEMBERED, given, mode=0o600)
     elif output.as_json or output.yes or not sys.stdin.isatty():
         yield None
     else:
@@ -234,21 +244,21 @@ async def _from_browser(
         output.row("", "elsewhere: Ctrl-C, make a token in your profile, and use --token-file")
 
     await must_answer(home.door)
-    root = _root_of(house, world)
-    async with Client(home.door.url, None, root=root) as client:
+    roots = _roots_of(house, world)
+    async with Client(home.door.url, None, besides=roots) as client:
         signed_in = await browser_sign_in(client, open_browser=_open_browser, tell=tell)
     try:
         yield signed_in.access_token
         if _remembers(options):
             url = await _url_now(home, house, world)
-            root = _root_of(house, world)
-            async with Client(url, signed_in.access_token, root=root) as client:
+            roots = _roots_of(house, world)
+            async with Client(url, signed_in.access_token, besides=roots) as client:
                 kept = await long_lived_token(client, "housekey")
             world.files.write(house / REMEMBERED, kept, mode=0o600)
     finally:
         url = await _url_now(home, house, world)
         with contextlib.suppress(HousekeyError):  # it ends by itself when it is not used
-            async with Client(url, None, root=_root_of(house, world)) as client:
+            async with Client(url, None, besides=_roots_of(house, world)) as client:
                 await revoke(client, signed_in.refresh_token)
 
 
@@ -273,11 +283,20 @@ def _remembers(options: dict[str, Any]) -> bool:
     return bool(options["remember"] and not options.get("dry_run"))
 
 
-def _root_of(house: Path, world: World) -> x509.Certificate | None:
-    from housekey.pki.encoding import certificate_from_pem  # noqa: PLC0415
+def _roots_of(house: Path, world: World) -> tuple[x509.Certificate, ...]:
+    """Return the roots under which this home's Home Assistant may be met; none without a house."""
+    from housekey.house.generations import ROOT, Why, read_generations  # noqa: PLC0415
+    from housekey.house.together import where  # noqa: PLC0415
 
-    path = house / "root.pem"
-    return certificate_from_pem(world.files.read(path)) if path.exists() else None
+    path = where(house, ROOT)
+    if path is None or not path.exists():
+        return ()
+    generations = read_generations(house, files=world.files)
+    overlap = generations.overlap
+    beside = [overlap.old_root, overlap.new_root] if overlap is not None else []
+    # It presents the old chain until it has got a new one.
+    beside += [each.root for each in generations.former[-1:] if each.why is Why.ROTATED]
+    return tuple(dict.fromkeys((generations.root, *beside)))
 
 
 def running(

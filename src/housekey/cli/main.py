@@ -36,11 +36,17 @@ _COMMANDS = {
     "share": ("housekey.cli.share", "Hand the root to phones and laptops: page and QR code."),
     "trust": ("housekey.cli.trust", "Let this computer trust the home: system, browsers, Java."),
     "untrust": ("housekey.cli.untrust", "Take the home's root out of this computer again."),
+    "renew": ("housekey.cli.renew", "Renew the certificates that are due, now."),
+    "run": ("housekey.cli.run", "Stay: renew what is due, and serve the onboarding page."),
     "status": ("housekey.cli.status", "The house at a glance."),
     "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
     "pem": ("housekey.cli.pem", "Show, match, convert, request, sign: the OpenSSL chores."),
-    "house": ("housekey.cli.house", "What the house is and what it covers."),
+    "house": (
+        "housekey.cli.house",
+        "The house itself: check, back up, restore, recover, rotate.",
+    ),
+    "ledger": ("housekey.cli.ledger", "The record of all that was done; export it, rebuild it."),
 }
 
 _EXAMPLES = """\b
@@ -51,6 +57,8 @@ Examples:
   housekey check ha.lan:8123                   which devices accept it, and if not, why
   housekey share                               phones and laptops: a page, a QR code, who trusts
   housekey trust                               let this computer trust the home
+  housekey renew                               renew what is due, now
+  housekey run --install                       renew by itself, as a service of systemd
   housekey status                              what there is, and how long it is good for
   housekey explain ERR_CERT_DATE_INVALID       what an error means
   housekey cert new printer.lan 192.168.1.9    a certificate for something else

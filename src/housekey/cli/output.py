@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import textwrap
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from housekey.errors import AnswerMissing
-from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
 
     from housekey.house.house import House
     from housekey.house.recovery import RecoveryCode
+    from housekey.house.view import HouseView
+    from housekey.pki.secret import Secret
 
 LABEL_WIDTH = 10
 # What the one JSON document has to hold even if it comes to tell an error: the recovery code of a
@@ -101,6 +100,8 @@ class Output:
             confirmation_prompt="  Once more" if again else False,
             err=True,
         )
+        from housekey.pki.secret import Secret  # noqa: PLC0415 - rarely needed
+
         return Secret(answer.encode())
 
     def must_be_a_terminal(
@@ -127,6 +128,9 @@ def folded(
     """
     if not (stream or sys.stdout).isatty():
         return text
+    import shutil  # noqa: PLC0415 - for terminals
+    import textwrap  # noqa: PLC0415
+
     columns = shutil.get_terminal_size().columns
     width = max(min(columns, widest or columns) - 1, under + 20)
     begin = "x" * (under if first is None else first)
@@ -161,6 +165,9 @@ def visible(text: str) -> str:
 _COLOURS = {
     "heads up": "yellow",
     "warning": "yellow",
+    "due": "yellow",
+    "wrong": "yellow",
+    "good": "green",
     "kept": "green",
     "proven": "green",
     "nothing": "green",
@@ -224,14 +231,14 @@ def subject_of(options: Mapping[str, Any]) -> dict[str, str]:
     return {each: options[each] for each in _SUBJECT if options[each] is not None}
 
 
-def note_code(output: Output, code: RecoveryCode) -> bool:
+def note_code(output: Output, code: RecoveryCode, *, what: str = "created") -> bool:
     """Show the recovery code, once; in JSON it stands in the document instead."""
     if output.as_json:
         return True
     question = "Have you written it down?"
     if not output.yes:
         output.must_be_a_terminal(question, option="--yes")
-    output.row("house", f"created; recovery code: {code.text}")
+    output.row("house", f"{what}; recovery code: {code.text}")
     output.row("", "only this code opens the root's key, and it is shown only now")
     return output.confirm(question)
 
@@ -250,6 +257,14 @@ def open_house(folder: Path) -> House:
     from housekey.house.house import House  # noqa: PLC0415
 
     return House.open(folder, files=Files(), clock=now)
+
+
+def look_at_house(folder: Path) -> HouseView:
+    """Open the house in `folder` to look at: quicker than `open_house`, and it cannot issue."""
+    from housekey.house.files import Files  # noqa: PLC0415 - after --help
+    from housekey.house.view import HouseView  # noqa: PLC0415
+
+    return HouseView.open(folder, files=Files(), clock=now)
 
 
 def now() -> datetime:

@@ -30,6 +30,7 @@ class Chosen:
     again: tuple[str, ...]  # the options that choose it once more
     house: Path | None = None  # this machine's house, if it is its root
     server: Server | None = None  # to prove by, if one is named
+    is_over: bool = False  # an earlier root of this machine's house, whose key is gone
 
 
 def choose(options: dict[str, Any], stores: Sequence[Store], *, taking_out: bool) -> Chosen:
@@ -53,7 +54,12 @@ def choose(options: dict[str, Any], stores: Sequence[Store], *, taking_out: bool
         path = Path(options["root_file"]).absolute()
         root = root_in(_read(path), source=str(path))
         return Chosen(
-            root, str(path), ("--root", str(path), *again), _house_of(root, options), server
+            root,
+            str(path),
+            ("--root", str(path), *again),
+            _house_of(root, options),
+            server,
+            is_over=_is_over(root, options),
         )
     if taking_out and options["fingerprint"]:
         found = _find(digits_of(options["fingerprint"]), stores, options)
@@ -61,7 +67,7 @@ def choose(options: dict[str, Any], stores: Sequence[Store], *, taking_out: bool
     folder = house_folder(options)
     try:
         with open_house(folder) as house:
-            root = house.root
+            root = house.root_for_devices
     except (HouseMissing, ImportError) as missing:  # ImportError: Windows cannot have one
         under_sudo = "under sudo, name it with --house; " if "SUDO_USER" in os.environ else ""
         raise HouseMissing(
@@ -111,9 +117,19 @@ def _house_of(root: Certificate, options: dict[str, Any]) -> Path | None:
     folder = house_folder(options)
     try:
         with open_house(folder) as house:
-            return folder if house.root == root else None
+            return folder if house.root_for_devices == root else None
     except (HousekeyError, ImportError):
         return None
+
+
+def _is_over(root: Certificate, options: dict[str, Any]) -> bool:
+    """Whether `root` is an earlier one of this machine's house, which was dropped."""
+    with (
+        contextlib.suppress(HousekeyError, ImportError),
+        open_house(house_folder(options)) as house,
+    ):
+        return any(each.root == root for each in house.former)
+    return False
 
 
 def _find(digits: str, stores: Sequence[Store], options: dict[str, Any]) -> Certificate:
@@ -128,8 +144,9 @@ def _find(digits: str, stores: Sequence[Store], options: dict[str, Any]) -> Cert
         contextlib.suppress(HousekeyError, ImportError),
         open_house(house_folder(options)) as house,
     ):
-        if fingerprint(house.root) == digits:
-            return house.root
+        for root in (*house.roots, *(each.root for each in house.former)):
+            if fingerprint(root) == digits:
+                return root
     raise UsageError(
         "no root with this fingerprint is in the system's store of this computer",
         hint="name its file with --root, so that the other stores can be searched for it",

@@ -9,6 +9,7 @@ import click
 
 from housekey.cli.output import Output, open_house
 from housekey.cli.trust_choosing import choose, compare, refuse_unfit
+from housekey.cli.trust_former import tell_former
 from housekey.errors import HousekeyError, Stopped
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from housekey.trust.variables import Line
 
 _NO_SERVER = "no server of this home is known here; --prove HOST:PORT names one"
+_KEY_IS_GONE = "the key of that root is gone, so no server can show a certificate of it"
 _LOCK_SECONDS = 10.0
 
 
@@ -98,6 +100,8 @@ def carry_out(options: dict[str, Any], *, taking_out: bool) -> None:
         unconstrained=bool(options.get("unconstrained")),
     )
     telling.tell(output, story)
+    if not taking_out:
+        tell_former(output, chosen.house, stores, machine)
     code = exit_code(outcomes)
     if telling.not_here(story) and options["stores"]:
         code = max(code, 1)  # it was asked for by name
@@ -162,7 +166,7 @@ def _server(chosen: Chosen, *, lenient: bool) -> Iterator[tuple[Server | None, s
         yield chosen.server, ""
         return
     if chosen.house is None:
-        yield None, _NO_SERVER
+        yield None, _KEY_IS_GONE if chosen.is_over else _NO_SERVER
         return
     from housekey.house.files import Files  # noqa: PLC0415 - not on Windows
     from housekey.house.lock import house_lock  # noqa: PLC0415

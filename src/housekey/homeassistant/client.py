@@ -30,7 +30,7 @@ from housekey.homeassistant.wire import (
 from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cryptography import x509
 
@@ -103,6 +103,14 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the integration answers that was to give the running server another certificate."""
+
+    sha256: str | None  # of the leaf that is presented from now on; None: it cannot, or only asked
+    reason: str  # why it cannot, for people; empty when it can
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """What Home Assistant says of the configuration on its disk."""
 
@@ -119,9 +127,9 @@ def sendable(config: Mapping[str, object]) -> dict[str, object]:
 class Client:
     """One Home Assistant at `base_url`, spoken to with one token.
 
-    HTTPS trusts `root`, or the very certificate with the SHA-256 `pin` (the one that is known to
-    be served, because it lies in Home Assistant's folder), and nothing else; without either,
-    what this machine trusts.
+    HTTPS trusts `root`, or `besides` it (while a house has two roots), or the very certificate
+    with the SHA-256 `pin` (the one that is known to be served, because it lies in Home Assistant's
+    folder), and nothing else; without any, what this machine trusts.
 
     All calls raise `Unreachable` when nothing answers in time, or not as Home Assistant does,
     `SignInRefused` for the token, `NotReady` while it starts or stops and `CommandFailed` for
@@ -134,12 +142,15 @@ class Client:
         token: Secret | None,
         *,
         root: x509.Certificate | None = None,
+        besides: Sequence[x509.Certificate] = (),
         pin: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._timeout = timeout
-        self._wire = Wire(self.base_url, token, trusts=trusts(root, pin), timeout=timeout)
+        self._wire = Wire(
+            self.base_url, token, trusts=trusts(root, pin, besides=besides), timeout=timeout
+        )
 
     def __repr__(self) -> str:
         return f"<Client {self.base_url}>"
@@ -258,6 +269,52 @@ class Client:
         if unknown := urls.keys() - {"internal_url", "external_url"}:
             raise TypeError(f"update_urls() got {sorted(unknown)}")
         await self._wire.command("config/core/update", urls)
+
+    # The integration, where it is there
+
+    async def load_certificate(self, *, root_pem: bytes, only_ask: bool = False) -> Loaded:
+        """Let the integration give the running server the pair that it is configured with.
+
+        It is judged under `root_pem`. With `only_ask` nothing is changed. That there is no
+        integration, or none that can, is an answer as well.
+        """
+        try:
+            answer = as_mapping(
+                await self._service(
+                    "housekey",
+                    "load_certificate",
+                    {"root": root_pem.decode(), "only_ask": only_ask},
+                    answers=True,
+                )
+            )
+        except CommandFailed as refusal:
+            if refusal.code == "not_found":
+                return Loaded(None, "Home Assistant has no housekey integration that could")
+            return Loaded(None, refusal.reason.rstrip("."))
+        response = as_mapping(answer.get("response"))
+        return Loaded(optional_text(response, "presented"), optional_text(response, "reason") or "")
+
+    async def notify(self, notification_id: str, *, title: str, message: str) -> None:
+        """Show a notification to every user; one of the same id is replaced."""
+        fields = {"notification_id": notification_id, "title": title, "message": message}
+        await self._service("persistent_notification", "create", fields)
+
+    async def dismiss(self, notification_id: str) -> None:
+        """Take a notification away; none of that id is as good."""
+        fields = {"notification_id": notification_id}
+        await self._service("persistent_notification", "dismiss", fields)
+
+    async def _service(
+        self, domain: str, service: str, data: Mapping[str, object], *, answers: bool = False
+    ) -> object:
+        fields: dict[str, object] = {
+            "domain": domain,
+            "service": service,
+            "service_data": data,
+        }
+        if answers:
+            fields["return_response"] = True
+        return await self._wire.command("call_service", fields)
 
     # Tokens
 

@@ -70,7 +70,9 @@ class LeafFacts:
     not_after: datetime
     key_type: KeyType
     sha256: str
-    by_this_house: bool  # signed by the issuing CA that the house has now
+    by_this_house: bool  # signed by an issuing CA of the house: today's, or one from before
+    current: bool = True  # its chain is what the house would give it today
+    leaked: bool = False  # somebody else may have its key
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Wanted:
     key_type: KeyType | None = None
     days: int | None = None
     port: int | None = None
+    renew: str | None = None  # why a new leaf is due, when the plan itself could not see it
+    keep_key: bool | None = None  # use the key that is served on; None: with this issuing CA
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +169,9 @@ def plan(facts: Facts, wanted: Wanted) -> Plan:
     same_key = (
         facts.key_is_ours
         and facts.leaf is not None
-        and facts.leaf.by_this_house
         and facts.leaf.key_type is key_type
+        and not facts.leaf.leaked
+        and (facts.leaf.by_this_house if wanted.keep_key is None else wanted.keep_key)
     )
     current = facts.on_trial or facts.configured
     pair = current if same_key and current is not None else _free_pair(facts, wanted)
@@ -204,6 +209,8 @@ def leaf_due(facts: Facts, wanted: Wanted) -> str | None:  # noqa: PLR0911 - a l
         return "the first certificate"
     if not leaf.by_this_house:
         return "the one in use is from another issuing CA"
+    if not leaf.current:
+        return "the house has a new root or issuing CA"
     missing = [str(name) for name in wanted.names if name not in leaf.names]
     if missing:
         return f"new names: {', '.join(missing)}"
@@ -215,6 +222,8 @@ def leaf_due(facts: Facts, wanted: Wanted) -> str | None:  # noqa: PLR0911 - a l
     life = leaf.not_after - leaf.not_before
     if facts.now >= leaf.not_after - life / 3:
         return "two thirds of its life are over"
+    if wanted.renew is not None:
+        return wanted.renew
     # The leaf begins an hour or so before it is issued: compare whole days.
     if wanted.days is not None and abs(life - timedelta(days=wanted.days)) >= timedelta(days=1):
         return f"another lifetime: {wanted.days} days"

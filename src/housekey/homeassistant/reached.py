@@ -13,7 +13,8 @@ from housekey.errors import UsageError
 from housekey.homeassistant.find import parse_url
 from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
-from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML, INTERNAL_URL
+from housekey.homeassistant.recorded import INTERNAL_URL
+from housekey.homeassistant.served import port_after
 from housekey.house.journal import SettingChange, State
 from housekey.pki.names import IpName
 
@@ -39,17 +40,7 @@ def https_address(
     mine = [each for each in kept if each.target.get("folder") == last.target.get("folder")]
     url = next((url for each in reversed(mine) if (url := _internal_url(each))), None)
     host = internal_url_host(names, existing=url, resolving=resolving) or _address_in(names)
-    return None if host is None else https_url(host, _port_after(last))
-
-
-def _port_after(transaction: Transaction) -> int:
-    """Return the port that it set; one that set none left it where Home Assistant answered."""
-    for change in reversed(transaction.changes):
-        if isinstance(change, SettingChange) and change.what in (HTTP_CONFIG, HTTP_YAML):
-            port = change.after.get("server_port")
-            if port:
-                return int(port)
-    return int(transaction.target["port"])
+    return None if host is None else https_url(host, port_after(last))
 
 
 def _internal_url(transaction: Transaction) -> str | None:

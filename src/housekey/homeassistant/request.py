@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.look import View
-    from housekey.homeassistant.plan import Plan
+    from housekey.homeassistant.plan import Facts, Plan
     from housekey.homeassistant.site import Door
     from housekey.homeassistant.switch import Outcome
     from housekey.house.recovery import RecoveryCode
@@ -41,6 +41,19 @@ class Request:
     fix_permissions: bool = False
     dry_run: bool = False
     restart_command: str | None = None
+    renewal: Renewal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A change that only renews: nobody is asked, and nothing is touched but the certificate."""
+
+    why: str | None  # why a new leaf is due, where the plan itself could not see it
+    keep_key: bool | None  # as Wanted has it
+    keep: tuple[Name, ...]  # names of the present leaf that stay, whether or not they are found
+    # Whether the running server is given it (True) or Home Assistant restarts (False), asked once
+    # it is known what is to be done; raises to leave everything as it is.
+    live: Callable[[View, Facts, Plan], Awaitable[bool]]
 
 
 class Asker(Protocol):

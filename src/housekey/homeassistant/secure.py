@@ -70,6 +70,7 @@ class _Run:
         self._asker = asker
         self._warnings: list[str] = []
         self._code: RecoveryCode | None = None
+        self._live = False
 
     async def run(self) -> Result:
         request, world = self._request, self._world
@@ -84,13 +85,17 @@ class _Run:
                 token=request.token,
                 world=world,
                 root=house.root if house is not None else None,
+                ready=request.renewal is None,  # which looks itself, and only if it has to
             )
             site = view.site
             world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")
             names = await self._names(view, house)
             impacts = affected(view.domains)
             wanted = await self._wanted(view, names)
-            drawn = plan(facts_of(view, house=house, world=world), wanted)
+            facts = facts_of(view, house=house, world=world)
+            drawn = plan(facts, wanted)
+            if request.renewal is not None:
+                drawn = replace(drawn, remove_stale_yaml=False)  # a person's to decide
             standing = self._standing(house, site)
             opened = next((each for each in standing if each.state is State.OPEN), None)
             without_url = replace(drawn, internal_url=None)
@@ -104,7 +109,9 @@ class _Run:
                 return self._result(view, names, impacts, drawn)
             must_not_be_anothers_trial(view, standing)
             await must_be_possible(view, house, drawn, world)
-            if impacts and drawn.touches_server and not self._asker.go_on(impacts):
+            if request.renewal is not None and not drawn.empty:
+                self._live = await request.renewal.live(view, facts, drawn)
+            elif impacts and drawn.touches_server and not self._asker.go_on(impacts):
                 raise Stopped
             if new is not None:
                 house = held.enter_context(self._create(new, held))
@@ -120,6 +127,8 @@ class _Run:
         try:
             house = House.open(folder, files=files, clock=self._world.clock)
         except HouseMissing:
+            if self._request.renewal is not None:
+                raise
             return None
         held.enter_context(house)
         held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
@@ -148,6 +157,7 @@ class _Run:
 
     async def _wanted(self, view: View, names: Names) -> Wanted:
         request, folder = self._request, self._request.folder
+        renewal = request.renewal
         hosts = [name for name in names.chosen if not isinstance(name, IpName)]
         found = await asyncio.gather(*(self._world.resolve(str(name)) for name in hosts))
         host = internal_url_host(
@@ -158,7 +168,7 @@ class _Run:
         return Wanted(
             names=names.chosen,
             dropped=tuple(map(parse_name, request.remove)),
-            url_host=None if host is None else DnsName(host),
+            url_host=None if host is None or renewal is not None else DnsName(host),
             pair=Pair(
                 request.certificate or folder / "certificate.pem",
                 request.key or folder / "privkey.pem",
@@ -166,10 +176,12 @@ class _Run:
             key_type=request.key_type,
             days=request.days,
             port=request.port,
+            renew=None if renewal is None else renewal.why,
+            keep_key=None if renewal is None else renewal.keep_key,
         )
 
     def _tell_impacts(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
-        if drawn.touches_server:
+        if drawn.touches_server and self._request.renewal is None:
             for line in summary(impacts):
                 self._world.tell("heads up", line)
 
@@ -265,6 +277,7 @@ class _Run:
             # The common name is the root's; a leaf is called by its first name.
             subject=Subject(**{**self._whose(view), "common_name": None}),
             restart_command=self._request.restart_command,
+            live=self._live,
         )
         try:
             remember_wishes(self._request, house, self._world)

@@ -39,7 +39,7 @@ from housekey.homeassistant.site import Door
 from housekey.house.journal import SettingChange, State
 from housekey.live.handshake import prove
 from housekey.live.presented import presented_by
-from housekey.pki.encoding import fingerprint
+from housekey.pki.encoding import certificate_to_pem, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,6 +80,7 @@ class Switch:
     answered: frozenset[Name]  # the names under which Home Assistant answered before
     subject: Subject | None = None  # who the leaf says it is for; its CN comes from the names
     restart_command: str | None = None
+    live: bool = False  # the integration gives the running server the pair: no restart
     _warnings: list[str] = field(default_factory=list)
 
     async def carry_out(self, plan: Plan, names: Sequence[Name]) -> Outcome:
@@ -197,8 +198,24 @@ class Switch:
                 await client.configure(config)
         self.world.tell("trial", "Home Assistant restarts with HTTPS, and forgets it unless proven")
 
+    async def _load(self) -> None:
+        """Let the integration give the running server the pair. Raises SwitchFailed."""
+        root_pem = certificate_to_pem(self.house.root)
+        async with self.site.client(self.site.door) as client:
+            loaded = await client.load_certificate(root_pem=root_pem)
+        if loaded.sha256 is None:
+            raise SwitchFailed(
+                f"the running Home Assistant did not take the certificate: {loaded.reason}",
+                hint="housekey renew --now restarts Home Assistant for it",
+            )
+        self.transaction.mark(RESTART)  # only a restart would bring the old one back
+        self.world.tell("loaded", "Home Assistant runs on, and presents the new certificate")
+
     async def _restart(self) -> bool:
         """Ask for a restart; False when only the user can give it."""
+        if self.live:
+            await self._load()
+            return True
         if self.restart_command is not None:
             self.transaction.mark(RESTART)
             self.world.busy(f"running {self.restart_command}")

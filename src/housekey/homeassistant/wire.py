@@ -23,7 +23,7 @@ from housekey.live.handshake import Speech, listens, speaks
 from housekey.live.tls import context_trusting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from cryptography import x509
 
@@ -304,15 +304,16 @@ class _Pin(aiohttp.Fingerprint):
             raise
 
 
-def trusts(root: x509.Certificate | None, pin: str | None) -> tuple[Trust, ...]:
+def trusts(
+    root: x509.Certificate | None, pin: str | None, *, besides: Sequence[x509.Certificate] = ()
+) -> tuple[Trust, ...]:
     """Return what HTTPS trusts, to be tried in turn.
 
-    `root` alone, and the very certificate with the SHA-256 `pin` (hex), whatever its dates and
-    names are; without either, what this machine trusts.
+    `root` alone, and each of `besides`, and the very certificate with the SHA-256 `pin` (hex),
+    whatever its dates and names are; without any, what this machine trusts.
     """
-    chosen: list[Trust] = []
-    if root is not None:
-        chosen.append(context_trusting(root))
+    roots = (*((root,) if root is not None else ()), *besides)
+    chosen: list[Trust] = [context_trusting(each) for each in dict.fromkeys(roots)]
     if pin is not None:
         chosen.append(_Pin(bytes.fromhex(pin)))
     return tuple(chosen) or (ssl.create_default_context(),)

@@ -18,6 +18,7 @@ from housekey.pki.names import parse_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from housekey.homeassistant.client import InstanceConfig
     from housekey.homeassistant.look import View
     from housekey.homeassistant.names import Names
     from housekey.homeassistant.request import Request
@@ -30,17 +31,30 @@ NAMES_CHOSEN = "names-chosen"  # ledger: what --name and --no-name said
 
 async def wished_names(request: Request, view: View, house: House | None, world: World) -> Names:
     """Find and choose the names. Raises as `choose_names` does, NotPermitted and PermitRefused."""
+    return await names_at(view.site.door.url, view.instance, request, house, world)
+
+
+async def names_at(
+    url: str,
+    instance: InstanceConfig | None,
+    request: Request,
+    house: House | None,
+    world: World,
+) -> Names:
+    """Find and choose the names of what answers at `url`, whether or not it could be asked."""
     add, remove = _said(request, house)
-    instance = view.instance
     candidates = await gather(
-        view.site.door.url,
+        url,
         machine=this_machine(),
         resolver=world.resolve,
         internal_url=instance.internal_url if instance is not None else None,
         external_url=instance.external_url if instance is not None else None,
-        announced=await _announced(request, view, world),
+        announced=await _announced(request, instance, world),
     )
-    names = choose_names(candidates, add=add, remove=remove)
+    kept = () if request.renewal is None else map(str, request.renewal.keep)
+    names = choose_names(
+        candidates, add=(*add, *(name for name in kept if name not in remove)), remove=remove
+    )
     asked = tuple(map(parse_name, request.add))
     if house is None:
         return _permittable(names, asked=asked)
@@ -67,9 +81,11 @@ def _said(request: Request, house: House | None) -> tuple[tuple[str, ...], tuple
     )
 
 
-async def _announced(request: Request, view: View, world: World) -> tuple[str | None, ...]:
+async def _announced(
+    request: Request, instance: InstanceConfig | None, world: World
+) -> tuple[str | None, ...]:
     """Return the addresses that this very Home Assistant announces by mDNS."""
-    if view.instance is None or "zeroconf" not in view.instance.components:
+    if instance is None or "zeroconf" not in instance.components:
         return ()
     uuid = uuid_of(request.folder, world.files.read)
     heard = [each for each in await world.browse() if uuid and each.uuid == uuid]

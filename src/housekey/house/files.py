@@ -24,7 +24,6 @@ import errno
 import fcntl
 import os
 import secrets
-import shutil
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +33,12 @@ from housekey.errors import FileTrouble
 from housekey.house.reasons import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from housekey.pki.secret import Secret
 
 STRAY_SUFFIX = ".housekey-tmp"  # of temporary files and folders; see _sweep
+_RENAME_EXCHANGE = 2  # linux/fs.h, of renameat2(2)
 _AS_LARGE_AS_A_PAIR = 8192  # bytes; RSA 4096 and its chain take six thousand
 
 
@@ -103,12 +103,14 @@ class Files:
         *,
         mode: int | None = None,
         owner: Owner | None = None,
+        proven_by: Callable[[bytes], None] | None = None,
     ) -> None:
         """Create or replace the file at `path`, whole or not at all.
 
         What is not given stays as the present file has it; a new file is 0600. Access lists and
         other extended attributes stay unless the mode changes: a list that let others read the
-        old file must not be on the new one for an instant.
+        old file must not be on the new one for an instant. `proven_by` is given what is read back
+        before the file gets its name; what it raises leaves everything as it was.
         """
         content = data if isinstance(data, bytes) else data.reveal()
         with told(path), _opened_folder(path) as (folder, name):
@@ -128,6 +130,8 @@ class Files:
                         _copy_attributes(folder, name, fd)
                     self._write_all(fd, content)
                     self._sync(fd)
+                    if proven_by is not None:
+                        proven_by(_read_back(folder, temporary))
                     self._rename(folder, temporary, name)
                 finally:
                     os.close(fd)
@@ -237,12 +241,14 @@ class Files:
             self._sync_path(path.parent)
 
     @contextlib.contextmanager
-    def new_folder(self, path: Path, mode: int) -> Iterator[Path]:
+    def new_folder(self, path: Path, mode: int, *, aside: Path | None = None) -> Iterator[Path]:
         """Fill a folder that appears at `path` whole or not at all.
 
         Yields a temporary folder beside `path`; it takes the place of `path` when the block ends,
         and is removed when the block fails. An empty folder at `path` is replaced, one with
-        something in it is not.
+        something in it is not, unless there is an `aside`: a free name beside `path`, which what
+        is there gets. Where the system cannot exchange two folders in one step (Linux can), a
+        kill at that very moment leaves both of them beside `path`.
         """
         with told(path):
             path = path.resolve()
@@ -255,17 +261,42 @@ class Files:
                 _mark_as_in_use(fd)
                 yield temporary
                 self._sync(fd)
-                self._rename(folder, temporary.name, path.name)
+                if aside is None:
+                    self._rename(folder, temporary.name, path.name)
+                else:
+                    self._put_aside(folder, temporary.name, path.name, aside.name)
             except BaseException:
+                import shutil  # noqa: PLC0415 - rarely needed, and slow to import
+
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
             finally:
                 os.close(fd)
             self._sync_folder(folder)
 
+    def _put_aside(self, folder: int, new: str, present: str, aside: str) -> None:
+        # Under its last name first: whatever is killed now, no folder has the name of a stray.
+        self._rename(folder, new, aside)
+        try:
+            if not self._exchange(folder, aside, present):
+                away = f"{aside}.moving"
+                self._rename(folder, present, away)
+                try:
+                    self._rename(folder, aside, present)
+                except BaseException:
+                    os.rename(away, present, src_dir_fd=folder, dst_dir_fd=folder)
+                    raise
+                self._rename(folder, away, aside)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.rename(aside, new, src_dir_fd=folder, dst_dir_fd=folder)
+            raise
+
     def remove_folder(self, path: Path) -> None:
         """Remove a folder that housekey made, with everything in it; none there is as good."""
         with told(path), contextlib.suppress(FileNotFoundError):
+            import shutil  # noqa: PLC0415 - rarely needed, and slow to import
+
             shutil.rmtree(path)
             self._sync_path(path.parent)
 
@@ -303,6 +334,20 @@ class Files:
     def _rename(self, folder: int, source: str, target: str) -> None:
         os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
 
+    def _exchange(self, folder: int, one: str, other: str) -> bool:
+        """Let two names in `folder` change places in one step; False where that cannot be done."""
+        import ctypes  # noqa: PLC0415 - for this alone
+
+        exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+        if exchange is None:  # macOS, and C libraries without it
+            return False
+        if exchange(folder, os.fsencode(one), folder, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+            return True
+        number = ctypes.get_errno()
+        if number in (errno.ENOSYS, errno.EINVAL, errno.EXDEV, errno.EOPNOTSUPP):
+            return False
+        raise OSError(number, os.strerror(number))
+
     def _sync_folder(self, folder: int) -> None:
         try:
             os.fsync(folder)
@@ -332,6 +377,8 @@ class Files:
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if stat.S_ISDIR(os.fstat(fd).st_mode):
+                        import shutil  # noqa: PLC0415 - rarely needed, and slow to import
+
                         shutil.rmtree(name, dir_fd=folder)
                     else:
                         os.unlink(name, dir_fd=folder)
@@ -405,6 +452,15 @@ def _read(path: Path, most_bytes: int = -1) -> tuple[bytes, os.stat_result]:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return file.read(most_bytes), status
+
+
+def _read_back(folder: int, name: str) -> bytes:
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    with contextlib.suppress(AttributeError, OSError):
+        # From the disk, not from memory, where the system listens: the file is synced already.
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    with os.fdopen(fd, "rb") as file:
+        return file.read()
 
 
 def _regular_file(folder: int, name: str) -> os.stat_result | None:

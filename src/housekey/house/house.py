@@ -9,32 +9,42 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 
 from __future__ import annotations
 
-import os
-import pwd
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import SubjectKeyIdentifier
 
-from housekey.errors import HouseBroken, HouseMissing, PemUnreadable
+from housekey.errors import HouseBroken, HouseBusy, PemUnreadable
+from housekey.house import view
+from housekey.house.generations import (
+    ISSUING,
+    ISSUING_KEY,
+    ROOT,
+    Why,
+    is_by,
+    read_generations,
+)
 from housekey.house.leaves import (
+    ONBOARDING,
     Leaf,
-    label_of,
     read_key,
     read_leaf,
-    refuse_if_open,
     write_leaf,
 )
-from housekey.house.ledger import Ledger, Role, SqliteLedger
-from housekey.house.reasons import told
+from housekey.house.ledger import Role, SqliteLedger
 from housekey.house.recovery import RecoveryCode
+from housekey.house.root_key import SEALED_ROOT_KEY
+from housekey.house.together import where
+from housekey.house.view import HouseView
+from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
+from housekey.pki.crl import issue_crl
 from housekey.pki.encoding import (
-    certificate_from_pem,
     certificate_to_pem,
     chain_to_pem,
     fingerprint,
+    matches,
 )
 from housekey.pki.issuing import (
     Issuer,
@@ -49,26 +59,19 @@ from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
-ROOT = "root.pem"
-SEALED_ROOT_KEY = "root.key.sealed"
-ISSUING = "issuing.pem"
-ISSUING_KEY = "issuing.key"
-LEDGER = "ledger.sqlite"
-LEAVES = "leaves"
-
-_FROM_BACKUP = "put it back from a backup of the house"
+LEDGER, LEAVES = view.LEDGER, view.LEAVES
 
 
 def prepare_house(
@@ -93,7 +96,7 @@ def prepare_house(
     issuing_key = PrivateKey.generate(KeyType.ECDSA_P256)
     mark = SubjectKeyIdentifier.from_public_key(root_key.public_key).digest.hex()[:4]
     tail = f"{now:%Y} {mark}"
-    root_name = subject.common_name or _common_name(
+    root_name = subject.common_name or common_name_of(
         "housekey root", subject.organization, tail=tail
     )
     root = issue_root(
@@ -102,7 +105,7 @@ def prepare_house(
         constraints=constraints,
         now=now,
     )
-    issuing_name = _common_name("housekey issuing CA", subject.organization, tail=tail)
+    issuing_name = common_name_of("housekey issuing CA", subject.organization, tail=tail)
     issuing = issue_issuing_ca(
         public_key=issuing_key.public_key,
         subject=replace(subject, common_name=issuing_name),
@@ -152,75 +155,34 @@ class NewHouse:
                 ledger.record_event(
                     "house-created",
                     at=at,
-                    by=_who(),
+                    by=who(),
                     sha256=fingerprint(self.root),
                     data={"permitted": self.constraints.described(), "added": self.added},
                 )
         return House.open(folder, files=files, clock=self._clock)
 
 
-class House:
-    """A house on disk. Close it, or use it as a context manager."""
+class House(HouseView):
+    """A house on disk that issues. Close it, or use it as a context manager."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        root: Certificate,
-        issuing: Certificate,
-        constraints: Constraints,
-        ledger: Ledger,
-        files: Files,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self.folder = folder
-        self.root = root
-        self.issuing = issuing
-        self.constraints = constraints
-        self.ledger = ledger
-        self._files = files
-        self._clock = clock
+    @cached_property
+    def constraints(self) -> Constraints:
+        """What the house may speak for."""
+        return constraints_of(self.issuing)
 
-    @classmethod
-    def open(cls, folder: Path, *, files: Files, clock: Callable[[], datetime]) -> House:
-        """Open the house in `folder`.
+    def may_keep_key(self, leaf: Leaf) -> bool:
+        """Whether `leaf` is of this house, today's or an earlier one, and its key did not leak."""
+        generations = self.generations
+        ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
+        ours += [each.issuing for each in generations.former if each.why is not Why.LEAKED]
+        return any(is_by(leaf.certificate, each) for each in ours if each is not None)
 
-        Raises `HouseMissing`, `HouseUnsafe`, `HouseBroken`, `FileTrouble`. That the sealed key of
-        the root is not there is no reason: some keep it elsewhere, and daily work goes without.
-        """
-        folder = folder.absolute()
-        needed = (ROOT, ISSUING, ISSUING_KEY, LEDGER)
-        missing = [name for name in needed if not _is_there(folder / name)]
-        if missing == list(needed):
-            raise HouseMissing(
-                f"there is no house in {folder}",
-                hint="housekey secure creates one; --house DIR names another folder",
-            )
-        refuse_if_open(folder, "folder of the house")
-        if missing:
-            raise HouseBroken(
-                f"the house in {folder} lacks {' and '.join(missing)}", hint=_FROM_BACKUP
-            )
-        for name in (ISSUING_KEY, SEALED_ROOT_KEY):
-            if _is_there(folder / name):
-                refuse_if_open(folder / name, "key")
-        root = _certificate(folder / ROOT, files=files)
-        issuing = _certificate(folder / ISSUING, files=files)
-        try:
-            issuing.verify_directly_issued_by(root)
-        except (InvalidSignature, ValueError, TypeError) as error:
-            raise HouseBroken(
-                f"{ROOT} and {ISSUING} in {folder} do not belong together", hint=_FROM_BACKUP
-            ) from error
-        return cls(
-            folder,
-            root=root,
-            issuing=issuing,
-            constraints=constraints_of(issuing),
-            ledger=SqliteLedger.open(folder / LEDGER),
-            files=files,
-            clock=clock,
-        )
+    def has_leaked(self, leaf: Leaf) -> bool:
+        """Whether the key of `leaf` lay beside keys that somebody else may have."""
+        leaked = (each.issuing for each in self.former if each.why is Why.LEAKED)
+        return any(is_by(leaf.certificate, each) for each in leaked if each is not None)
+
+    # Issuing
 
     def issue(
         self,
@@ -238,7 +200,7 @@ class House:
         is then renewed by replacing the certificate alone, which is one step. Raises as
         `issue_leaf`, and `FileTrouble`; what is served stays.
         """
-        issuer = self._issuer()
+        issuer = self._issuer(label)
         present = self.leaf(label)
         if reuse_key and present is not None and present.key_type is key_type:
             key = PrivateKey.from_pem(present.key_pem.reveal())
@@ -248,11 +210,11 @@ class House:
             public_key=key.public_key,
             names=names,
             issuer=issuer,
-            now=self._clock(),
+            now=self.clock(),
             days=days,
             subject=subject,
         )
-        chain = (certificate, self.issuing)
+        chain = self.chain_of(certificate)
         return self._keep(label, chain=chain, key=key, present=present, role="leaf")
 
     def sign(
@@ -262,17 +224,20 @@ class House:
         *,
         days: int = DAYS_OF_LEAF,
         subject: Subject | None = None,
-    ) -> tuple[Certificate, Certificate]:
-        """Issue a leaf for a key that somebody else keeps, and return it with the issuing CA.
+        proves: bool = False,
+    ) -> tuple[Certificate, ...]:
+        """Issue a leaf for a key that somebody else keeps, and return its chain.
+
+        One that `proves` is accepted by who trusts the root for devices, and by nobody else.
 
         It is recorded as every leaf is, under no label: there is no key to keep beside it.
         Raises as `issue_leaf`.
         """
-        at = self._clock()
+        at = self.clock()
         certificate = issue_leaf(
             public_key=public_key,
             names=names,
-            issuer=self._issuer(),
+            issuer=self._issuer(ONBOARDING if proves else ""),
             now=at,
             days=days,
             subject=subject,
@@ -281,16 +246,20 @@ class House:
         self.ledger.record_event(
             "signed",
             at=at,
-            by=_who(),
+            by=who(),
             sha256=fingerprint(certificate),
             data={"names": [str(name) for name in dict.fromkeys(names)]},
         )
-        return certificate, self.issuing
+        return self.chain_of(certificate)
+
+    def sign_crl(self, entries: Iterable[Entry], *, number: int) -> RevocationList:
+        """Sign the list of what the issuing CA revoked; nothing is written. As `issue_crl`."""
+        return issue_crl(issuer=self._issuer(), entries=entries, number=number, now=self.clock())
 
     def must_be_able_to_issue(self) -> None:
         """Raise what `issue` would raise of the house itself: its time, its key."""
         issuer = self._issuer()
-        must_be_within(issuer.not_before, issuer.not_after, now=self._clock())
+        must_be_within(issuer.not_before, issuer.not_after, now=self.clock())
 
     def issue_self_signed(
         self,
@@ -305,43 +274,33 @@ class House:
         present = self.leaf(label)
         key = PrivateKey.generate(key_type)
         certificate = issue_self_signed(
-            key=key, names=names, now=self._clock(), days=days, subject=subject
+            key=key, names=names, now=self.clock(), days=days, subject=subject
         )
         return self._keep(label, chain=(certificate,), key=key, present=present, role="self-signed")
 
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""
-        return read_leaf(self.folder / LEAVES, label, files=self._files)
+        return read_leaf(self.folder / LEAVES, label, files=self.files)
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Read all leaves, by label."""
-        folder = self.folder / LEAVES
-        if not folder.is_dir():
-            return ()
-        labels = sorted(label_of(path.name) for path in folder.iterdir())
-        return tuple(leaf for leaf in map(self.leaf, labels) if leaf is not None)
+        return tuple(leaf for leaf in map(self.leaf, self.labels()) if leaf is not None)
 
-    def close(self) -> None:
-        self.ledger.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _issuer(self) -> Issuer:
-        path = self.folder / ISSUING_KEY
+    def _issuer(self, label: str = "") -> Issuer:
+        certificate, name = self._signer_of(label)
+        path = where(self.folder, name) or self.folder / name
         try:
-            key = PrivateKey.from_pem(read_key(path, files=self._files))
+            key = PrivateKey.from_pem(read_key(path, files=self.files))
         except PemUnreadable as error:
-            raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
-        return Issuer(self.issuing, key)
+            raise HouseBroken(f"{path}: {error.message}", hint=view.FROM_BACKUP) from error
+        if not matches(certificate, key):
+            now = read_generations(self.folder, files=self.files)
+            if now.root != self.root or now.issuing != self.issuing:
+                raise HouseBusy(
+                    "another housekey has just given this house a new root or issuing CA",
+                    hint="run the same command again",
+                )
+        return Issuer(certificate, key)
 
     def _keep(
         self,
@@ -352,7 +311,7 @@ class House:
         present: Leaf | None,
         role: Role,
     ) -> Leaf:
-        at = self._clock()
+        at = self.clock()
         certificate = chain[0]
         # Recorded first: a certificate that is in use must never be missing from the ledger.
         self.ledger.record_certificate(certificate, role=role, label=label.lower(), at=at)
@@ -363,47 +322,22 @@ class House:
             chain_pem=chain_to_pem(chain),
             key=key,
             present=present,
-            files=self._files,
+            files=self.files,
         )
         self.ledger.record_event(
             "issued",
             at=at,
-            by=_who(),
+            by=who(),
             sha256=fingerprint(certificate),
             data={"label": leaf.label, "names": [str(name) for name in leaf.names]},
         )
         return leaf
 
 
-def _is_there(path: Path) -> bool:
-    """As `Path.exists`, which from Python 3.14 on takes what it may not see for missing."""
-    with told(path):
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-    return True
-
-
-def _certificate(path: Path, *, files: Files) -> Certificate:
-    try:
-        return certificate_from_pem(files.read(path))
-    except PemUnreadable as error:
-        raise HouseBroken(f"{path}: {error.message}", hint=_FROM_BACKUP) from error
-
-
-def _common_name(role: str, organization: str | None, *, tail: str) -> str:
+def common_name_of(role: str, organization: str | None, *, tail: str) -> str:
     """`housekey root for Our Home 2026 3f2a`, the home shortened to what a CN holds."""
     if organization is None:
         return f"{role} {tail}"
     room = MOST_BYTES_OF_COMMON_NAME - len(f"{role} for  {tail}")
     home = organization.encode()[:room].decode(errors="ignore").rstrip()
     return f"{role} for {home} {tail}"
-
-
-def _who() -> str:
-    uid = os.geteuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # in containers
-        return f"uid {uid}"

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from housekey.errors import HouseBroken, HouseUnsafe, PemUnreadable, UsageError
-from housekey.pki.encoding import certificate_from_pem, matches
-from housekey.pki.keys import KeyType, PrivateKey, Secret
-from housekey.pki.names import Name, names_of
+from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
+from housekey.pki.profiles import DAYS_OF_LEAF
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +23,11 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.pki.keys import KeyType, PrivateKey, Secret
+    from housekey.pki.names import Name
 
+# The leaf that the onboarding page's proof is made with; "_" keeps its folder apart from any name.
+ONBOARDING = "_onboarding-page"
 CERTIFICATE = "certificate.pem"
 KEY = "privkey.pem"
 PREVIOUS_CERTIFICATE = "certificate.previous.pem"
@@ -36,16 +39,37 @@ class Leaf:
     label: str  # what it is for; its folder is named after it
     folder: Path
     certificate: Certificate
-    chain_pem: bytes = field(repr=False)  # what a server presents: the leaf, then the issuing CA
+    chain_pem: bytes = field(repr=False)  # what a server presents: see House.chain_of
     key_pem: Secret
     key_type: KeyType
     names: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicLeaf:
+    """A leaf as everybody may see it: without its key, which takes longer to read than it."""
+
+    label: str
+    certificate: Certificate
+    chain_pem: bytes = field(repr=False)
 
 
 def is_due(certificate: Certificate, *, now: datetime) -> bool:
     """Whether two thirds of its life are over: a third is left to renew it in."""
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return now >= end - (end - begin) / 3
+
+
+def days_asked_for(leaf: Leaf) -> int:
+    """Return for how many days `leaf` was meant, so that it can be issued again.
+
+    One that ends with its issuer was cut short by it; what is asked for then is the usual.
+    """
+    certificate, *above = certificates_from_pem(leaf.chain_pem)
+    ends = certificate.not_valid_after_utc
+    if above and ends == above[0].not_valid_after_utc:
+        return DAYS_OF_LEAF
+    return max((ends - certificate.not_valid_before_utc).days, 1)
 
 
 def folder_name(label: str) -> str:
@@ -72,6 +96,8 @@ def read_leaf(leaves: Path, label: str, *, files: Files) -> Leaf | None:
 
     Raises `HouseBroken` if it is damaged, `HouseUnsafe` if its key is open to others.
     """
+    from housekey.pki.keys import PrivateKey  # noqa: PLC0415 - who only looks needs no keys
+
     folder = leaves / folder_name(label)
     if not (folder / CERTIFICATE).exists():
         return None
@@ -88,6 +114,24 @@ def read_leaf(leaves: Path, label: str, *, files: Files) -> Leaf | None:
     raise HouseBroken(
         f"the certificate in {folder} and the key beside it do not belong together", hint=_AGAIN
     )
+
+
+def read_public(leaves: Path, label: str, *, files: Files) -> PublicLeaf | None:
+    """Read a leaf without its key; None if there is none.
+
+    Whether key and certificate belong together is not seen. Raises as `read_leaf` otherwise.
+    """
+    folder = leaves / folder_name(label)
+    if not (folder / CERTIFICATE).exists():
+        return None
+    for name in (KEY, PREVIOUS_KEY):
+        if (folder / name).exists():
+            refuse_if_open(folder / name, "key")
+    try:
+        chain_pem = files.read(folder / CERTIFICATE)
+        return PublicLeaf(label.lower(), certificate_from_pem(chain_pem), chain_pem)
+    except PemUnreadable as error:
+        raise HouseBroken(f"the leaf in {folder}: {error.message}", hint=_AGAIN) from error
 
 
 def write_leaf(
@@ -125,7 +169,8 @@ def refuse_if_open(path: Path, kind: str) -> None:
         raise HouseUnsafe(
             f"the {kind} {path} is open to other users of this machine"
             f" (mode {stat.S_IMODE(mode):o})",
-            hint=f"if nobody else has read it: chmod {wanted} {path}; otherwise make a new house",
+            hint=f"if nobody else has read it: chmod {wanted} {path};"
+            " otherwise housekey house rotate --leaked",
         )
 
 
@@ -135,6 +180,8 @@ _AGAIN = "move that folder away; housekey secure or housekey cert new makes it a
 def _leaf(
     folder: Path, label: str, certificate: Certificate, chain_pem: bytes, key: PrivateKey
 ) -> Leaf:
+    from housekey.pki.names import names_of  # noqa: PLC0415 - as above
+
     return Leaf(
         label=label.lower(),
         folder=folder,

@@ -1,27 +1,37 @@
 """The ledger: every certificate ever issued, and what was done when and by whom.
 
 Nothing in it is ever changed or removed: the database itself refuses. A second engine would
-implement `Ledger`; this one is the standard library's SQLite in WAL mode.
+implement `Ledger` of records.py; this one is the standard library's SQLite in WAL mode.
+
+Opening one costs the same whether it holds ten certificates or a hundred thousand, because every
+command opens it. So damage in the middle is not found then, but by `check_whole`, or by whoever
+reads what is damaged; both say which command makes the ledger again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
+import hashlib
 import json
-import os
 import sqlite3
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from housekey.errors import HouseBroken, HouseBusy, HousekeyError
-from housekey.house.reasons import trouble_from
+from housekey.errors import HouseBroken, LedgerNewer
+from housekey.house import schema
+from housekey.house.ledger_troubles import REBUILD, broken, in_plain_words
+from housekey.house.records import (
+    REVOKED,
+    Event,
+    IssuedCertificate,
+    JsonValue,
+    Ledger,
+    Role,
+)
 from housekey.pki.encoding import fingerprint, to_der
-from housekey.pki.names import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -29,63 +39,19 @@ if TYPE_CHECKING:
 
     from housekey.house.files import Files
 
-JsonValue: TypeAlias = (
-    "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
-)
-Role: TypeAlias = Literal["root", "issuing", "leaf", "self-signed"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Event",
+    "IssuedCertificate",
+    "JsonValue",
+    "Ledger",
+    "Role",
+    "SqliteLedger",
+]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = schema.VERSION
 _BUSY_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedCertificate:
-    sha256: str  # of the DER form, lower-case hex
-    serial: int
-    role: Role
-    label: str | None  # the folder under leaves/; None for the house's own and for signed requests
-    names: tuple[str, ...]
-    not_before: datetime
-    not_after: datetime
-    issued_at: datetime
-    der: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    at: datetime
-    kind: str  # house-created, issued, signed, device-trusts, …
-    by: str
-    sha256: str | None  # the certificate that it is about
-    data: Mapping[str, JsonValue]
-
-
-class Ledger(Protocol):
-    """Raises `HouseBroken`, `HouseBusy` or `FileTrouble` from every method."""
-
-    def record_certificate(
-        self, certificate: Certificate, *, role: Role, label: str | None, at: datetime
-    ) -> None: ...
-
-    def record_event(
-        self,
-        kind: str,
-        *,
-        at: datetime,
-        by: str,
-        sha256: str | None = None,
-        data: Mapping[str, JsonValue] | None = None,
-    ) -> None: ...
-
-    def certificates(self, label: str | None = None) -> tuple[IssuedCertificate, ...]:
-        """The certificates ever issued, of one label or of all, newest first."""
-
-    def events(self, limit: int = 100, *, kind: str | None = None) -> tuple[Event, ...]:
-        """The last `limit` events, of one kind or of all, newest first; -1 is no limit."""
-
-    def serial_exists(self, serial: int) -> bool: ...
-
-    def close(self) -> None: ...
+_T = TypeVar("_T")
 
 
 class SqliteLedger:
@@ -94,6 +60,7 @@ class SqliteLedger:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
+        self._depth = 0  # how many blocks of `together` we are in
 
     @classmethod
     def create(cls, path: Path, *, files: Files) -> SqliteLedger:
@@ -103,7 +70,7 @@ class SqliteLedger:
         try:
             with ledger._told():
                 ledger._connection.execute("PRAGMA journal_mode = WAL")
-                ledger._connection.executescript(_SCHEMA)
+                schema.make(ledger._connection)
         except BaseException:
             ledger.close()
             raise
@@ -111,38 +78,68 @@ class SqliteLedger:
 
     @classmethod
     def open(cls, path: Path) -> SqliteLedger:
-        """Open a ledger and check it whole: even decades of a house are read in milliseconds."""
+        """Open a ledger; one of an earlier housekey is carried over to the tables of this one."""
         if not path.is_file():
-            raise HouseBroken(f"{path} is missing", hint=_FROM_BACKUP)
-        ledger = cls(path, _connect(path))
+            raise HouseBroken(f"{path} is missing", hint=REBUILD)
+        if path.with_name(f"{path.name}-wal").exists():
+            # To close a ledger folds its -wal into it, and what of a damaged one cannot be folded
+            # is gone. So it is first looked at by one that may not write.
+            with cls(path, _connect(path, mode="ro")) as looking, looking._told():
+                schema.look_at(looking._connection)
+        return cls.over(path, _connect(path))
+
+    @classmethod
+    def over(cls, path: Path, connection: sqlite3.Connection) -> SqliteLedger:
+        """Make a ledger of an open connection, which is closed if it is to none."""
+        ledger = cls(path, connection)
         try:
             with ledger._told():
-                ledger._check()
+                ledger._carry()
         except BaseException:
             ledger.close()
             raise
         return ledger
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        begin, end, back = _WHOLE if self._depth == 0 else _PART
+        with self._told():
+            self._must_be_whole()
+            self._connection.execute(begin)
+        self._depth += 1
+        try:
+            yield
+            with self._told():
+                self._must_be_whole()
+                self._connection.execute(end)
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    for statement in back:
+                        self._connection.execute(statement)
+            raise
+        finally:
+            self._depth -= 1
+
     def record_certificate(
         self, certificate: Certificate, *, role: Role, label: str | None, at: datetime
     ) -> None:
-        with self._told():
-            self._connection.execute(
-                "INSERT INTO certificates (sha256, issuer, serial, role, label, names,"
-                " not_before, not_after, issued_at, der) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    fingerprint(certificate),
-                    certificate.issuer.rfc4514_string(),
-                    f"{certificate.serial_number:x}",
-                    role,
-                    label,
-                    json.dumps([str(name) for name in names_of(certificate)]),
-                    _text(certificate.not_valid_before_utc),
-                    _text(certificate.not_valid_after_utc),
-                    _text(at),
-                    to_der(certificate),
-                ),
-            )
+        from housekey.pki.names import names_of  # noqa: PLC0415 - who only looks needs it not
+
+        self._write(
+            "INSERT INTO certificates (sha256, issuer, serial, role, label, names,"
+            " not_before, not_after, issued_at, der) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            fingerprint(certificate),
+            certificate.issuer.rfc4514_string(),
+            f"{certificate.serial_number:x}",
+            role,
+            label,
+            json.dumps([str(name) for name in names_of(certificate)]),
+            _text(certificate.not_valid_before_utc),
+            _text(certificate.not_valid_after_utc),
+            _text(at),
+            to_der(certificate),
+        )
 
     def record_event(
         self,
@@ -153,38 +150,80 @@ class SqliteLedger:
         sha256: str | None = None,
         data: Mapping[str, JsonValue] | None = None,
     ) -> None:
-        with self._told():
-            self._connection.execute(
-                "INSERT INTO events (at, kind, by, sha256, data) VALUES (?, ?, ?, ?, ?)",
-                (_text(at), kind, by, sha256, json.dumps(data or {})),
-            )
-
-    def certificates(self, label: str | None = None) -> tuple[IssuedCertificate, ...]:
-        with self._told():
-            rows = self._connection.execute(
-                "SELECT * FROM certificates WHERE ?1 IS NULL OR label = ?1 ORDER BY id DESC",
-                (label,),
-            ).fetchall()
-        return tuple(map(_issued, rows))
-
-    def events(self, limit: int = 100, *, kind: str | None = None) -> tuple[Event, ...]:
-        with self._told():
-            rows = self._connection.execute(
-                "SELECT at, kind, by, sha256, data FROM events"
-                " WHERE ?1 IS NULL OR kind = ?1 ORDER BY id DESC LIMIT ?2",
-                (kind, limit),
-            ).fetchall()
-        return tuple(
-            Event(datetime.fromisoformat(at), kind, by, sha256, json.loads(data))
-            for at, kind, by, sha256, data in rows
+        self._write(
+            "INSERT INTO events (at, kind, by, sha256, data) VALUES (?, ?, ?, ?, ?)",
+            _text(at),
+            kind,
+            by,
+            sha256,
+            json.dumps(data or {}),
         )
 
+    def certificates(self, label: str | None = None) -> tuple[IssuedCertificate, ...]:
+        where = _where(label=label)
+        query = f"SELECT * FROM certificates{where} ORDER BY id DESC"  # noqa: S608 - our own words
+        return tuple(self._rows(query, _issued, label))
+
+    def latest(self, label: str) -> IssuedCertificate | None:
+        query = "SELECT * FROM certificates WHERE label = ? ORDER BY id DESC LIMIT 1"
+        return next(iter(self._rows(query, _issued, label)), None)
+
+    def certificate(self, sha256: str) -> IssuedCertificate | None:
+        query = "SELECT * FROM certificates WHERE sha256 = ?"
+        return next(iter(self._rows(query, _issued, sha256)), None)
+
+    def events(
+        self, limit: int = 100, *, kind: str | None = None, sha256: str | None = None
+    ) -> tuple[Event, ...]:
+        where = _where(kind=kind, sha256=sha256)
+        query = f"SELECT * FROM events{where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own words
+        return tuple(self._rows(query, _event, kind, sha256, limit))
+
+    def revoked(self) -> Mapping[str, Event]:
+        query = "SELECT * FROM events WHERE kind = ? ORDER BY id DESC"
+        events = self._rows(query, _event, REVOKED)
+        return {event.sha256: event for event in events if event.sha256 is not None}
+
     def serial_exists(self, serial: int) -> bool:
+        query = "SELECT 1 FROM certificates WHERE serial = ? LIMIT 1"
+        return bool(self._rows(query, bool, f"{serial:x}"))
+
+    def everything(self) -> Iterator[IssuedCertificate | Event]:
+        # One read transaction: what is written meanwhile belongs to none of it.
         with self._told():
-            row = self._connection.execute(
-                "SELECT 1 FROM certificates WHERE serial = ?", (f"{serial:x}",)
-            ).fetchone()
-        return row is not None
+            self._connection.execute("SAVEPOINT everything")
+        try:
+            for query, made in (
+                ("SELECT * FROM certificates ORDER BY id", _issued),
+                ("SELECT * FROM events ORDER BY id", _event),
+            ):
+                with self._told():
+                    cursor = self._connection.execute(query)
+                while True:
+                    with self._told(), _read_as_written():
+                        rows = [made(row) for row in cursor.fetchmany(500)]
+                    if not rows:
+                        break
+                    yield from rows
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("RELEASE everything")
+
+    def check_whole(self) -> tuple[str, ...]:
+        try:
+            with self._told():
+                said = [text for (text,) in self._connection.execute("PRAGMA integrity_check(5)")]
+            if said != ["ok"]:
+                return tuple(f"SQLite says: {' '.join(text.split())}" for text in said)
+            wrong = [
+                f"the certificate {row.sha256} is not what was recorded"
+                for row in self.everything()
+                if isinstance(row, IssuedCertificate)
+                and hashlib.sha256(row.der).hexdigest() != row.sha256
+            ]
+        except HouseBroken as error:
+            return (error.message,)
+        return tuple(wrong)
 
     def close(self) -> None:
         self._connection.close()
@@ -200,80 +239,84 @@ class SqliteLedger:
     ) -> None:
         self.close()
 
-    def _check(self) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise HouseBroken(
+    def _carry(self) -> None:
+        version = schema.version_of(self._connection)
+        if version > schema.VERSION:
+            raise LedgerNewer(
                 f"{self._path} was written by a newer housekey", hint="update housekey"
             )
-        (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if version != SCHEMA_VERSION or verdict != "ok":
-            raise _broken(self._path, "it is damaged" if version else "it is not a ledger")
+        if version == 0:
+            raise broken(self._path, "it is not a ledger")
+        if version < schema.VERSION:
+            schema.carry(self._connection)
+        schema.look_at(self._connection)
+
+    def _write(self, statement: str, *values: str | bytes | None) -> None:
+        with self._told():
+            self._must_be_whole()
+            self._connection.execute(statement, values)
+
+    def _rows(
+        self, query: str, made: Callable[[sqlite3.Row], _T], *values: str | int | None
+    ) -> list[_T]:
+        """Return the rows of a query, whose values that are None it does not ask for."""
+        given = [value for value in values if value is not None]
+        with self._told(), _read_as_written():
+            return [made(row) for row in self._connection.execute(query, given)]
+
+    def _must_be_whole(self) -> None:
+        """Raise if SQLite has taken back a block that goes on, as it does when the disk is full.
+
+        What the block writes after that would be written alone.
+        """
+        if self._depth > 0 and not self._connection.in_transaction:
+            raise sqlite3.OperationalError("what was begun together was taken back")
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise _in_plain_words(self._path, error) from error
+            raise in_plain_words(self._path, error) from error
 
 
-_FROM_BACKUP = "put it back from a backup of the house"
-
-_STRICT = "STRICT" if sqlite3.sqlite_version_info >= (3, 37) else ""
-_APPEND_ONLY = "\n".join(
-    f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table}"
-    " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
-    for table in ("certificates", "events")
-    for verb in ("UPDATE", "DELETE")
-)
-_SCHEMA = f"""
-BEGIN;
-CREATE TABLE certificates (
-    id INTEGER PRIMARY KEY,
-    sha256 TEXT NOT NULL UNIQUE,
-    issuer TEXT NOT NULL,
-    serial TEXT NOT NULL,  -- hexadecimal: SQLite's integers have 64 bits, a serial has 159
-    role TEXT NOT NULL CHECK (role IN ('root', 'issuing', 'leaf', 'self-signed')),
-    label TEXT,
-    names TEXT NOT NULL,  -- JSON
-    not_before TEXT NOT NULL,  -- this and all times: ISO 8601, UTC
-    not_after TEXT NOT NULL,
-    issued_at TEXT NOT NULL,
-    der BLOB NOT NULL,
-    UNIQUE (issuer, serial)  -- RFC 5280 section 4.1.2.2
-) {_STRICT};
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY,
-    at TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    by TEXT NOT NULL,
-    sha256 TEXT,
-    data TEXT NOT NULL  -- JSON
-) {_STRICT};
-{_APPEND_ONLY}
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
+# How a block of `together` begins, ends and is taken back; the second is one inside another.
+_WHOLE = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_PART = ("SAVEPOINT part", "RELEASE part", ("ROLLBACK TO part", "RELEASE part"))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _where(**wanted: str | None) -> str:
+    """Ask only for what is wanted: a condition that may be idle keeps SQLite from its indexes."""
+    asked = " AND ".join(f"{column} = ?" for column, value in wanted.items() if value is not None)
+    return f" WHERE {asked}" if asked else ""
+
+
+@contextlib.contextmanager
+def _read_as_written() -> Iterator[None]:
+    """Take a row that cannot be what housekey wrote for damage."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        raise sqlite3.DatabaseError(f"a row is damaged: {error}") from error
+
+
+def _connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",  # never creates a file
+            f"{path.absolute().as_uri()}?mode={mode}",  # neither creates a file
             uri=True,
             timeout=_BUSY_SECONDS,
             isolation_level=None,
         )
     except sqlite3.Error as error:
-        raise _in_plain_words(path, error) from error
+        raise in_plain_words(path, error) from error
     connection.row_factory = sqlite3.Row
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA recursive_triggers = ON")  # INSERT OR REPLACE deletes, too
     except sqlite3.Error as error:  # the first that reads the file
         connection.close()
-        raise _in_plain_words(path, error) from error
+        raise in_plain_words(path, error) from error
     return connection
 
 
@@ -281,6 +324,16 @@ def _text(at: datetime) -> str:
     if at.tzinfo is None:
         raise ValueError("a time without a zone")
     return at.astimezone(UTC).isoformat()
+
+
+def _event(row: sqlite3.Row) -> Event:
+    return Event(
+        at=datetime.fromisoformat(row["at"]),
+        kind=row["kind"],
+        by=row["by"],
+        sha256=row["sha256"],
+        data=json.loads(row["data"]),
+    )
 
 
 def _issued(row: sqlite3.Row) -> IssuedCertificate:
@@ -295,37 +348,3 @@ def _issued(row: sqlite3.Row) -> IssuedCertificate:
         issued_at=datetime.fromisoformat(row["issued_at"]),
         der=row["der"],
     )
-
-
-_NUMBERS = {
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_READONLY: errno.EROFS,
-    sqlite3.SQLITE_PERM: errno.EACCES,
-    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
-    sqlite3.SQLITE_IOERR: errno.EIO,
-}
-
-
-def _in_plain_words(path: Path, error: sqlite3.Error) -> HousekeyError:
-    # An extended code carries the primary one in its low byte: https://sqlite.org/rescode.html
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code == sqlite3.SQLITE_IOERR and _is_full(path):
-        code = sqlite3.SQLITE_FULL  # no room for the shared memory of WAL reads as a broken disk
-    if code in _NUMBERS:
-        return trouble_from(path, OSError(_NUMBERS[code], str(error)))
-    if code == sqlite3.SQLITE_BUSY:
-        return HouseBusy(
-            f"another housekey is writing to {path}", hint="wait until it is done and try again"
-        )
-    return _broken(path, str(error))
-
-
-def _is_full(path: Path) -> bool:
-    try:
-        return os.statvfs(path.parent).f_bavail == 0
-    except OSError:
-        return False
-
-
-def _broken(path: Path, reason: str) -> HouseBroken:
-    return HouseBroken(f"{path} cannot be used: {reason}", hint=_FROM_BACKUP)

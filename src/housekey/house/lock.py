@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from housekey.errors import HouseBusy
+from housekey.errors import FileTrouble, HouseBusy
+from housekey.house.together import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +30,19 @@ _POLL_SECONDS = 0.05
 def house_lock(folder: Path, *, wait: float, files: Files) -> Iterator[None]:
     """Hold the lock of the house in `folder`; wait for it for up to `wait` seconds.
 
+    A change of several files that a kill left half made is finished first; where that cannot be
+    done, on a full disk, the house reads the same without it (together.py).
     Not reentrant. Raises `HouseBusy`, naming the process that holds it, and `FileTrouble` if
     there is no such folder or it cannot be written.
     """
     fd = files.open_lock(folder / LOCK_NAME)
     try:
         deadline = time.monotonic() + wait
-        while not _locked(fd):
+        while not _locked(fd) or not _is_at(fd, folder / LOCK_NAME):
+            if not _is_at(fd, folder / LOCK_NAME):  # the house was put aside for a restored one
+                moved, fd = fd, files.open_lock(folder / LOCK_NAME)
+                os.close(moved)
+                continue
             if time.monotonic() >= deadline:
                 raise HouseBusy(
                     f"another housekey is at work on the house in {folder} ({_holder(fd)})",
@@ -43,6 +50,8 @@ def house_lock(folder: Path, *, wait: float, files: Files) -> Iterator[None]:
                 )
             time.sleep(_POLL_SECONDS)
         _sign(fd)
+        with contextlib.suppress(FileTrouble):
+            settle(folder, files=files)
         yield
     finally:
         os.close(fd)  # gives the lock back
@@ -54,6 +63,13 @@ def _locked(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _sign(fd: int) -> None:

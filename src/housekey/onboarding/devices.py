@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from housekey.house.records import DEVICE_TRUSTS
 from housekey.onboarding.events import Step
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from housekey.onboarding.events import Event
 
-TRUSTS = "device-trusts"  # ledger: a device has proved that it trusts the root
+TRUSTS = DEVICE_TRUSTS
 _WAY = (Step.ARRIVED, Step.FETCHED, Step.TRUSTS)
 _NOBODY = Visitor(Kind.OTHER, Browser.OTHER)
 

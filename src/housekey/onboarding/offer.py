@@ -6,9 +6,27 @@ The processes that face the network get an `Offer` and nothing else of the house
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 PORT = 8125  # of the page, over plain HTTP
 PROOF_PORT = 8126  # of the proof, over HTTPS
+
+
+class Counts(StrEnum):
+    """What an earlier root of the home still is."""
+
+    BESIDE = "beside"  # it counts for a time beside the new one
+    OVER = "over"  # of no use any more
+    LEAKED = "leaked"  # somebody else may have its key: dangerous on any device
+
+
+@dataclass(frozen=True, slots=True)
+class FormerRoot:
+    """An earlier root, of which a device may still think."""
+
+    sha256: str
+    name: str  # its CN, by which devices list it
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +41,8 @@ class Offer:
     # Under which of its names Home Assistant's certificate is good; a device that came by one of
     # them is sent on by the same.
     home_assistant_hosts: tuple[str, ...] = ()
+    crl_der: bytes | None = None  # the list of revoked certificates; None: nothing was revoked
+    former: tuple[FormerRoot, ...] = ()  # earlier roots of this home, oldest first
+    # Both inside Home Assistant alone, and so in no pipe (wire.py).
+    awaits_https: bool = False  # it goes to https next, or is about to: an open page waits for it
+    trial_path: str | None = None  # where it takes the page's proof while it tries https

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from housekey.onboarding.events import Event, Step
-from housekey.onboarding.offer import Offer
+from housekey.onboarding.offer import Counts, FormerRoot, Offer
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.secret import Secret
 
@@ -54,6 +54,8 @@ def task_line(task: Task) -> bytes:
         "hosts": offer.hosts,
         "home_assistant": offer.home_assistant,
         "home_assistant_hosts": offer.home_assistant_hosts,
+        "crl": base64.b64encode(offer.crl_der or b"").decode(),
+        "former": [[each.sha256, each.name, each.counts.value] for each in offer.former],
         "port": task.port,
         "listeners": task.listeners,
         "secret": task.secret.reveal().hex(),
@@ -73,6 +75,10 @@ def task_from(line: bytes) -> Task:
         hosts=tuple(told["hosts"]),
         home_assistant=told["home_assistant"],
         home_assistant_hosts=tuple(told["home_assistant_hosts"]),
+        crl_der=base64.b64decode(told["crl"]) or None,
+        former=tuple(
+            FormerRoot(sha256, name, Counts(counts)) for sha256, name, counts in told["former"]
+        ),
     )
     return Task(
         offer=offer,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from housekey.errors import PemUnreadable
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 def certificate_to_pem(certificate: x509.Certificate) -> bytes:
     """One PEM block, ending with a newline."""
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - slow
+
     return certificate.public_bytes(Encoding.PEM)
 
 
@@ -33,6 +34,8 @@ def chain_to_pem(certificates: Iterable[x509.Certificate]) -> bytes:
 
 def to_der(certificate: x509.Certificate) -> bytes:
     """The certificate's own bytes, which its fingerprint is of."""
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - slow
+
     return certificate.public_bytes(Encoding.DER)
 
 

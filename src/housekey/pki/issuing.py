@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from housekey.errors import (
     ClockWrong,
@@ -29,6 +29,7 @@ from housekey.pki.names import DnsName, Name, to_general_name
 from housekey.pki.profiles import (
     BACKDATE,
     DAYS_OF_LEAF,
+    INTERMEDIATE,
     ISSUING,
     LEAF,
     ROOT,
@@ -121,6 +122,45 @@ def issue_issuing_ca(
     )
 
 
+def issue_cross(new_root: x509.Certificate, *, old_root: Issuer, now: datetime) -> x509.Certificate:
+    """The new root as the old one vouches for it: its subject and key, signed by the old root.
+
+    For devices that know the old root only. It lives no longer than either, and carries the old
+    root's constraints, not the new ones: that is what the old root may speak for. One authority
+    may follow it, the issuing CA. Raises as `issue_leaf` does for dates and the subject.
+    """
+    key = new_root.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey)  # noqa: S101 - of a house
+    return _signed(
+        INTERMEDIATE,
+        public_key=key,
+        subject=new_root.subject,
+        signer=old_root.key,
+        now=now,
+        issuer=old_root,
+        constraints=old_root.constraints,
+        not_after=new_root.not_valid_after_utc,
+    )
+
+
+def issue_intermediate(
+    *, public_key: PublicKey, subject: Subject, root: Issuer, now: datetime
+) -> x509.Certificate:
+    """An authority under the root that one more, which signs leaves, may follow.
+
+    Raises as `issue_issuing_ca` does.
+    """
+    return _signed(
+        INTERMEDIATE,
+        public_key=public_key,
+        subject=subject.to_x509(),
+        signer=root.key,
+        now=now,
+        issuer=root,
+        constraints=root.constraints,
+    )
+
+
 def issue_leaf(
     *,
     public_key: PublicKey,
@@ -188,7 +228,7 @@ def must_be_within(not_before: datetime, not_after: datetime, *, now: datetime) 
     if now >= not_after:
         raise HouseExpired(
             f"the house's issuing CA ended on {not_after:%Y-%m-%d}",
-            hint="create a new house; if that date lies ahead, set this machine's clock right",
+            hint="housekey house rotate makes a new one; if that day lies ahead, set the clock",
         )
 
 
@@ -226,9 +266,11 @@ def _signed(
     issuer: Issuer | None = None,  # None: signed by its own key
     names: Sequence[Name] = (),
     constraints: Constraints | None = None,
+    not_after: datetime | None = None,  # at the latest
 ) -> x509.Certificate:
     """The certificate that `profile` describes."""
-    not_before, not_after = _validity(profile, now=now, days=days, issuer=issuer)
+    not_before, end = _validity(profile, now=now, days=days, issuer=issuer)
+    not_after = min(end, not_after or end)
     if issuer is not None and subject == issuer.distinguished_name:
         raise SubjectRefused(
             "the subject is the same as that of the certificate authority that signs it",

@@ -101,6 +101,19 @@ ISSUING = Profile(
     may_name_itself_by_ip=False,
 )
 
+# Between a root and what signs leaves: one more authority may follow, and no more than one. A
+# root that another root vouches for (RFC 5280 3.2), and the first of the two that the onboarding
+# page's proof goes through.
+INTERMEDIATE = Profile(
+    basic_constraints=x509.BasicConstraints(ca=True, path_length=1),
+    key_usage=_SIGNS_CERTIFICATES,
+    key_usage_with_rsa_key=_SIGNS_CERTIFICATES,
+    extended_key_usage=None,
+    days=DAYS_OF_ROOT,
+    most_days=DAYS_OF_ROOT,
+    may_name_itself_by_ip=False,
+)
+
 LEAF = Profile(
     basic_constraints=x509.BasicConstraints(ca=False, path_length=None),  # FFX-01
     key_usage=_SIGNS_HANDSHAKES,

@@ -81,6 +81,21 @@ class Subject:
         )
 
 
+def subject_from(name: x509.Name) -> Subject | None:
+    """The fields of `name` that a `Subject` has, so that a certificate can be issued again.
+
+    None if there is none. Raises SubjectRefused for one that we would not write.
+    """
+    from cryptography import x509  # noqa: PLC0415 - as above
+
+    found = {
+        field: str(values[0].value)
+        for field, oid, _, _ in _FIELDS
+        if (values := name.get_attributes_for_oid(getattr(x509.NameOID, oid)))
+    }
+    return Subject(**{"common_name": None, **found}) if found else None
+
+
 def _check(value: str, *, label: str, most_bytes: int) -> None:
     if not value or value != value.strip() or not value.isprintable():
         raise SubjectRefused(

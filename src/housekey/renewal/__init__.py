@@ -1,1 +1,1 @@
-"""What is due when, and how a renewal reaches the server."""
+"""What is due when and why, renewing it, and how a renewal reaches the server."""

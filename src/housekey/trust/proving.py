@@ -56,7 +56,7 @@ def proving_server(house: House) -> Iterator[Server]:
             hint="name a server of the house with --prove HOST:PORT",
         )
     key = PrivateKey.generate(KeyType.ECDSA_P256)
-    chain = house.sign(key.public_key, names, days=_DAYS)
+    chain = house.sign(key.public_key, names, days=_DAYS, proves=True)
     with served(chain_to_pem(chain), key.to_pem()) as port:
         yield Server(host, port)
 

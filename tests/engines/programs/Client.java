@@ -1,5 +1,5 @@
-// Ask Java for every line of standard input: id, URL, root in base64; see ../asking.py.
-// HttpsURLConnection as any program would use it, with the root as its only trust.
+// Ask Java for every line of standard input: id, URL, roots in base64; see ../asking.py.
+// HttpsURLConnection as any program would use it, with these roots as its only trust.
 
 import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
@@ -45,12 +45,14 @@ public class Client {
         }
     }
 
-    private static SSLContext trusting(String root) throws Exception {
-        var bytes = new ByteArrayInputStream(Base64.getDecoder().decode(root));
-        var certificate = CertificateFactory.getInstance("X.509").generateCertificate(bytes);
+    private static SSLContext trusting(String roots) throws Exception {
         var store = KeyStore.getInstance(KeyStore.getDefaultType());
         store.load(null, null);
-        store.setCertificateEntry("root", certificate);
+        for (var root : roots.split(",")) {
+            var bytes = new ByteArrayInputStream(Base64.getDecoder().decode(root));
+            var certificate = CertificateFactory.getInstance("X.509").generateCertificate(bytes);
+            store.setCertificateEntry("root " + store.size(), certificate);
+        }
         var trust = TrustManagerFactory.getInstance("PKIX");
         trust.init(store);
         var context = SSLContext.getInstance("TLS");

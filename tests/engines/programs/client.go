@@ -1,5 +1,5 @@
-// Ask Go for every line of standard input: id, URL, root in base64; see ../asking.py.
-// net/http as any program would use it, with the root as its only trust.
+// Ask Go for every line of standard input: id, URL, roots in base64; see ../asking.py.
+// net/http as any program would use it, with these roots as its only trust.
 package main
 
 import (
@@ -35,17 +35,19 @@ func main() {
 	}
 }
 
-func ask(target, root string, proxy *url.URL) error {
-	der, err := base64.StdEncoding.DecodeString(root)
-	if err != nil {
-		return err
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return err
-	}
+func ask(target, roots string, proxy *url.URL) error {
 	pool := x509.NewCertPool()
-	pool.AddCert(certificate)
+	for _, root := range strings.Split(roots, ",") {
+		der, err := base64.StdEncoding.DecodeString(root)
+		if err != nil {
+			return err
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return err
+		}
+		pool.AddCert(certificate)
+	}
 	transport := &http.Transport{
 		Proxy:             http.ProxyURL(proxy),
 		TLSClientConfig:   &tls.Config{RootCAs: pool},

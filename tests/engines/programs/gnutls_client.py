@@ -1,4 +1,4 @@
-"""Ask GnuTLS for every line of standard input: id, URL, root in base64; see ../asking.py.
+"""Ask GnuTLS for every line of standard input: id, URL, roots in base64; see ../asking.py.
 
 The library's own functions, called as a C program would call them (GnuTLS manual, "Simple client
 example with X.509 certificate support"): the default priorities, and the session verifies the
@@ -61,20 +61,21 @@ def main() -> None:
         sys.stdout.write(f"GnuTLS {gnutls.gnutls_check_version(None).decode()}\n")
         return
     for line in sys.stdin:
-        id_, url, root = line.rstrip("\n").split("\t")
-        refusal = _ask(gnutls, url, base64.b64decode(root), int(sys.argv[1]))
+        id_, url, roots = line.rstrip("\n").split("\t")
+        refusal = _ask(gnutls, url, roots.split(","), int(sys.argv[1]))
         answer = f"no\t{' '.join(refusal.split())}" if refusal else "yes\t"
         sys.stdout.write(f"{id_}\t{answer}\n")
         sys.stdout.flush()
 
 
-def _ask(gnutls: c.CDLL, url: str, root: bytes, proxy: int) -> str:
+def _ask(gnutls: c.CDLL, url: str, roots: list[str], proxy: int) -> str:
     """What GnuTLS refuses with; empty when it accepts."""
     credentials, session = c.c_void_p(), c.c_void_p()
     gnutls.gnutls_certificate_allocate_credentials(c.byref(credentials))
     gnutls.gnutls_init(c.byref(session), _CLIENT)
     try:
-        pem = ssl.DER_cert_to_PEM_cert(root).encode()
+        ders = map(base64.b64decode, roots)
+        pem = "".join(map(ssl.DER_cert_to_PEM_cert, ders)).encode()
         read = gnutls.gnutls_certificate_set_x509_trust_mem(
             credentials, c.byref(_Datum(pem, len(pem))), _PEM
         )

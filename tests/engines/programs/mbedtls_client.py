@@ -1,4 +1,4 @@
-"""Ask Mbed TLS for every line of standard input: id, URL, root in base64; see ../asking.py.
+"""Ask Mbed TLS for every line of standard input: id, URL, roots in base64; see ../asking.py.
 
 python-mbedtls, which brings its own Mbed TLS: a real handshake, verification required, the name
 set as any client sets it. A program of its own, because it must bear a crash.
@@ -23,9 +23,9 @@ def main() -> None:
         sys.stdout.write(f"{mbedtls.version.version}\n")
         return
     for line in sys.stdin:
-        id_, url, root = line.rstrip("\n").split("\t")
+        id_, url, roots = line.rstrip("\n").split("\t")
         try:
-            _ask(url, base64.b64decode(root), int(sys.argv[1]))
+            _ask(url, roots.split(","), int(sys.argv[1]))
         except Exception as error:  # noqa: BLE001 - whatever it is, its words are the answer
             answer = f"no\t{type(error).__name__} {' '.join(str(error).split())}"
         else:
@@ -34,11 +34,12 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def _ask(url: str, root: bytes, proxy: int) -> None:
+def _ask(url: str, roots: list[str], proxy: int) -> None:
     # Not urlsplit's hostname, which puts it in lower case.
     host = urlsplit(url).netloc.rpartition(":")[0].strip("[]")
     store = tls.TrustStore()
-    store.add(x509.CRT.from_DER(root))
+    for root in roots:
+        store.add(x509.CRT.from_DER(base64.b64decode(root)))
     context = tls.ClientContext(tls.TLSConfiguration(trust_store=store, validate_certificates=True))
     with socket.create_connection(("127.0.0.1", proxy), timeout=_SECONDS) as connection:
         connection.sendall(f"CONNECT case:{urlsplit(url).port} HTTP/1.1\r\n\r\n".encode())

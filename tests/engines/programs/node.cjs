@@ -1,4 +1,4 @@
-// Ask Node for every line of standard input: id, URL, root in base64; see ../asking.py.
+// Ask Node for every line of standard input: id, URL, roots in base64; see ../asking.py.
 // https.request as any program would use it; only the socket comes from the test's proxy.
 
 "use strict";
@@ -58,8 +58,9 @@ async function ask(url, ca) {
 
 async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    const [id, url, root] = line.split("\t");
-    const pem = `-----BEGIN CERTIFICATE-----\n${root.match(/.{1,64}/g).join("\n")}\n-----END CERTIFICATE-----\n`;
+    const [id, url, roots] = line.split("\t");
+    const pem = roots.split(",").map((root) =>
+      `-----BEGIN CERTIFICATE-----\n${root.match(/.{1,64}/g).join("\n")}\n-----END CERTIFICATE-----\n`).join("");
     let accepts, text;
     try {
       [accepts, text] = await ask(url, pem);

@@ -111,17 +111,20 @@ class Given:
             )
         return _checked(found.reveal(), "the passphrase")
 
-    def first_line(self, name: str) -> Secret:
-        """The passphrase in a file: its first line, as `file:` in OpenSSL. Raises UsageError."""
+    def first_line(self, name: str, *, what: str = "passphrase") -> Secret:
+        """The passphrase in a file: its first line, as `file:` in OpenSSL. Raises UsageError.
+
+        `what` is in it, for people.
+        """
         try:
             data = self._bytes(name, 64 * 1024)
         except FileTrouble as error:
             raise UsageError(
-                f"{shown(name)}: {error.reason}", hint="the file must hold the passphrase"
+                f"{shown(name)}: {error.reason}", hint=f"the file must hold the {what}"
             ) from error
         line = data.partition(b"\n")[0].removesuffix(b"\r")
         self._warn_if_open(name)
-        return _checked(line, shown(name))
+        return _checked(line, shown(name), what)
 
     def _bytes(self, name: str, most: int) -> bytes:
         if name == STDIN:
@@ -173,12 +176,12 @@ def moment(text: str) -> datetime:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def _checked(passphrase: bytes, where: str) -> Secret:
+def _checked(passphrase: bytes, where: str, what: str = "passphrase") -> Secret:
     if not passphrase:
-        raise UsageError(f"{where} is empty", hint="a passphrase has at least one letter")
+        raise UsageError(f"{where} is empty", hint=f"a {what} has at least one letter")
     if len(passphrase) > _MOST_OF_A_PASSPHRASE:
         raise UsageError(
-            f"{where} holds a first line that is too long for a passphrase",
+            f"{where} holds a first line that is too long for a {what}",
             hint=f"OpenSSL takes at most {_MOST_OF_A_PASSPHRASE} bytes",
         )
     return Secret(passphrase)

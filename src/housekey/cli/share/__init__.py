@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from housekey.cli.share.devices import View
-    from housekey.house.house import House
+    from housekey.cli.share.recording import Recorder
     from housekey.onboarding.devices import Devices
     from housekey.onboarding.events import Event
 
@@ -126,49 +126,19 @@ class _Shared:
     missing: int  # proofs that it lacks
 
 
-@dataclass(slots=True)
-class _Recorder:
-    """Writes proofs into the ledger; what cannot be written is kept, and tried again.
-
-    Not without end: whoever is on the network can say that it trusts the root, and the ledger
-    forgets nothing.
-    """
-
-    house: House
-    sha256: str  # of the root
-    pending: list[Event] = field(default_factory=list)
-    room: int = 500  # in one run; no home has as many devices
-
-    def write(self, *events: Event) -> HousekeyError | None:
-        """Write `events` and what is pending; return what stands against it."""
-        from housekey.onboarding.devices import TRUSTS, data_of  # noqa: PLC0415 - loaded already
-
-        self.pending += events[: self.room]
-        self.room -= min(len(events), self.room)
-        try:
-            while self.pending:
-                event = self.pending[0]
-                self.house.ledger.record_event(
-                    TRUSTS, at=event.at, by="share", sha256=self.sha256, data=data_of(event)
-                )
-                del self.pending[0]
-        except HousekeyError as trouble:
-            return trouble
-        return None
-
-
 async def _share(
     options: dict[str, Any], wanted: int | None, card: Path | None, output: Output
 ) -> _Shared:
     from housekey.cli.share.devices import view_of  # noqa: PLC0415 - after --help
     from housekey.cli.share.ready import make_ready  # noqa: PLC0415
+    from housekey.cli.share.recording import Recorder  # noqa: PLC0415
     from housekey.cli.share.told import document_of, tell  # noqa: PLC0415
     from housekey.onboarding.children import serve  # noqa: PLC0415
     from housekey.onboarding.devices import Devices  # noqa: PLC0415
 
     with open_house(house_folder(options)) as house:
         ready = await make_ready(house, options, card, output)
-        devices, recorder = Devices(), _Recorder(house, ready.sha256)
+        devices, recorder = Devices(), Recorder(house, ready.sha256)
         output.busy("starting the page")
         async with await serve(
             ready.offer,
@@ -198,7 +168,7 @@ async def _share(
 async def _watch(
     events: AsyncIterator[Event],
     devices: Devices,
-    recorder: _Recorder,
+    recorder: Recorder,
     view: View,
     wanted: int | None,
 ) -> None:

@@ -24,10 +24,12 @@ from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
 from housekey.house.journal import Journal
 from housekey.house.lock import house_lock
+from housekey.house.revoking import list_to_serve
 from housekey.live.handshake import resolve
 from housekey.onboarding.leaf import new_leaf, usable_leaf
 from housekey.onboarding.offer import Offer
 from housekey.onboarding.reach import Facts, Reach, decide, url
+from housekey.onboarding.roots import former_roots
 from housekey.pki.encoding import fingerprint, to_der
 from housekey.pki.names import DnsName
 
@@ -74,12 +76,14 @@ async def make_ready(
     leaf = await _leaf(house, reach.leaf_names, files, output)
     output.busy("")
     offer = Offer(
-        root_der=to_der(house.root),
+        root_der=to_der(house.root_for_devices),
         home=_home_of(house),
         proof_port=options["proof_port"],
         hosts=reach.hosts,
         home_assistant=home_assistant,
         home_assistant_hosts=its_hosts,
+        former=former_roots(house),
+        crl_der=list_to_serve(house, files=files, by="share", at=now()),
     )
     if card is not None:
         write_card(card, offer, url(reach.best, options["port"]), files)
@@ -89,7 +93,7 @@ async def make_ready(
         leaf=leaf,
         offer=offer,
         port=options["port"],
-        sha256=fingerprint(house.root),
+        sha256=fingerprint(house.root_for_devices),
         card=card,
     )
 

@@ -167,7 +167,7 @@ def code_of(reach: Reach, port: int, *, columns: int, colour: bool) -> str | Non
 
 def document_of(ready: Ready, devices: Devices, *, confined: Sequence[str]) -> dict[str, Any]:
     """Return the one document of `--json`."""
-    reach, root = ready.reach, ready.house.root
+    reach, root = ready.reach, ready.house.root_for_devices
     hosts = dict.fromkeys([reach.best, *reach.hosts])
     return {
         "house": str(ready.house.folder),

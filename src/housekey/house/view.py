@@ -1,0 +1,234 @@
+"""A house to look at: its roots, what a server presents, its leaves without their keys.
+
+`House` is one that issues, too. They are apart because looking is done by commands that are asked
+often, such as `housekey status`, and what issuing needs takes as long to import as all the rest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from housekey.errors import HouseBroken, HouseMissing
+from housekey.house.generations import (
+    ISSUING,
+    ISSUING_KEY,
+    NEXT,
+    PROVING_KEY,
+    ROOT,
+    SEALED_ROOT_KEY,
+    Former,
+    is_by,
+    read_generations,
+)
+from housekey.house.leaves import ONBOARDING, label_of, read_public, refuse_if_open
+from housekey.house.ledger import SqliteLedger
+from housekey.house.ledger_troubles import REBUILD
+from housekey.house.reasons import told
+from housekey.house.together import where
+from housekey.pki.encoding import certificates_from_pem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+    from types import TracebackType
+
+    from cryptography.x509 import Certificate
+
+    from housekey.house.files import Files
+    from housekey.house.generations import Generations, Overlap
+    from housekey.house.leaves import Leaf, PublicLeaf
+    from housekey.house.records import Ledger
+
+LEDGER = "ledger.sqlite"
+LEAVES = "leaves"
+FROM_BACKUP = (
+    "housekey house check says what is broken; housekey house restore brings a backup back"
+)
+_RECOVER = (
+    "housekey house recover makes a new issuing CA, with the recovery code; or restore a backup"
+)
+
+
+class HouseView:
+    """A house on disk, to look at. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        generations: Generations,
+        ledger: Ledger,
+        files: Files,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.folder = folder
+        self.generations = generations
+        self.ledger = ledger
+        self.files = files
+        self.clock = clock
+
+    @classmethod
+    def open(cls, folder: Path, *, files: Files, clock: Callable[[], datetime]) -> Self:
+        """Open the house in `folder`.
+
+        Raises `HouseMissing`, `HouseUnsafe`, `HouseBroken`, `FileTrouble`. That the sealed key of
+        the root is not there is no reason: some keep it elsewhere, and daily work goes without.
+        """
+        folder = folder.absolute()
+        needed = (ROOT, ISSUING, ISSUING_KEY, LEDGER)
+        missing = [name for name in needed if not _is_there(where(folder, name))]
+        if missing == list(needed):
+            raise HouseMissing(
+                f"there is no house in {folder}",
+                hint="housekey secure creates one; --house DIR names another folder",
+            )
+        refuse_if_open(folder, "folder of the house")
+        if missing:
+            hints = {LEDGER: REBUILD, ISSUING: _RECOVER, ISSUING_KEY: _RECOVER}
+            wanted = {hints.get(name, FROM_BACKUP) for name in missing}
+            raise HouseBroken(
+                f"the house in {folder} lacks {' and '.join(missing)}",
+                hint=wanted.pop() if len(wanted) == 1 else FROM_BACKUP,
+            )
+        for name in (ISSUING_KEY, SEALED_ROOT_KEY, PROVING_KEY):
+            path = where(folder, name)
+            if path is not None and _is_there(path):
+                refuse_if_open(path, "key")
+        return cls(
+            folder,
+            generations=read_generations(folder, files=files),
+            ledger=SqliteLedger.open(folder / LEDGER),
+            files=files,
+            clock=clock,
+        )
+
+    # The roots
+
+    @property
+    def root(self) -> Certificate:
+        """Today's root: what servers present leads to it."""
+        return self.generations.root
+
+    @property
+    def issuing(self) -> Certificate:
+        """Today's issuing CA."""
+        return self.generations.issuing
+
+    @property
+    def overlap(self) -> Overlap | None:
+        """Return what there is to know while two roots count; None with one alone."""
+        return self.generations.overlap
+
+    @property
+    def root_for_devices(self) -> Certificate:
+        """The root that the onboarding page hands out: the new one, also while it waits."""
+        return self.overlap.new_root if self.overlap else self.root
+
+    @property
+    def roots(self) -> tuple[Certificate, ...]:
+        """The roots under which a server of this home may be met now, today's first."""
+        overlap = self.overlap
+        if overlap is None:
+            return (self.root,)
+        return tuple(dict.fromkeys((self.root, overlap.old_root, overlap.new_root)))
+
+    @property
+    def former(self) -> tuple[Former, ...]:
+        """The roots that are over, oldest first; not today's, whose issuing CA alone was new."""
+        over = {
+            each.root: each
+            for each in self.generations.former
+            if each.dropped is not None and each.root != self.root
+        }
+        return tuple(over.values())
+
+    def chain_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
+        """Return what a server presents with `certificate`: it, its issuing CA, and the cross.
+
+        The cross is there while two roots overlap, as long as it has not ended, and where it helps:
+        with a name that the old root may not speak for, devices that know the old root alone
+        refuse the whole certificate, and GnuTLS would try that way though it knows both (measured,
+        3.7). A certificate of an earlier generation gets the issuing CA of that one, and one of
+        no authority here nothing.
+        """
+        generations, overlap = self.generations, self.overlap
+        cross = overlap.cross if overlap else None
+        crossed = (cross,) if cross is not None and self._helps(cross, certificate) else ()
+        chains: list[tuple[Certificate, ...]] = [(self.issuing, *crossed)]
+        if generations.proving is not None:
+            chains.append(generations.proving)
+        if generations.next_issuing is not None:
+            chains.append((generations.next_issuing,))
+        chains += [(each.issuing,) for each in reversed(generations.former) if each.issuing]
+        above = next((chain for chain in chains if is_by(certificate, chain[0])), ())
+        return (certificate, *above)
+
+    def is_current(self, leaf: Leaf | PublicLeaf) -> bool:
+        """Whether the house would give `leaf` the very chain that it has, were it issued today."""
+        certificate = leaf.certificate
+        if certificate.issuer == certificate.subject:
+            return True  # signed by its own key: no root has anything to do with it
+        signer, _ = self._signer_of(leaf.label)
+        has = certificates_from_pem(leaf.chain_pem)
+        return is_by(certificate, signer) and has == self.chain_of(certificate)
+
+    # The leaves
+
+    def labels(self) -> tuple[str, ...]:
+        """Return what there are leaves for, readable or not, sorted."""
+        folder = self.folder / LEAVES
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted(label_of(path.name) for path in folder.iterdir()))
+
+    def public_leaves(self) -> tuple[PublicLeaf, ...]:
+        """Read all leaves without their keys, by label."""
+        leaves = self.folder / LEAVES
+        found = (read_public(leaves, label, files=self.files) for label in self.labels())
+        return tuple(leaf for leaf in found if leaf is not None)
+
+    def close(self) -> None:
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _helps(self, cross: Certificate, certificate: Certificate) -> bool:
+        from housekey.pki.constraints import constraints_of  # noqa: PLC0415 - with two roots only
+        from housekey.pki.names import names_of  # noqa: PLC0415
+
+        names = names_of(certificate)
+        return self.clock() < cross.not_valid_after_utc and not constraints_of(cross).refused(names)
+
+    def _signer_of(self, label: str) -> tuple[Certificate, str]:
+        """Return who signs the leaf of a label today, and the name of its key.
+
+        The onboarding page's own proves that a device trusts the root that devices are to trust.
+        """
+        if label.lower() == ONBOARDING and self.overlap is not None:
+            if self.generations.proving is not None:
+                return self.generations.proving[0], PROVING_KEY
+            if self.generations.next_issuing is not None:
+                return self.generations.next_issuing, f"{NEXT}/{ISSUING_KEY}"
+        return self.issuing, ISSUING_KEY
+
+
+def _is_there(path: Path | None) -> bool:
+    """As `Path.exists`, which from Python 3.14 on takes what it may not see for missing."""
+    if path is None:
+        return False
+    with told(path):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True

@@ -1,0 +1,244 @@
+"""The house at a glance: what there is, what is due, who presents it, and what to do next.
+
+`read` takes it down from the disk, `Glance.seen` adds what servers present now; the rest is pure.
+A house may have a hundred thousand certificates in its ledger: nothing here reads more of it than
+it shows. Keys are not opened: `house check` does that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from housekey.house.leaves import ONBOARDING
+from housekey.house.records import DEVICE_TRUSTS, REVOKED, is_given_up
+from housekey.pki.encoding import fingerprint
+from housekey.renewal.due import due_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from cryptography.x509 import Certificate
+
+    from housekey.homeassistant.served import Served
+    from housekey.house.generations import Overlap
+    from housekey.house.leaves import PublicLeaf
+    from housekey.house.records import Event
+    from housekey.house.view import HouseView
+    from housekey.live.glimpse import Glimpse
+    from housekey.renewal.due import Due
+
+HOME_ASSISTANT = "_home-assistant"
+DELIVERED = "delivered"
+ROOT, ISSUING = "root", "issuing CA"
+_LAST_EVENTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A certificate that counts today."""
+
+    what: str  # root, issuing CA, or a leaf's label as people are shown it
+    label: str | None  # of a leaf
+    certificate: Certificate
+    sha256: str
+    due: Due | None
+    copied_to: tuple[str, ...] = ()  # folders that have a copy of it, besides the house
+
+    def life_left(self, now: datetime) -> float:
+        """Return how much of its life is left, from 1 to 0."""
+        begin, end = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
+        return min(max((end - now) / (end - begin), 0.0), 1.0)
+
+    def days_left(self, now: datetime) -> int:
+        """Return the whole days that are left; negative when it has ended."""
+        return (self.certificate.not_valid_after_utc - now).days
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that should present a certificate of the house, and what it presents."""
+
+    place: Served
+    expected: str | None  # fingerprint; None: there is none to present
+    presents: Glimpse | None = None  # None: nobody has looked
+    known_as: str | None = None  # what the house knows the certificate as, if it is another one
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it answers, and not with what it should present."""
+        return self.presents_now is False
+
+    @property
+    def presents_now(self) -> bool | None:
+        """Whether it presents what it should; None when it does not answer, or nobody looked."""
+        if self.presents is None or not self.presents.answers:
+            return None
+        return bool(self.presents.leaf) and self.presents.sha256 == self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Two roots at a time: how far the devices have come."""
+
+    overlap: Overlap
+    proved: int  # proofs of the new root
+    known: int  # proofs of the old one
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Everything that `housekey status` tells."""
+
+    house: str  # its folder
+    identity: str  # of the house, whatever root it has today: the fingerprint of its first
+    now: datetime
+    held: tuple[Held, ...]  # root, issuing CA, then leaves by label
+    serving: tuple[Serving, ...]
+    cut_short: tuple[str, ...]  # folders of Home Assistants with a change cut short
+    devices: tuple[Event, ...]  # proofs of today's root, newest first
+    rotation: Rotation | None
+    events: tuple[Event, ...]  # the last ones, newest first
+
+    @property
+    def due(self) -> tuple[Held, ...]:
+        return tuple(each for each in self.held if each.due is not None)
+
+    @property
+    def leaves(self) -> tuple[Held, ...]:
+        """The leaves that a person asked for: not the page's own."""
+        return tuple(each for each in self.held if each.label not in (None, ONBOARDING))
+
+    @property
+    def wants_something(self) -> bool:
+        """Whether anything is to be done: exit code 1."""
+        return bool(self.due or self.cut_short or any(each.wrong for each in self.serving))
+
+    def seen(self, glimpses: Mapping[tuple[str, int], Glimpse], house: HouseView) -> Glance:
+        """Return it with what the servers present now."""
+        return replace(
+            self, serving=tuple(_compared(each, glimpses, house) for each in self.serving)
+        )
+
+
+def read(house: HouseView, *, now: datetime) -> Glance:
+    """Take it down. Raises `HouseBroken`, `HouseUnsafe`, `HouseBusy` and `FileTrouble`."""
+    places, cut_short = _places(house)
+    # What was revoked for good is in nobody's use; `cert list` still has it.
+    gone = {sha256 for sha256, event in house.ledger.revoked().items() if is_given_up(event)}
+    leaves = tuple(
+        leaf for leaf in house.public_leaves() if fingerprint(leaf.certificate) not in gone
+    )
+    by_label = {leaf.label: fingerprint(leaf.certificate) for leaf in leaves}
+    root = fingerprint(house.root)
+    made = house.ledger.events(1, kind="house-created")
+    return Glance(
+        house=str(house.folder),
+        identity=(made[0].sha256 if made else None) or root,
+        now=now,
+        held=(
+            _own(ROOT, house.root, now),
+            _own(ISSUING, house.issuing, now),
+            *(_leaf(house, leaf, by_label[leaf.label], now) for leaf in leaves),
+        ),
+        serving=tuple(Serving(place, by_label.get(HOME_ASSISTANT)) for place in places),
+        cut_short=cut_short,
+        devices=house.ledger.events(-1, kind=DEVICE_TRUSTS, sha256=root),
+        rotation=_rotation(house),
+        events=house.ledger.events(_LAST_EVENTS),
+    )
+
+
+def shown(label: str) -> str:
+    """Return a leaf's label as people are shown it."""
+    return label.removeprefix("_")
+
+
+def next_steps(glance: Glance) -> tuple[str, ...]:
+    """Say what to do next, the most urgent first; nothing when there is nothing to do.
+
+    A change that was cut short is told where it is told of, and not here.
+    """
+    steps = []
+    due = {each.what: each for each in glance.due}
+    if due.keys() & {ROOT, ISSUING}:
+        steps.append("a new root, while the old one is good: housekey house rotate")
+    if due.keys() - {ROOT, ISSUING}:
+        steps.append("renew what is due: housekey renew")
+    elif any(each.wrong for each in glance.serving):
+        steps.append("let Home Assistant present its certificate: housekey secure")
+    if not glance.leaves:
+        steps.append("housekey secure")
+    rotation = glance.rotation
+    if rotation is not None:
+        if rotation.proved >= rotation.known > 0:
+            steps.append("every device has proved the new root: housekey house rotate --finish")
+        else:
+            steps.append("lead phones and laptops to the new root: housekey share")
+    elif glance.serving and not glance.devices:
+        steps.append("phones and laptops: housekey share")
+    return tuple(steps)
+
+
+def _places(house: HouseView) -> tuple[tuple[Served, ...], tuple[str, ...]]:
+    """Return the Home Assistants by the journal, and the folders of those left in the middle."""
+    folder = house.folder / "journal"
+    if not folder.is_dir():
+        return (), ()
+    from housekey.homeassistant.served import served  # noqa: PLC0415 - a house of its own has none
+    from housekey.house.journal import Journal, State  # noqa: PLC0415
+
+    standing = Journal(folder, files=house.files, clock=house.clock).standing()
+    cut_short = {each.target["folder"] for each in standing if each.state is State.OPEN}
+    return served(standing), tuple(sorted(cut_short))
+
+
+def _own(what: str, certificate: Certificate, now: datetime) -> Held:
+    return Held(what, None, certificate, fingerprint(certificate), due_of(certificate, now=now))
+
+
+def _leaf(house: HouseView, leaf: PublicLeaf, sha256: str, now: datetime) -> Held:
+    revoked = house.ledger.events(1, kind=REVOKED, sha256=sha256)
+    due = due_of(
+        leaf.certificate,
+        now=now,
+        current=house.is_current(leaf),
+        revoked_at=revoked[0].at if revoked else None,
+    )
+    copies = house.ledger.events(-1, kind=DELIVERED, sha256=sha256)
+    return Held(
+        shown(leaf.label),
+        leaf.label,
+        leaf.certificate,
+        sha256,
+        # The page's own is renewed by the page, whenever it is served.
+        None if leaf.label == ONBOARDING else due,
+        tuple(dict.fromkeys(str(each.data["to"]) for each in copies if _is_copy(each))),
+    )
+
+
+def _is_copy(delivered: Event) -> bool:
+    return delivered.data.get("way") == "copy" and "to" in delivered.data
+
+
+def _rotation(house: HouseView) -> Rotation | None:
+    overlap = house.overlap
+    if overlap is None:
+        return None
+    proofs = [
+        len(house.ledger.events(-1, kind=DEVICE_TRUSTS, sha256=fingerprint(root)))
+        for root in (overlap.new_root, overlap.old_root)
+    ]
+    return Rotation(overlap, *proofs)
+
+
+def _compared(
+    serving: Serving, glimpses: Mapping[tuple[str, int], Glimpse], house: HouseView
+) -> Serving:
+    presents = glimpses.get((serving.place.host, serving.place.port))
+    looked = replace(serving, presents=presents)
+    if presents is None or not looked.wrong or not presents.leaf:
+        return looked
+    known = house.ledger.certificate(presents.sha256)
+    return looked if known is None else replace(looked, known_as=known.label or known.role)

@@ -1,0 +1,82 @@
+"""The notification in Home Assistant about what could not be renewed: one, replaced and dismissed.
+
+It is for the people of the house, who read no log. What Home Assistant cannot be told, because it
+is what does not answer, the exit code and the log say all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from housekey.errors import HomeAssistantTrouble
+from housekey.homeassistant.client import Client
+from housekey.live.presented import presented_by
+from housekey.pki.encoding import fingerprint
+from housekey.renewal.round import Became
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from housekey.house.house import House
+    from housekey.renewal.home import Home
+    from housekey.renewal.round import Item
+
+NOTIFICATION = "housekey_renewal"  # one id, so that a newer one takes its place
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is shown."""
+
+    title: str
+    message: str  # Markdown
+
+
+def notice_of(items: Sequence[Item], *, now: datetime) -> Notice | None:
+    """Return what the people of the house are to be told; None: nothing is wrong."""
+    failed = [each for each in items if each.became is Became.FAILED]
+    if not failed:
+        return None
+    one = len(failed) == 1
+    return Notice(
+        "A certificate could not be renewed" if one else "Certificates could not be renewed",
+        "\n\n".join(_told(each, now) for each in failed)
+        + "\n\nhousekey tries again by itself; `housekey renew` does so now.",
+    )
+
+
+def _told(item: Item, now: datetime) -> str:
+    lines = [f"**{item.label.removeprefix('_')}**: {_until(item.ends, now)}."]
+    if item.trouble is not None:
+        lines += [f"What was in the way: {item.trouble.message}.", f"{item.trouble.hint}."]
+    return " ".join(lines)
+
+
+def _until(ends: datetime | None, now: datetime) -> str:
+    if ends is None:
+        return "its certificate cannot be read"
+    day = f"{ends.day} {ends:%B %Y}"
+    if ends <= now:
+        return f"its certificate ended on {day}, and devices refuse it"
+    return f"its certificate ends on {day}, and devices refuse it from then on"
+
+
+async def show(house: House, home: Home, notice: Notice | None) -> bool:
+    """Show `notice` in Home Assistant, or take the last one away; say whether it was told."""
+    if home.token is None:
+        return False
+    presents = await presented_by(home.door.host, home.door.port)
+    pin = None
+    if presents is not None and house.ledger.certificate(fingerprint(presents)) is not None:
+        pin = fingerprint(presents)  # ours, though it may have ended
+    with contextlib.suppress(HomeAssistantTrouble):
+        async with Client(home.door.url, home.token, root=house.root, pin=pin) as client:
+            if notice is None:
+                await client.dismiss(NOTIFICATION)
+            else:
+                await client.notify(NOTIFICATION, title=notice.title, message=notice.message)
+            return True
+    return False

@@ -1,0 +1,240 @@
+"""Renewing the leaves of a house: each that is due gets a new certificate, and none stops another.
+
+A renewal keeps the label, the names, the kind of key, the lifetime, and the key itself, so that
+what reads the two files in place is never between a key and another's certificate. Only a leaf
+that was revoked gets a new key. The callers hold the house's lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from housekey.errors import HousekeyError, RenewalFailed, UsageError
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
+from housekey.house.exported import replace_copies
+from housekey.house.leaves import days_asked_for
+from housekey.house.records import is_given_up
+from housekey.house.revoking import replace as replace_revoked
+from housekey.house.who import who
+from housekey.onboarding.leaf import LABEL as ONBOARDING_PAGE
+from housekey.pki.encoding import fingerprint
+from housekey.pki.subject import subject_from
+from housekey.renewal.due import Due, Why, due_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from cryptography.x509 import Certificate
+
+    from housekey.house.files import Files
+    from housekey.house.house import House
+    from housekey.house.leaves import Leaf
+    from housekey.house.records import Event
+    from housekey.pki.names import Name
+
+RENEWED = "renewed"  # the kind of event; data: label, why
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A leaf as it stands."""
+
+    label: str
+    leaf: Leaf | None  # None: it cannot be read
+    due: Due | None
+    trouble: HousekeyError | None = None  # why it cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What became of one leaf that was to be renewed."""
+
+    label: str
+    due: Due | None  # None: it was asked for
+    before: Leaf | None  # None: it could not be read
+    leaf: Leaf | None  # the new one; None: it could not be renewed
+    trouble: HousekeyError | None = None  # why not; or why a copy of it was not replaced
+    copies: tuple[Path, ...] = ()  # the folders in which a copy was replaced
+
+
+def standing_of(
+    house: House,
+    label: str,
+    *,
+    now: datetime,
+    names: Sequence[Name] = (),
+    revoked: Mapping[str, Event] | None = None,
+) -> Standing:
+    """Say how the leaf under `label` stands; one that cannot be read is an answer as well.
+
+    `names` are what it is to cover today; `revoked` is what the ledger says was revoked, for who
+    asks for many. Raises only what the ledger raises.
+    """
+    try:
+        leaf = house.leaf(label)
+    except HousekeyError as trouble:
+        return Standing(label, None, None, trouble)
+    if leaf is None:
+        gone = RenewalFailed(
+            f"there is no certificate under {label}", hint="housekey cert list shows what there is"
+        )
+        return Standing(label, None, None, gone)
+    known = house.ledger.revoked() if revoked is None else revoked
+    event = known.get(fingerprint(leaf.certificate))
+    due = due_of(
+        leaf.certificate,
+        now=now,
+        names=names,
+        current=house.is_current(leaf),
+        revoked_at=event.at if event is not None else None,
+    )
+    return Standing(label, leaf, due)
+
+
+def is_self_signed(leaf: Leaf) -> bool:
+    return leaf.certificate.issuer == leaf.certificate.subject
+
+
+def others(house: House) -> tuple[str, ...]:
+    """Return the labels that are renewed here.
+
+    Not Home Assistant's, which is renewed as it is delivered, nor that of the onboarding page,
+    which renews itself whenever the page is served, nor what was revoked for good.
+    """
+    elsewhere = {HOME_ASSISTANT, ONBOARDING_PAGE, *given_up(house)}
+    return tuple(label for label in house.labels() if label not in elsewhere)
+
+
+def given_up(house: House) -> Iterator[str]:
+    """Yield the labels whose leaf was revoked for good."""
+    for sha256, event in house.ledger.revoked().items():
+        label = event.data.get("label")
+        if is_given_up(event) and isinstance(label, str):
+            with contextlib.suppress(HousekeyError):  # told when it is looked at
+                leaf = house.leaf(label)
+                if leaf is not None and fingerprint(leaf.certificate) == sha256:
+                    yield label
+
+
+def chosen(house: House, asked: Iterable[str]) -> tuple[str, ...]:
+    """Return the labels that are meant by what was asked for: labels, or names of one leaf.
+
+    Raises UsageError for what is not there.
+    """
+    labels = house.labels()
+    found: list[str] = []
+    for text in asked:
+        wanted = text.lower()
+        meant = next((each for each in labels if wanted in (each, each.removeprefix("_"))), None)
+        if meant is None:
+            having = [each for each in labels if wanted in _names_under(house, each)]
+            if len(having) != 1:
+                known = ", ".join(each.removeprefix("_") for each in labels) or "none yet"
+                raise UsageError(
+                    f"there is no certificate for {text}"
+                    if not having
+                    else f"several certificates have the name {text}",
+                    hint=f"there are: {known}",
+                )
+            meant = having[0]
+        found.append(meant)
+    return tuple(dict.fromkeys(found))
+
+
+def renew(
+    house: House,
+    labels: Sequence[str] | None,
+    *,
+    everything: bool,
+    now: datetime,
+    files: Files,
+) -> tuple[Renewed, ...]:
+    """Renew what is due among `labels` (None: all but what is renewed elsewhere).
+
+    With `everything` also what is not due. What is good is not among the answers. Raises only
+    what the ledger raises.
+    """
+    done = []
+    for label in others(house) if labels is None else labels:
+        standing = standing_of(house, label, now=now)
+        if standing.leaf is None:
+            done.append(Renewed(label, None, None, None, standing.trouble))
+        elif standing.due is not None or everything:
+            done.append(
+                _renewed(
+                    house, standing, standing.leaf, everything=everything, now=now, files=files
+                )
+            )
+    return tuple(done)
+
+
+def _renewed(
+    house: House, standing: Standing, leaf: Leaf, *, everything: bool, now: datetime, files: Files
+) -> Renewed:
+    due = standing.due
+    try:
+        if due is not None and due.why is Why.EARLY and not everything:
+            _must_be_worth_a_try(leaf.certificate, now=now)
+        new = _issued(house, leaf, due)
+        house.ledger.record_event(
+            RENEWED,
+            at=now,
+            by=who(),
+            sha256=fingerprint(new.certificate),
+            data={"label": leaf.label, "why": due.why.value if due is not None else "asked for"},
+        )
+    except HousekeyError as trouble:
+        return Renewed(leaf.label, due, leaf, None, trouble)
+    try:
+        copies = replace_copies(house, new, before=leaf, now=now, files=files)
+    except HousekeyError as trouble:
+        return Renewed(leaf.label, due, leaf, new, trouble)
+    return Renewed(leaf.label, due, leaf, new, None, copies)
+
+
+def _issued(house: House, leaf: Leaf, due: Due | None) -> Leaf:
+    if is_self_signed(leaf):
+        raise RenewalFailed(
+            "it is signed by its own key, so every device has to trust the next one anew",
+            hint=f"housekey cert new --self-signed {' '.join(map(str, leaf.names))}",
+        )
+    certificate = leaf.certificate
+    if due is not None and due.why is Why.REVOKED:
+        return replace_revoked(house, leaf)
+    return house.issue(
+        leaf.label,
+        leaf.names,
+        key_type=leaf.key_type,
+        days=days_asked_for(leaf),
+        subject=subject_from(certificate.subject),
+        reuse_key=True,
+    )
+
+
+def _must_be_worth_a_try(certificate: Certificate, *, now: datetime) -> None:
+    """Raise RenewalFailed where a new one might have ended already.
+
+    Nobody knows which clock was wrong: the one of then or the one of now. As long as the two are
+    less than a third of a life apart, a new one is good by both; after that it would not be, if it
+    is today's clock that stands too far back (a computer without a battery for it, before it has
+    asked the network for the time), and what is presented is good as it is.
+    """
+    begins = certificate.not_valid_before_utc
+    if begins - now > (certificate.not_valid_after_utc - begins) / 3:
+        raise RenewalFailed(
+            f"its certificate begins on {begins:%Y-%m-%d}, and this machine's clock says"
+            f" {now:%Y-%m-%d}: one of the two is wrong",
+            hint="set the clock right; if it is: housekey renew LABEL --all",
+        )
+
+
+def _names_under(house: House, label: str) -> tuple[str, ...]:
+    try:
+        leaf = house.leaf(label)
+    except HousekeyError:
+        return ()
+    return () if leaf is None else tuple(map(str, leaf.names))

@@ -1,0 +1,257 @@
+"""Every operation of a housekey on the disk, counted in a forked child, and made to fail there.
+
+Patched is the module `os` itself, with all functions of it that can change a disk, and the
+connection that the ledger makes to SQLite: whatever `house/files.py` or the standard library under
+it (`pathlib`, `shutil`) does passes through, so a new method of the file layer cannot escape. Only
+what is about the folder of the test is counted; a module that Python reads is not. Of SQLite a
+statement is one operation, because SQLite is atomic in it or not at all; what lies inside of one is
+the power cut's (test_power_cut.py).
+
+A client's order to Home Assistant that changes something there is counted too: what a kill just
+before it and just after it leaves differs, though the disk is the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import signal
+import sqlite3
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What changes a disk, by the number of the argument that says where: -1 is a file descriptor.
+CHANGING = {
+    "write": -1, "pwrite": -1, "writev": -1, "pwritev": -1, "sendfile": -1, "ftruncate": -1,
+    "fsync": -1, "fdatasync": -1, "fchmod": -1, "fchown": -1, "posix_fallocate": -1,
+    "copy_file_range": -1,
+    "mkdir": 0, "rmdir": 0, "unlink": 0, "remove": 0, "rename": 0, "replace": 0, "link": 1,
+    "symlink": 1, "chmod": 0, "chown": 0, "lchown": 0, "truncate": 0, "utime": 0, "mkfifo": 0,
+    "mknod": 0, "setxattr": 0, "removexattr": 0,
+}  # fmt: skip
+LOOKING = {"listdir": 0, "scandir": 0, "stat": 0, "lstat": 0}
+WRITING_FLAGS = os.O_CREAT | os.O_TRUNC
+# What a disk without room still does: it lets things go, and changes what has its place.
+NEEDS_NO_ROOM = {"unlink", "remove", "rmdir", "ftruncate", "fchmod", "fchown", "chmod", "chown"}
+ORDERS = ("configure", "promote", "restart", "update_urls")
+
+
+@dataclass(slots=True)
+class Fault:
+    """What goes wrong, and where; without `at` nothing does, and the operations are counted."""
+
+    kind: str = ""  # "kill", "error", "vanish", "clock"
+    at: int = 0  # before this operation, from 0 on; "kill" at the count of all is after the last
+    number: int = 0  # of the error
+    stays: bool = False  # the error stays: a disk that is full, or can only be read
+    moment: str = ""  # of "clock": what it shows from then on, ISO 8601
+    looks_too: bool = False  # count what only looks as well
+
+
+@dataclass(slots=True)
+class Disk:
+    """The instrumented disk of one child."""
+
+    root: str
+    fault: Fault
+    done: list[str] = field(default_factory=list)
+    jumped: bool = False
+    busy: bool = False  # inside an operation, or inside what makes one fail
+    _handles: set[int] = field(default_factory=set)
+
+    def install(self) -> None:
+        for name, where in CHANGING.items():
+            if hasattr(os, name):
+                self._wrap(name, where)
+        if self.fault.looks_too:
+            for name, where in LOOKING.items():
+                self._wrap(name, where)
+        self._wrap_open()
+        self._wrap_sqlite()
+        self._wrap_orders()
+        self._wrap_clock()
+
+    # ---- one operation
+
+    def operation(self, name: str, act: Callable[[], Any]) -> Any:
+        self.busy = True
+        try:
+            if self._reached():
+                self._fail(name)
+            self.done.append(name)
+            return act()
+        finally:
+            self.busy = False
+
+    def _reached(self) -> bool:
+        here = len(self.done)
+        return here >= self.fault.at if self.fault.stays else here == self.fault.at
+
+    def _fail(self, name: str) -> None:
+        match self.fault.kind:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "vanish" if len(self.done) == self.fault.at:
+                os.rename(self.root, self.root + ".gone")  # really
+            case "clock":
+                self.jumped = True
+            case "error":
+                number = self.fault.number
+                if number == errno.ENOSPC and name in NEEDS_NO_ROOM:
+                    return
+                if name.startswith("sqlite "):
+                    self.done.append(name)
+                    raise _sqlite_error(number)
+                if name.startswith("order "):
+                    return
+                self.done.append(name)
+                raise OSError(number, os.strerror(number))
+
+    # ---- what is wrapped
+
+    def _wrap(self, name: str, where: int) -> None:
+        original = getattr(os, name)
+
+        @functools.wraps(original)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            if self.busy or not self._is_here(args[max(where, 0)] if args else None, kwargs):
+                return original(*args, **kwargs)
+            return self.operation(name, lambda: original(*args, **kwargs))
+
+        for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+            if original in members:
+                members.add(wrapped)
+        setattr(os, name, wrapped)
+
+    def _wrap_open(self) -> None:
+        original, close, dup = os.open, os.close, os.dup
+
+        @functools.wraps(original)
+        def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+            here = self._is_here(path, kwargs)
+            counted = here and (flags & WRITING_FLAGS or self.fault.looks_too)
+            if self.busy or not counted:
+                fd = original(path, flags, *args, **kwargs)
+            else:
+                name = "create" if flags & WRITING_FLAGS else "open"
+                fd = self.operation(name, lambda: original(path, flags, *args, **kwargs))
+            if here:
+                self._handles.add(fd)
+            return fd
+
+        def closed(fd: int) -> None:
+            self._handles.discard(fd)
+            close(fd)
+
+        def doubled(fd: int) -> int:
+            new = dup(fd)
+            if fd in self._handles:
+                self._handles.add(new)
+            return new
+
+        os.supports_dir_fd.add(opened)
+        os.open, os.close, os.dup = opened, closed, doubled  # type: ignore[assignment]
+
+    def _is_here(self, where: Any, kwargs: dict[str, Any]) -> bool:
+        for fd in (where, kwargs.get("dir_fd"), kwargs.get("src_dir_fd")):
+            if isinstance(fd, int):
+                return fd in self._handles
+        if where is None:
+            return False
+        path = os.fsdecode(where)
+        return path == self.root or path.startswith(self.root + "/")
+
+    def _wrap_sqlite(self) -> None:
+        disk = self
+        connect = sqlite3.connect
+
+        class Connection(sqlite3.Connection):
+            """Counts each statement that changes something, and each commit."""
+
+            def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+                return disk.statement(sql, lambda: super(Connection, self).execute(sql, *args))  # type: ignore[no-any-return]
+
+            def executemany(self, sql: str, *args: Any) -> sqlite3.Cursor:
+                return disk.statement(sql, lambda: super(Connection, self).executemany(sql, *args))  # type: ignore[no-any-return]
+
+            def executescript(self, sql: str) -> sqlite3.Cursor:
+                return disk.statement(sql, lambda: super(Connection, self).executescript(sql))  # type: ignore[no-any-return]
+
+            def commit(self) -> None:
+                disk.statement("COMMIT", super().commit)
+
+            def backup(self, *args: Any, **kwargs: Any) -> None:
+                disk.statement("BACKUP", lambda: super(Connection, self).backup(*args, **kwargs))
+
+            def close(self) -> None:
+                disk.statement("CLOSE", super().close)  # the log goes into the file
+
+        def connected(database: Any, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+            if disk.root not in os.fsdecode(database):
+                return connect(database, *args, **kwargs)
+            kwargs.setdefault("factory", Connection)
+            return disk.statement("OPEN", lambda: connect(database, *args, **kwargs))  # type: ignore[no-any-return]
+
+        sqlite3.connect = connected
+
+    def statement(self, sql: str, act: Callable[[], Any]) -> Any:
+        verb = sql.split(None, 1)[0].upper()
+        if self.busy or (verb in ("SELECT", "OPEN") and not self.fault.looks_too):
+            return act()
+        if verb == "CLOSE" and self.fault.kind == "error":
+            return act()  # it tells nobody of an error, and no error is lost: SQLite keeps the log
+        return self.operation(f"sqlite {verb}", act)
+
+    def _wrap_orders(self) -> None:
+        from housekey.homeassistant.client import Client  # noqa: PLC0415 - in the child only
+
+        for name in ORDERS:
+            original = getattr(Client, name)
+
+            async def ordered(
+                client: Any, *args: Any, _name: str = name, _original: Any = original, **kwargs: Any
+            ) -> Any:
+                if self._reached():
+                    self._fail(f"order {_name}")
+                self.done.append(f"order {_name}")
+                result = await _original(client, *args, **kwargs)
+                if self._reached():
+                    self._fail(f"order {_name} was obeyed")
+                self.done.append(f"order {_name} was obeyed")
+                return result
+
+            setattr(Client, name, ordered)
+
+    def _wrap_clock(self) -> None:
+        if self.fault.kind != "clock":
+            return
+        from housekey.cli import output  # noqa: PLC0415 - in the child only
+
+        moment = datetime.fromisoformat(self.fault.moment).replace(tzinfo=UTC)
+        original = output.now
+
+        def now() -> datetime:
+            return moment if self.jumped else original()
+
+        for module in list(sys.modules.values()):
+            if module.__name__.startswith("housekey") and getattr(module, "now", None) is original:
+                module.now = now  # type: ignore[attr-defined]
+
+
+def _sqlite_error(number: int) -> sqlite3.Error:
+    code, words = {
+        errno.ENOSPC: (sqlite3.SQLITE_FULL, "database or disk is full"),
+        errno.EROFS: (sqlite3.SQLITE_READONLY, "attempt to write a readonly database"),
+        errno.EACCES: (sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
+        errno.ENOENT: (sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
+        errno.EIO: (sqlite3.SQLITE_IOERR, "disk I/O error"),
+    }[number]
+    error = sqlite3.OperationalError(words)
+    error.sqlite_errorcode = code
+    return error

@@ -1,0 +1,80 @@
+"""Whether a certificate is due, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from housekey.pki.issuing import issue_leaf
+from housekey.pki.keys import KeyType, PrivateKey
+from housekey.renewal.due import Due, Why, due_of
+from tests.pki.houses import a_house, names
+
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+A_DAY = timedelta(days=1)
+KEY = PrivateKey.generate(KeyType.ECDSA_P256)
+LEAF = issue_leaf(
+    public_key=KEY.public_key,
+    names=names("printer.lan", "192.168.1.9"),
+    issuer=a_house(born=BORN).issuing,
+    now=BORN,
+    days=300,
+)
+ENDS = LEAF.not_valid_after_utc
+A_THIRD = (ENDS - LEAF.not_valid_before_utc) / 3
+
+
+def due(now: datetime = BORN + A_DAY, **known: Any) -> Due | None:
+    return due_of(LEAF, now=now, **known)
+
+
+def test_a_good_certificate_is_not_due() -> None:
+    assert due() is None
+    assert due(names=names("printer.lan"), current=True, revoked_at=None) is None
+
+
+def test_it_is_due_from_the_moment_at_which_a_third_of_its_life_is_left() -> None:
+    moment = ENDS - A_THIRD
+    assert due(moment - timedelta(seconds=1)) is None
+    found = due(moment)
+    assert found is not None
+    assert (found.why, found.since) == (Why.AGE, moment)
+
+
+def test_a_name_that_it_lacks_is_a_reason_and_one_too_many_is_none() -> None:
+    found = due(names=names("printer.lan", "192.168.1.10"))
+    assert found == Due(Why.NAMES, "new names: 192.168.1.10", None)
+
+
+def test_a_chain_of_before_is_a_reason() -> None:
+    since = BORN + A_DAY / 2
+    found = due(current=False, current_since=since)
+    assert found is not None
+    assert (found.why, found.since) == (Why.ROOT, since)
+
+
+def test_a_revoked_one_is_due_whatever_else_is_so() -> None:
+    found = due(revoked_at=BORN, current=False, names=names("other.lan"))
+    assert found == Due(Why.REVOKED, "it was revoked", BORN)
+
+
+@pytest.mark.parametrize("known", [{}, {"revoked_at": BORN}, {"current": False}])
+def test_one_that_ended_is_told_as_ended_before_any_other_reason(known: dict[str, Any]) -> None:
+    last_second = due(ENDS, **known)
+    assert last_second is not None
+    assert last_second.why is not Why.ENDED
+    found = due(ENDS + timedelta(seconds=1), **known)
+    assert found is not None
+    assert (found.why, found.since) == (Why.ENDED, ENDS)
+    assert f"{ENDS.day} {ENDS:%B} {ENDS.year}" in found.reason
+
+
+def test_one_that_begins_in_the_future_is_due() -> None:
+    begins = LEAF.not_valid_before_utc
+    assert due(begins) is None
+    found = due(begins - timedelta(seconds=1))
+    assert found is not None
+    assert (found.why, found.since) == (Why.EARLY, begins)
+    assert "it is not valid before 31 December 2025" in found.reason

@@ -1,0 +1,258 @@
+"""Ten years in a minute: fifty certificates and a Home Assistant stand-in, day by day.
+
+The house renews, its addresses and names change, it gets a new root, loses its machine, gets a
+new issuing CA, has a thing stolen, and its clock goes wrong. On each day it is looked at what each
+kind of device makes of each chain that is presented, under what that kind trusts on that day.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from housekey.homeassistant.recorded import LABEL
+from housekey.house import leaves
+from housekey.house.files import Files
+from housekey.house.house import prepare_house
+from housekey.house.lock import house_lock
+from housekey.house.revoking import list_to_serve, read_crl
+from housekey.pki.encoding import certificate_from_pem
+from housekey.pki.keys import PrivateKey
+from housekey.pki.names import parse_name
+from housekey.pki.subject import Subject
+from tests.years.happenings import (
+    GLITCHES,
+    HAPPENINGS,
+    back_up_the_house,
+    change_an_address,
+    is_there,
+)
+from tests.years.home import DAY, Clock, Device, Home, HomeAssistantStandIn, Thing
+from tests.years.verifying import OpenSsl, refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryptography.x509 import Certificate
+
+    from housekey.pki.names import Name
+    from housekey.pki.secret import Secret
+    from tests.years.verifying import Chain
+
+    Roots = tuple[Certificate, ...]
+
+BIRTH = datetime(2026, 11, 29, 3, tzinfo=UTC)
+DAYS = 3652
+THINGS = 49  # and Home Assistant
+
+
+@cache
+def ends_of(chain: Chain) -> datetime:
+    """When the first certificate of a chain ends."""
+    return min(certificate.not_valid_after_utc for certificate in chain)
+
+
+@dataclass
+class Watch:
+    """Looks at each day what devices make of what is presented.
+
+    Every day the dates of every certificate that is presented; and the whole verification on the
+    first and the last day on which a server presents a chain to devices that trust the same, and
+    once a week between (with `daily`, every day). A verification depends on the time by the dates
+    alone, so what holds on the first and on the last day holds on every day between.
+    """
+
+    openssl: OpenSsl
+    daily: bool = False
+    verified: int = 0
+    presented: int = 0
+    off: int = 0
+    too_early: list[tuple[int, timedelta]] = field(default_factory=list)  # the day, and the life
+    not_covered: Counter[int] = field(default_factory=Counter)
+    _before: dict[tuple[str, Name, Roots], tuple[Chain, datetime]] = field(default_factory=dict)
+
+    def look(self, home: Home, day: int) -> None:
+        now = home.clock.true
+        trusted = {device.trusts for device in home.devices}
+        last, self._before = self._before, {}
+        for at, server in enumerate(home.servers):
+            if not server.chain:
+                self.off += 1
+                continue
+            self.presented += 1
+            ends = ends_of(server.chain)
+            assert now <= ends, f"day {day}: {server.label} presents what ended on {ends}"
+            if now < server.chain[0].not_valid_before_utc:
+                self.too_early.append((day, ends - server.chain[0].not_valid_before_utc))
+                continue
+            in_turn = self.daily or (day + at) % 7 == 0
+            for name in server.names:
+                for roots in trusted:
+                    key = (server.label, name, roots)
+                    self._before[key] = (server.chain, now)
+                    chain, _ = last.get(key, ((), now))
+                    if in_turn or chain != server.chain:
+                        self._ask(server.chain, key, now, day)
+        for key, (chain, then) in last.items():
+            if self._before.get(key, ((), now))[0] != chain:
+                self._ask(chain, key, then, day - 1)  # the last day on which it was presented
+        fresh: defaultdict[Certificate, list[Chain]] = defaultdict(list)
+        for (_, _, roots), (chain, _) in self._before.items():
+            if len(roots) == 1:
+                fresh[roots[0]].append(chain)
+        for root, chains in fresh.items():
+            assert self.openssl.refused(chains, root, now) == []
+
+    def _ask(self, chain: Chain, key: tuple[str, Name, Roots], now: datetime, day: int) -> None:
+        label, name, roots = key
+        said = refused(chain, name=name, roots=roots, now=now)
+        self.verified += 1
+        if "subjectAltName" in said:
+            self.not_covered[day] += 1
+        else:
+            assert said == "", f"day {day}: {label} as {name}: {said}"
+
+
+def a_home(folder: Path) -> Home:
+    clock = Clock(BIRTH)
+    new = prepare_house(
+        names=(), subject=Subject(common_name=None, organization="Home"), clock=clock
+    )
+    new.write(folder / "house", Files()).close()
+    things = [
+        Thing(f"thing{number}.lan", (parse_name(f"thing{number}.lan"),))
+        for number in range(1, THINGS + 1)
+    ]
+    names = tuple(map(parse_name, ("homeassistant.local", "pi.local", "192.168.1.20", "fd00::20")))
+    home_assistant = HomeAssistantStandIn(names)
+    home = Home(
+        folder=folder / "house",
+        backup=folder / "backup",
+        clock=clock,
+        recovery_code=new.recovery_code,
+        home_assistant=home_assistant,
+        things=things,
+        devices=[Device(kind, (new.root,)) for kind in ("phone", "laptop", "tablet")],
+    )
+    with home.opened() as house:
+        home_assistant.present(house.issue(LABEL, names))
+    return home
+
+
+def set_up(home: Home, day: int) -> None:
+    """One thing more, every other day, until there are all: nobody has fifty on one day."""
+    number, rest = divmod(day, 2)
+    if rest == 0 and number < THINGS:
+        with home.opened() as house, house_lock(home.folder, wait=0, files=home.files):
+            thing = home.things[number]
+            house.issue(thing.label, thing.names, days=397 if number % 3 else 90)
+
+
+def live(home: Home, watch: Watch, *, days: int) -> set[bytes]:
+    """Let the days pass; return the lists of revoked certificates that were served."""
+    chance = random.Random(6)
+    lists: set[bytes] = set()
+    for day in range(days):
+        home.clock.true = BIRTH + day * DAY
+        if is_there(day):
+            home.night()
+            set_up(home, day)
+        home.clock.true += DAY * 7 / 24
+        if day in HAPPENINGS:
+            HAPPENINGS[day](home)
+        if is_there(day):
+            if day % 30 == 0:
+                back_up_the_house(home)
+            change_an_address(home, day, chance)
+            if day in GLITCHES:
+                home.clock.says = GLITCHES[day](home.clock.true)
+                home.counted.events["a clock that is wrong"] += 1
+            home.daily_round()
+            home.clock.says = None
+            if day % 28 == 0:
+                lists |= served(home)
+        home.clock.true += DAY * 2 / 24
+        watch.look(home, day)
+    return lists
+
+
+def served(home: Home) -> set[bytes]:
+    """What the onboarding page would serve today as the list of revoked certificates."""
+    with home.opened() as house:
+        der = list_to_serve(house, files=home.files, by="test", at=home.clock())
+        crl = read_crl(house, files=home.files)
+    assert crl is None or crl.next_update > home.clock() + 100 * DAY
+    return {der} if der else set()
+
+
+@pytest.fixture
+def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not parse anew what was parsed on the day before: the same bytes are the same thing.
+
+    A third of all the time, and nothing else depends on it: both functions are pure.
+    """
+    monkeypatch.setattr(leaves, "certificate_from_pem", cache(certificate_from_pem))
+    read = cache(PrivateKey.from_pem)
+
+    def from_pem(data: bytes, passphrase: Secret | None = None) -> PrivateKey:
+        return read(data) if passphrase is None else parse(data, passphrase)
+
+    parse = PrivateKey.from_pem
+    monkeypatch.setattr(PrivateKey, "from_pem", staticmethod(from_pem))
+
+
+@pytest.mark.parametrize(
+    "daily",
+    [
+        pytest.param(False, id="verified on the first and last day of each, and weekly"),
+        pytest.param(True, id="verified every day", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.usefixtures("parsed_once")
+def test_no_expired_certificate_is_presented_in_ten_years(tmp_path: Path, daily: bool) -> None:
+    started, started_cpu = time.monotonic(), time.process_time()
+    home = a_home(tmp_path)
+    (tmp_path / "openssl").mkdir()
+    watch = Watch(OpenSsl(tmp_path / "openssl"), daily=daily)
+    with home.loop:
+        lists = live(home, watch, days=DAYS)
+    # A clock that was ahead is what a house cannot help, and only until the next day's round.
+    for day, life in watch.too_early:
+        glitch = max(each for each in GLITCHES if each <= day)
+        ahead = GLITCHES[glitch](BIRTH) - BIRTH
+        assert DAY < ahead < 999 * DAY
+        # What begins more than a third of its life ahead is not touched, but told of every day.
+        assert day <= glitch + 1 or (life / 3 < ahead and day <= glitch + ahead / DAY)
+    # Who comes by an address of today waits a night at most, where Home Assistant has to restart.
+    assert all(number <= 4 * len(home.devices) for number in watch.not_covered.values())
+    counted = home.counted
+    assert counted.renewals["root"] >= 2 * THINGS
+    assert counted.renewals["names"] >= 10
+    assert len(lists) >= 2
+    with home.opened() as house:
+        certificates = len(house.ledger.certificates())
+        events = len(house.ledger.events(-1))
+    sys.stdout.write(
+        f"\n{DAYS} days, {counted.rounds} daily rounds, {sum(counted.renewals.values())} renewals"
+        f" {dict(counted.renewals)};"
+        f"\n{watch.presented} times a chain was presented: 0 with anything expired,"
+        f" {len(watch.too_early)} not valid yet (a clock was ahead),"
+        f" {watch.off} times a server was off;"
+        f"\n{watch.verified} verifications by cryptography, {watch.openssl.asked} by OpenSSL:"
+        f" {sum(watch.not_covered.values())} refused, for an address that came that day, and for"
+        " nothing else;"
+        f"\nHome Assistant stand-in: {home.home_assistant.taken_live} certificates taken live,"
+        f" {home.home_assistant.restarts} by a restart;"
+        f"\n{dict(counted.events)}; told of troubles: {dict(counted.troubles)};"
+        f"\n{certificates} certificates and {events} events in the ledger, {len(lists)} lists of"
+        " revoked certificates served;"
+        f"\n{time.monotonic() - started:.0f} s, {time.process_time() - started_cpu:.0f} s of CPU\n"
+    )
