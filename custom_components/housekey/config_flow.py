@@ -144,8 +144,9 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             return await self.async_step_onboarding()
         code = self._new.recovery_code.text
         errors: dict[str, str] = {}
+        noted = user_input is not None and bool(user_input.get("noted"))
         if user_input is not None:
-            if not user_input.get("noted"):
+            if not noted:
                 errors["noted"] = "not_noted"
             if _read(user_input.get("first_group", "")) != code[:GROUP]:
                 errors["first_group"] = "wrong_group"
@@ -164,7 +165,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=vol.Schema(
                 {
                     vol.Required("first_group"): selector.TextSelector(),
-                    vol.Required("noted", default=False): selector.BooleanSelector(),
+                    vol.Required("noted", default=noted): selector.BooleanSelector(),
                 }
             ),
             errors=errors,

@@ -234,6 +234,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             port_taken=self.port_taken or self.lane.port_taken,
             live=self.renewal.not_live is None,
             renewal_trouble=self.renewal.trouble,
+            https_port=settings.https_port,
         )
 
     def _pair_in_yaml(self) -> Pair | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 _LOGGER = logging.getLogger(__name__)
-# The root, and the twins that trust it: some MiB, which no reload shall make anew.
+# The roots, and the twins that trust them: some MiB, which no reload shall make anew.
 _TWINS: HassKey[tuple[bytes, dict[ssl.SSLContext, ssl.SSLContext]]] = HassKey("housekey_twins")
 _NEEDED = ("_client_context", "_create_client_context", "SSLCipherList", "_SSL_ALPN_PROTOCOLS")
 
@@ -62,13 +62,13 @@ class OutgoingTrust:
         """Hand out the twins from now on."""
         if self.installed or not all(hasattr(ssl_util, name) for name in _NEEDED):
             return
-        root, twins = self._hass.data.get(_TWINS, (b"", {}))
-        if root != self._root:
+        roots, twins = self._hass.data.get(_TWINS, (b"", {}))
+        if roots != self._roots:
             # Each takes some milliseconds to load a hundred roots.
             twins = await self._hass.async_add_executor_job(self._made)
         if self._removed:  # the entry was unloaded meanwhile
             return
-        self._hass.data[_TWINS] = self._root, twins
+        self._hass.data[_TWINS] = self._roots, twins
         self._twins = twins
         theirs = self._theirs = ssl_util._client_context  # noqa: SLF001
 

@@ -22,6 +22,7 @@ from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.found_names import async_found_names
 from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.onboarding import async_onboarding
+from custom_components.housekey.options_flow import shared_ports
 from housekey.errors import FileTrouble
 from housekey.house.journal import State
 from housekey.pki.names import parse_name
@@ -183,6 +184,7 @@ async def test_nothing_is_on_disk_before_the_code_was_noted_and_a_wrong_group_is
         await dialog.send(first_group=group, noted=noted)
         assert dialog.shown["errors"] == wrong
         assert dialog.told["code"] == code
+        assert dialog.shown["data_schema"]({"first_group": ""})["noted"] is noted
         assert not access.exists()
     hass.config_entries.flow.async_abort(dialog.shown["flow_id"])
     await hass.async_block_till_done()
@@ -428,6 +430,8 @@ async def test_the_options_are_kept_and_read_and_a_wrong_name_is_told(
         "quiet_from": "01:00:00",
         "trust_outgoing": False,
     }
+    await dialog.send(**{**chosen, "proof_port": chosen["page_port"]})
+    assert dialog.shown["errors"] == {"proof_port": "port_twice"}
     await dialog.send(**chosen)
     assert dialog.shown["type"] == "create_entry"
     await hass.async_block_till_done()
@@ -435,6 +439,22 @@ async def test_the_options_are_kept_and_read_and_a_wrong_name_is_told(
     assert (settings.days, settings.key_type.value) == (90, "rsa-2048")
     assert not settings.trust_outgoing
     assert [str(name) for name in settings.names] == ["homeassistant.local"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shared"),
+    [
+        ({"page_port": 1, "proof_port": 2}, []),
+        ({"page_port": 1.0, "proof_port": 1}, ["proof_port"]),
+        ({"page_port": 8123, "proof_port": 2}, ["page_port"]),
+        ({"page_port": 1, "proof_port": 2, "lane": True, "lane_port": 2}, ["lane_port"]),
+        ({"page_port": 1, "proof_port": 2, "lane": True, "lane_port": 8123}, ["lane_port"]),
+        ({"page_port": 1, "proof_port": 2, "lane": False, "lane_port": 2}, []),
+        ({"page_port": 1, "proof_port": 2, "lane": True}, []),
+    ],
+)
+def test_a_port_is_given_once(given: dict[str, Any], shared: list[str]) -> None:
+    assert shared_ports(given, 8123) == shared
 
 
 @pytest.mark.parametrize("step", ["switch", "back"])

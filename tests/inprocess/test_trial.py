@@ -268,6 +268,36 @@ async def test_a_trial_ends_at_once_when_the_entry_is_taken_out(
     assert (staged.access.config / "configuration.yaml").read_bytes() == staged.before
 
 
+@pytest.mark.parametrize("how", ["disabled", "removed"])
+@pytest.mark.usefixtures("with_names")
+async def test_a_trial_that_lies_ready_is_called_off_when_the_entry_is_taken_out(
+    hass: HomeAssistant,
+    house: HouseAccess,
+    yaml: bytes,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+    server: Server,
+    how: str,
+) -> None:
+    """Home Assistant does not load an entry that is disabled, so nobody would count its time."""
+    if server.trials:
+        pytest.skip("Home Assistant keeps the time itself")
+    coordinator = await set_up()
+    before = (house.config / "configuration.yaml").read_bytes()
+    await coordinator.switch.async_begin()
+    assert (house.config / "configuration.yaml").read_bytes() != before
+    if how == "disabled":
+        await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    else:
+        await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert last(house).state is State.PUT_BACK
+    assert (house.config / "configuration.yaml").read_bytes() == before
+    assert not (house.config / "privkey.pem").exists()
+    assert len(restarts) == 1
+
+
 @pytest.mark.usefixtures("with_names")
 async def test_somebody_who_signs_in_at_the_last_moment_and_proves_nothing_does_not_stop_the_end(
     hass: HomeAssistant,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.homes.home import Home
 
 RENEWALS = 100  # by the action
-EACH_KIND = 10  # renewals with one kind of key; then the options name the next
+EACH_KIND = 20  # renewals with one kind of key; then the options name the next
 KINDS = (KeyType.RSA_2048, KeyType.ECDSA_P384, KeyType.ECDSA_P256)
 # Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -162,7 +162,7 @@ async def under_fire(home: Home, api: Api, root: Path, folder: Path) -> Figures:
                     kind = KINDS[number // EACH_KIND % len(KINDS)]
                     await asyncio.to_thread(other_key, home, api, root, presenting, kind)
                     figures.renewals += 1
-                    await crowd.wait_until_met(leaf_of(home), times=10)
+                    await crowd.wait_until_met(leaf_of(home), times=5)
                 presenting.begin_unknown()
                 loop = asyncio.get_running_loop()
                 began = loop.time()
@@ -170,7 +170,7 @@ async def under_fire(home: Home, api: Api, root: Path, folder: Path) -> Figures:
                 figures.prepare.append(loop.time() - began)
                 presenting.done(leaf_of(home))
                 figures.renewals += 1
-                await crowd.wait_until_met(leaf_of(home), times=10)
+                await crowd.wait_until_met(leaf_of(home), times=5)
                 if number % (RENEWALS // 4) == 0:
                     look = await administrator.do("housekey_memory/look")
                     figures.looks.append({**look, "renewals": figures.renewals})
