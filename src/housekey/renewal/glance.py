@@ -162,6 +162,8 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
         steps.append("a new root, while the old one is good: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
         steps.append("renew what is due: housekey renew")
+    elif any(each.known_as for each in glance.serving):
+        steps.append("give Home Assistant its new certificate: housekey renew")
     elif any(each.wrong for each in glance.serving):
         steps.append("let Home Assistant present its certificate: housekey secure")
     if not glance.leaves:
