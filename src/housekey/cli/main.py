@@ -42,7 +42,10 @@ _COMMANDS = {
     "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
     "pem": ("housekey.cli.pem", "Show, match, convert, request, sign: the OpenSSL chores."),
-    "house": ("housekey.cli.house", "What the house is and what it covers."),
+    "house": (
+        "housekey.cli.house",
+        "The house itself: check, back up, restore, recover, rotate.",
+    ),
     "ledger": ("housekey.cli.ledger", "The record of all that was done; export it, rebuild it."),
 }
 
