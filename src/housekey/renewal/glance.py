@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from housekey.house.leaves import ONBOARDING
-from housekey.house.records import DEVICE_TRUSTS, REVOKED
+from housekey.house.records import DEVICE_TRUSTS, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.due import due_of
 
@@ -125,7 +125,11 @@ class Glance:
 def read(house: HouseView, *, now: datetime) -> Glance:
     """Take it down. Raises `HouseBroken`, `HouseUnsafe`, `HouseBusy` and `FileTrouble`."""
     places, cut_short = _places(house)
-    leaves = house.public_leaves()
+    # What was revoked for good is in nobody's use; `cert list` still has it.
+    gone = {sha256 for sha256, event in house.ledger.revoked().items() if is_given_up(event)}
+    leaves = tuple(
+        leaf for leaf in house.public_leaves() if fingerprint(leaf.certificate) not in gone
+    )
     by_label = {leaf.label: fingerprint(leaf.certificate) for leaf in leaves}
     root = fingerprint(house.root)
     made = house.ledger.events(1, kind="house-created")
