@@ -20,6 +20,7 @@ class Case:
     then: str = ""  # typed after it was cut short; without it the same command again
     road: str = ""  # of the stand-in for Home Assistant: "yaml", "trial", or none at all
     ends: tuple[int, ...] = (0,)  # exit codes of a run that nothing disturbs, and of `then`
+    drops: tuple[str, ...] = ()  # what the command is there to remove
 
     @property
     def name(self) -> str:
@@ -44,6 +45,8 @@ SECURED = "secure {home} --yes"
 BACKED_UP = "house backup {backup} --passphrase-file {passphrase}"
 RESTORE = "house restore {backup} --passphrase-file {passphrase} --replace"
 RECOVER = "house recover --recovery-code-file {code} --yes"
+ROTATE = "house rotate --recovery-code-file {code} --yes"
+OLD_KEY = "house/root.key.sealed"
 
 HOUSE = (
     Case("cert new nas.lan 192.168.1.9"),
@@ -57,6 +60,16 @@ HOUSE = (
     Case(RECOVER, before=(MADE,)),
     Case(RECOVER, before=(MADE, "! remove house/issuing.key")),
     Case(f"{RECOVER} --leaked", before=(MADE,)),
+    Case(ROTATE, before=(MADE,), ends=(0, 1)),
+    Case("house rotate --lost-code --yes", before=(MADE,), ends=(0, 3)),
+    Case("house rotate --leaked --yes", before=(MADE,), ends=(0, 1), drops=(OLD_KEY,)),
+    Case("house rotate --finish --yes", before=(MADE, ROTATE, "renew"), ends=(0, 3)),
+    Case(
+        "house rotate --abort --yes",
+        before=(MADE, ROTATE),
+        ends=(0, 3),
+        drops=("house/root.pem", OLD_KEY),
+    ),
     Case(BACKED_UP, before=(MADE,), then=f"{BACKED_UP} --replace"),
     Case(f"{BACKED_UP} --replace", before=(MADE, BACKED_UP)),
     Case(RESTORE, before=(MADE, BACKED_UP)),

@@ -25,7 +25,7 @@ OWN_KEY = b"-----BEGIN PRIVATE KEY-----\nthe user's own\n-----END PRIVATE KEY---
 OWN_CERTIFICATE = b"the user's own certificate\n"
 REQUEST = "request.csr"
 WAIT_SECONDS = "20"
-WORTH_KEEPING = ("root.pem", "root.key.sealed")  # without them every device must be visited again
+WORTH_KEEPING = ("house/root.pem", "house/root.key.sealed")  # without them every device must be visited again
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Place:
             place._must_stay("config/configuration.yaml")
         for each in case.before:
             place._prepare(each)
-        place._must_stay(*(f"house/{name}" for name in WORTH_KEEPING))
+        place._must_stay(*(name for name in WORTH_KEEPING if name not in case.drops))
         shutil.copytree(folder, place._template, symlinks=True)
         return place
 

@@ -127,7 +127,7 @@ def _serve(folder: Path) -> None:
 
     import housekey  # noqa: PLC0415
     from housekey.homeassistant import client, site  # noqa: PLC0415
-    from housekey.house import sealing  # noqa: PLC0415
+    from housekey.house import backup  # noqa: PLC0415
 
     for name in WARM:
         with contextlib.suppress(ImportError):
@@ -138,8 +138,8 @@ def _serve(folder: Path) -> None:
                 importlib.import_module(module.name)
     _resolve_nothing_but_this_machine()
     # A passphrase is stretched for a second, each time; what is tested here is not that.
-    assert sealing.seal.__kwdefaults__ is not None
-    sealing.seal.__kwdefaults__["cost"] = 2**10
+    assert backup.back_up.__kwdefaults__ is not None
+    backup.back_up.__kwdefaults__["cost"] = 2**10
     client._LISTENING_SECONDS = site.POLL_SECONDS = _POLL_SECONDS
     gc.collect()
     gc.freeze()

@@ -168,7 +168,8 @@ def generations_in(
     root = _certificate(folder, read, ROOT)
     issuing = _certificate(folder, read, ISSUING)
     _must_be_signed(folder, issuing, root, ISSUING, ROOT)
-    former = tuple(_former(folder, read, number) for number in numbers)
+    # A folder may still stand of which `changed` says that everything in it was removed.
+    former = tuple(_former(folder, read, number) for number in numbers if _holds(read, number))
     overlap, proving, next_issuing = None, None, None
     if (rotation := read[ROTATION]) is not None:
         try:
@@ -196,6 +197,11 @@ def generations_in(
             _must_be_signed(folder, next_issuing, new_root, _NEXT_ISSUING, _NEXT_ROOT)
             overlap = Overlap(kind, since, root, new_root, None)
     return Generations(root, issuing, overlap, proving, next_issuing, former)
+
+
+def _holds(read: Mapping[str, bytes | None], number: str) -> bool:
+    names = (ROOT, ISSUING, DROPPED)
+    return any(read.get(f"{OLD}/{number}/{name}") is not None for name in names)
 
 
 def _former(folder: Path, read: Mapping[str, bytes | None], number: str) -> Former:

@@ -1,0 +1,96 @@
+"""A disk that fails at any operation, and a clock that jumps there: two lines, and the old state."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.cases import HOMES, HOUSE, READING
+from tests.faults.operations import Fault
+from tests.faults.sound import (
+    must_be_private,
+    must_be_the_old_state,
+    must_be_told,
+    must_have_started,
+    must_keep_everything,
+    must_open,
+)
+from tests.house.disks import read_only, small_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tests.faults.cases import Case
+    from tests.faults.conftest import Places
+    from tests.faults.places import Place
+    from tests.faults.warmed import Ended, Warmed
+
+# What fails once, and what goes on failing.
+ERRORS = (
+    (errno.ENOSPC, False),
+    (errno.EROFS, False),
+    (errno.EACCES, False),
+    (errno.ENOENT, False),
+    (errno.EIO, False),
+    (errno.ENOSPC, True),
+    (errno.EROFS, True),
+)
+MOMENTS = ("1970-01-01T00:00:00", "2050-01-01T00:00:00")
+
+
+def points(case: Case, place: Place, *, looks_too: bool = False) -> tuple[str, ...]:
+    place.begin()
+    whole = place.run(fault=Fault(looks_too=looks_too))
+    assert whole.code in case.ends, whole
+    return whole.operations
+
+
+@pytest.mark.parametrize("case", HOUSE, ids=lambda case: case.name)
+def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_the_old_state(
+    case: Case, places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = places(case)
+    operations = points(case, place)
+    failed = passed = 0
+    for at, operation in enumerate(operations):
+        number, stays = ERRORS[at % len(ERRORS)]
+        for number, stays in errors_for(at):
+            where = f"{errno.errorcode[number]} at operation {at} of {len(operations)}: {operation}"
+            place.begin()
+            done = place.run(fault=Fault("error", at, number=number, stays=stays))
+            try:
+                passed += done.code in case.ends
+                failed += done.code not in case.ends
+                must_be_as_told(place, done, stays=stays)
+            except AssertionError as failure:
+                raise AssertionError(f"{where}: {failure}\n{done}") from failure
+    with capsys.disabled():
+        print(f"\n  {case.name}: {failed} errors told, {passed} done without what failed")
+
+
+def errors_for(at: int) -> Iterable[tuple[int, bool]]:
+    """Three of the seven at each operation, in turn: all of them at each are in `make slow`."""
+    return (ERRORS[(at * 3 + step) % len(ERRORS)] for step in range(3))
+
+
+def must_be_as_told(place: Place, done: Ended, *, stays: bool) -> None:
+    """A success is one, a failure has changed nothing; then the same command can be done."""
+    must_be_private(place)
+    must_keep_everything(place)
+    if done.code not in place.case.ends:
+        must_be_told(done)
+        if begins_with_a_house(place):
+            must_be_the_old_state(place, with_strays=stays)
+    if not place.case.begins_broken:
+        must_open(place)
+    must_have_started(place)
+    again = place.run(place.case.next)
+    assert again.code in (*place.case.ends,), again
+
+
+def begins_with_a_house(place: Place) -> bool:
+    return bool(place.case.before)
