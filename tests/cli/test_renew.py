@@ -137,15 +137,38 @@ def test_a_house_whose_issuing_ca_has_ended_says_so_of_each(person: Person) -> N
     assert "issuing CA ended" in told["error"]["message"]
 
 
-def test_a_revoked_one_gets_a_new_key(person: Person) -> None:
+def test_one_that_was_revoked_for_good_is_left_alone_unless_it_is_named_and_gets_a_new_key(
+    person: Person,
+) -> None:
     assert person.run("cert", "new", "nas.lan", "--yes").code == 0
     key = (folder_of(person, "nas.lan") / "privkey.pem").read_bytes()
     revoked = person.run("cert", "revoke", "nas.lan", "--no-replacement")
     assert revoked.code == 0, revoked
-    code, told = renewed(person)
+    assert renewed(person) == (0, {})
+    code, told = renewed(person, "nas.lan")
     assert (code, told["nas.lan"]["became"]) == (0, "renewed")
     assert told["nas.lan"]["due"]["why"] == "revoked"
     assert (folder_of(person, "nas.lan") / "privkey.pem").read_bytes() != key
+
+
+@pytest.mark.parametrize("leaked", [False, True])
+def test_after_a_rotation_all_are_renewed_and_keep_their_keys_unless_those_leaked(
+    leaked: bool, person: Person
+) -> None:
+    made = person.run("cert", "new", "nas.lan", "--yes", "--json")
+    code_file = person.folder / "code"
+    code_file.touch(mode=0o600)
+    code_file.write_text(made.json["recovery_code"])
+    key = (folder_of(person, "nas.lan") / "privkey.pem").read_bytes()
+    words = ["house", "rotate", "--recovery-code-file", code_file, "--yes"]
+    rotated = person.run(*words, *(["--leaked"] if leaked else []))
+    assert rotated.code == 0, rotated
+    code, told = renewed(person)
+    assert (code, told["nas.lan"]["became"]) == (0, "renewed")
+    assert told["nas.lan"]["due"]["why"] == "root"
+    assert ((folder_of(person, "nas.lan") / "privkey.pem").read_bytes() == key) is not leaked
+    code, told = renewed(person)
+    assert (code, told["nas.lan"]["became"]) == (0, "good")
 
 
 def test_a_self_signed_one_is_a_persons_to_renew(person: Person) -> None:

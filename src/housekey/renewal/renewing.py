@@ -2,7 +2,7 @@
 
 A renewal keeps the label, the names, the kind of key, the lifetime, and the key itself, so that
 what reads the two files in place is never between a key and another's certificate. Only a leaf
-that was revoked gets a new key. The callers hold the house's lock.
+that was revoked, or whose key may have leaked with those of the house, gets a new key. The callers hold the house's lock.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def _issued(house: House, leaf: Leaf, due: Due | None) -> Leaf:
         key_type=leaf.key_type,
         days=days_asked_for(leaf),
         subject=subject_from(certificate.subject),
-        reuse_key=True,
+        reuse_key=not house.has_leaked(leaf),
     )
 
 
