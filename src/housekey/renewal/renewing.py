@@ -189,7 +189,7 @@ def _issued(house: House, leaf: Leaf, due: Due | None) -> Leaf:
         key_type=leaf.key_type,
         days=days_asked_for(leaf),
         subject=subject_from(certificate.subject),
-        reuse_key=True,
+        reuse_key=not house.has_leaked(leaf),
     )
 
 
