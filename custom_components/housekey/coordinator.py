@@ -296,6 +296,11 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def async_renew(self, *, force: bool = False) -> None:
         """Renew what is due, or whatever there is. Raises HomeAssistantError."""
+        if self.data.stage is Stage.TRIAL:
+            # A renewal that is under way looks like one: its journal is open.
+            async with self.work:
+                pass
+            await self.async_refresh()
         if self.data.stage is not Stage.KEPT:
             raise error(
                 Told("no_certificate"), "Home Assistant has no certificate of the house yet"
