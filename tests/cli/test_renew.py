@@ -160,7 +160,7 @@ def test_after_a_rotation_all_are_renewed_and_keep_their_keys_unless_those_leake
     code_file.touch(mode=0o600)
     code_file.write_text(made.json["recovery_code"])
     key = (folder_of(person, "nas.lan") / "privkey.pem").read_bytes()
-    words = ["house", "rotate", "--recovery-code-file", code_file, "--yes"]
+    words = ("house", "rotate", "--recovery-code-file", str(code_file), "--yes")
     rotated = person.run(*words, *(["--leaked"] if leaked else []))
     assert rotated.code == 0, rotated
     code, told = renewed(person)

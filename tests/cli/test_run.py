@@ -29,7 +29,7 @@ from housekey.cli.run import service as service_module
 from housekey.cli.run.notify import Systemd, systemd_of
 from housekey.cli.run.service import Parts, Service
 from housekey.errors import HouseBusy, ShareFailed, Unreachable
-from housekey.homeassistant.site import World
+from housekey.homeassistant.site import Interrupted, World
 from housekey.house.files import Files
 from housekey.house.house import House, prepare_house
 from housekey.pki.names import parse_name
@@ -378,6 +378,31 @@ def test_a_clock_that_jumps_neither_ends_it_nor_makes_it_sleep_for_years() -> No
 
     life = asyncio.run(jumps())
     assert max(life.rounds) > datetime(2050, 1, 1, tzinfo=UTC)
+
+
+def test_it_ends_when_told_in_the_middle_of_a_switch_once_that_is_put_back() -> None:
+    put_back: list[bool] = []
+
+    async def switching() -> tuple[Item, ...]:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            put_back.append(True)
+            raise Interrupted("interrupted; everything is as it was before", hint="-") from None
+        return ()
+
+    async def told_to_end() -> Life:
+        life = Life(FakeTime(NOON))
+        task = asyncio.ensure_future(life.service(go_round=switching).run())
+        await life.time.pass_until(NOON)
+        task.cancel()
+        async with asyncio.timeout(_WITHIN):
+            await asyncio.gather(task, return_exceptions=True)
+        return life
+
+    life = asyncio.run(told_to_end())
+    assert put_back == [True]
+    assert "put back: interrupted; everything is as it was before" in life.log.getvalue()
 
 
 def test_a_year_passes_and_nothing_that_can_be_renewed_ever_ends(

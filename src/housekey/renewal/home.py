@@ -25,7 +25,7 @@ from housekey.homeassistant.put_back import doors_of
 from housekey.homeassistant.recorded import LABEL
 from housekey.homeassistant.request import Renewal, Request
 from housekey.homeassistant.secure import secure
-from housekey.homeassistant.site import Door
+from housekey.homeassistant.site import Door, Interrupted
 from housekey.homeassistant.wishes import names_at
 from housekey.house.exported import DELIVERED
 from housekey.house.house import House
@@ -267,8 +267,8 @@ async def renew_home(
 ) -> HomeRenewed:
     """Renew and deliver, or wait for the quiet hours; `at_once` does not wait.
 
-    `everything` renews what is not due. Raises nothing of housekey's own: what failed is in the
-    answer, and Home Assistant is as before. The caller must not hold the house's lock.
+    `everything` renews what is not due. Raises only `Interrupted`: what failed is in the answer,
+    and Home Assistant is as before. The caller must not hold the house's lock.
     """
     due = standing.due
     if home.token is None and home.restart_command is None:
@@ -291,6 +291,8 @@ async def renew_home(
         result = await secure(replace(request, renewal=renewal), world, _Nobody())
     except _Waits as waits:
         return HomeRenewed(due, waits.delivery)
+    except Interrupted:
+        raise  # put back, and whoever asked to stop is to hear of it
     except HousekeyError as trouble:
         return HomeRenewed(due, gate.delivery, trouble=trouble)
     return _done(house, home, due, gate=gate, result=result, world=world)

@@ -2,7 +2,8 @@
 
 A renewal keeps the label, the names, the kind of key, the lifetime, and the key itself, so that
 what reads the two files in place is never between a key and another's certificate. Only a leaf
-that was revoked, or whose key may have leaked with those of the house, gets a new key. The callers hold the house's lock.
+that was revoked, or whose key may have leaked with those of the house, gets a new key. The callers
+hold the house's lock.
 """
 
 from __future__ import annotations
