@@ -21,6 +21,7 @@ import sqlite3
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Disk:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "vanish" if len(self.done) == self.fault.at:
-                os.rename(self.root, self.root + ".gone")  # really
+                Path(self.root).rename(self.root + ".gone")  # really
             case "clock":
                 self.jumped = True
             case "error":
@@ -157,7 +158,7 @@ class Disk:
             return new
 
         os.supports_dir_fd.add(opened)
-        os.open, os.close, os.dup = opened, closed, doubled  # type: ignore[assignment]
+        os.open, os.close, os.dup = opened, closed, doubled
 
     def _is_here(self, where: Any, kwargs: dict[str, Any]) -> bool:
         for fd in (where, kwargs.get("dir_fd"), kwargs.get("src_dir_fd")):
@@ -178,7 +179,7 @@ class Disk:
             result: bool = self.operation("exchange", lambda: original(files, *args))
             return result
 
-        Files._exchange = exchanged  # type: ignore[method-assign]
+        setattr(Files, "_exchange", exchanged)  # noqa: B010 - not a method to mypy
 
     def _wrap_sqlite(self) -> None:
         disk = self
@@ -209,9 +210,12 @@ class Disk:
             if disk.root not in os.fsdecode(database):
                 return connect(database, *args, **kwargs)
             kwargs.setdefault("factory", Connection)
-            return disk.statement("OPEN", lambda: connect(database, *args, **kwargs))  # type: ignore[no-any-return]
+            opened: sqlite3.Connection = disk.statement(
+                "OPEN", lambda: connect(database, *args, **kwargs)
+            )
+            return opened
 
-        sqlite3.connect = connected
+        setattr(sqlite3, "connect", connected)  # noqa: B010 - it has overloads
 
     def statement(self, sql: str, act: Callable[[], Any]) -> Any:
         verb = sql.split(None, 1)[0].upper()

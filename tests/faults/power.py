@@ -5,11 +5,11 @@ change counts for certain only when it was synced:
 
 * data of a file: what was written before its last fsync; what came after is there, or is not;
 * names in a folder (create, rename, unlink, mkdir): what was done before its last fsync; what came
-  after is there, or is not, but in the order in which it was done, as journaling file systems have it.
+  after is there, or is not, but in their order, as journaling file systems have it.
 
-`Everything` kept, and `nothing` that was not synced kept, are the two extremes; between them data
-that never arrived is a file of its name with no bytes in it (what ext4 and XFS show after a power
-cut), and each number of names.
+Made of that are the disks with all, half and none of the names that were not synced, each with the
+data that was not synced and without it: a file whose data never arrived is there with no bytes in
+it, as ext4 and XFS show it. A disk that lies about a sync is not modelled; nobody is safe from it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import os
 import re
 import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CALLS = (
     "openat,open,creat,close,dup,dup2,dup3,fcntl,write,pwrite64,writev,pwritev,ftruncate,truncate,"
     "fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,"
     "link,linkat,chmod,fchmod,fchmodat,fchown,lseek,msync,sync,syncfs"
 )
-_LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) = (-?\d+|0x[0-9a-f]+)")
+_LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+|0x[0-9a-f]+)")
 
 
 @dataclass(slots=True)
@@ -41,7 +41,6 @@ class Inode:
     data: bytearray = field(default_factory=bytearray)
     synced: bytes | None = None  # None: no byte of it was ever synced
     names: dict[str, int] = field(default_factory=dict)
-    synced_mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,6 @@ class Disk:
         else:
             inode.data = bytearray(path.read_bytes())
             inode.synced = bytes(inode.data)
-        inode.synced_mode = inode.mode
         return number
 
     # ---- what is asked of it
@@ -86,14 +84,17 @@ class Disk:
                 self._write(0, target, names, data=data)
                 yield f"{kept} of {len(self.pending)} names, data {data}"
 
+    def write_as_it_is(self, target: Path) -> None:
+        """Write the disk that there is without a power cut to `target`."""
+        shutil.rmtree(target, ignore_errors=True)
+        self._write(0, target, self._names(len(self.pending)), data="written")
+
     def _unsynced(self) -> bool:
         return any(not each.is_folder and each.synced != bytes(each.data) for each in self.inodes)
 
     def _names(self, kept: int) -> dict[int, dict[str, int]]:
         names = {
-            number: dict(inode.names)
-            for number, inode in enumerate(self.inodes)
-            if inode.is_folder
+            number: dict(inode.names) for number, inode in enumerate(self.inodes) if inode.is_folder
         }
         for change in reversed(self.pending[kept:]):
             for folder, name, was in change.before:
@@ -292,7 +293,7 @@ class Disk:
                 return None
             at, parts = 0, text[len(self.root) + 1 :].split("/")
         else:
-            fd = folder.split("<")[0]
+            fd = folder.split("<", maxsplit=1)[0]
             if not fd.isdigit() or int(fd) not in self._handles:
                 return None
             at, parts = self._handles[int(fd)][0], text.split("/")
@@ -305,8 +306,8 @@ class Disk:
 
 
 _ALIKE = {
-    "fdatasync": "fsync", "write": "write_call", "dup2": "dup", "dup3": "dup", "renameat2": "renameat",
-    "rmdir": "unlink",
+    "fdatasync": "fsync", "write": "write_call", "dup2": "dup", "dup3": "dup",
+    "renameat2": "renameat", "rmdir": "unlink",
 }  # fmt: skip
 
 

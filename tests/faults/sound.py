@@ -1,4 +1,4 @@
-"""What must hold on a disk after anything: the promises of docs/recovery.md, looked at one by one."""
+"""What must hold on a disk after anything: the promises of docs/recovery.md, one by one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _holds_a_key(path: Path) -> bool:
 
 
 def must_keep_everything(place: Place) -> None:
-    """What was the user's, and the root, is still somewhere: in its place, beside it, in a journal."""
+    """What was the user's, and the root, is still somewhere: in place, beside it, in a journal."""
     __tracebackhide__ = True
     there = {kept.data for kept in place.state().values()}
     lost = [name for name, data in place.kept.items() if data not in there]

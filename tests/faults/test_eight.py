@@ -8,8 +8,6 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pytest
-
 from housekey.house.files import Files
 from housekey.house.house import House
 from housekey.pki.encoding import fingerprint
@@ -18,6 +16,8 @@ from tests.faults.sound import strays
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 PROCESSES = 8
 ROUNDS = 3

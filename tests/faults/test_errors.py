@@ -1,4 +1,4 @@
-"""A disk that fails at any operation, and a clock that jumps there: two lines, and the old state."""
+"""A disk that fails at any operation, a clock that jumps there: two lines, and the old state."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def must_be_as_told(place: Place, done: Ended, *, stays: bool, operation: str) -
     elif done.code not in place.case.ends:
         must_be_told(done)
         if place.case.before and not stays:
-            # What could not be removed is there, under the name of a stray: the next one removes it.
+            # What could not be removed has the name of a stray: the next one removes it.
             must_be_the_old_state(place, with_strays=operation in ("unlink", "rmdir"))
     if not place.case.begins_broken:
         must_open(place)

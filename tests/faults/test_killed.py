@@ -22,6 +22,8 @@ from tests.faults.cases import BACKED_UP, MADE, RECOVER, RESTORE, ROTATE, Case
 from tests.faults.sound import must_be_private, must_keep_everything, must_open
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.faults.conftest import Places
     from tests.faults.places import Place
 
@@ -68,7 +70,7 @@ def test_killed_at_random_moments_it_leaves_what_the_next_command_finishes(
     with capsys.disabled():
         print(
             f"\n  {case.name}: {killed} processes killed within {seconds * 1000:.0f} ms,"
-            f" {ended} ended before, and {KILLS_FROM_THE_START} from Python's start on (seed {seed})"
+            f" {ended} ended before, {KILLS_FROM_THE_START} from Python's start on (seed {seed})"
         )
 
 
@@ -97,7 +99,7 @@ def kill_from_the_start(place: Place, chance: random.Random) -> str:
 
 
 @contextlib.contextmanager
-def failing_with(words: str):  # type: ignore[no-untyped-def]
+def failing_with(words: str) -> Iterator[None]:
     __tracebackhide__ = True
     try:
         yield
