@@ -208,7 +208,8 @@ class Disk:
 
         def connected(database: Any, *args: Any, **kwargs: Any) -> sqlite3.Connection:
             if disk.root not in os.fsdecode(database):
-                return connect(database, *args, **kwargs)
+                elsewhere: sqlite3.Connection = connect(database, *args, **kwargs)
+                return elsewhere
             kwargs.setdefault("factory", Connection)
             opened: sqlite3.Connection = disk.statement(
                 "OPEN", lambda: connect(database, *args, **kwargs)
