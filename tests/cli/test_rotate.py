@@ -232,11 +232,7 @@ def test_on_a_terminal_the_code_is_asked_for_unseen_and_the_new_one_is_acknowled
     old = code.read_text()
     env = environment(TERM="dumb", HOUSEKEY_HOUSE=str(person.house))
     with Terminal([*COMMAND, "house", "rotate"], env=env) as terminal:
-        terminal.expect("Recovery code")
-        terminal.type("K7M2P")
-        # Asked once more, and only then answered: getpass throws away what was typed before.
-        terminal.expect("too long\r\n  Recovery code:")
-        assert "5 characters, not 30" in terminal.said
+        terminal.expect("Recovery code: ")
         terminal.type(old)
         terminal.expect("Have you written it down?")
         assert old not in terminal.said
