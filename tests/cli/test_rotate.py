@@ -232,13 +232,7 @@ def test_on_a_terminal_the_code_is_asked_for_unseen_and_the_new_one_is_acknowled
     old = code.read_text()
     env = environment(TERM="dumb", HOUSEKEY_HOUSE=str(person.house))
     with Terminal([*COMMAND, "house", "rotate"], env=env) as terminal:
-        terminal.expect("Recovery code")
-        terminal.type("K7M2P")
-        terminal.expect("5 characters")
-        said, terminal.said = terminal.said, ""
-        # Once more, and only then: what is typed before is thrown away (getpass, TCSAFLUSH).
-        terminal.expect("Recovery code:")
-        terminal.said = said + terminal.said
+        terminal.expect("Recovery code: ")
         terminal.type(old)
         terminal.expect("Have you written it down?")
         assert old not in terminal.said
