@@ -38,6 +38,11 @@ class Case:
         return self.then or self.arguments
 
     @property
+    def good(self) -> tuple[int, ...]:
+        """Exit codes with which it has done what it is for."""
+        return tuple(code for code in self.ends if code != 3)
+
+    @property
     def begins_broken(self) -> bool:
         return any(each.startswith("!") for each in self.before)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.cases import HOUSE
+from tests.faults.cases import HOUSE, READING
 from tests.faults.operations import Fault
 from tests.faults.sound import (
     must_be_private,
@@ -59,13 +60,72 @@ def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_t
             place.begin()
             done = place.run(fault=Fault("error", at, number=number, stays=stays))
             try:
-                passed += done.code in case.ends
-                failed += done.code not in case.ends
+                passed += done.code in case.good
+                failed += done.code not in case.good
                 must_be_as_told(place, done, stays=stays, operation=operation)
             except AssertionError as failure:
                 raise AssertionError(f"{where}: {failure}\n{done}") from failure
     with capsys.disabled():
         print(f"\n  {case.name}: {failed} errors told, {passed} done without what failed")
+
+
+@pytest.mark.parametrize("case", [*HOUSE, *READING], ids=lambda case: case.name)
+@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00", "2050-01-01T00:00:00"])
+def test_a_clock_that_jumps_at_any_operation_breaks_nothing(
+    case: Case, moment: str, places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = places(case)
+    operations = points(case, place)
+    told = 0
+    for at, operation in enumerate(operations):
+        if operation in ("fsync", "fchmod", "fchown"):
+            continue  # no look at the clock lies between these and what comes before
+        place.begin()
+        done = place.run(fault=Fault("clock", at, moment=moment))
+        try:
+            told += done.code not in (*case.good, 1)
+            must_be_private(place)
+            must_keep_everything(place)
+            if done.code not in (*case.good, 1):
+                must_be_told(done)
+                if case.before:
+                    must_be_the_old_state(place)
+            if not case.begins_broken:
+                must_open(place)
+        except AssertionError as failure:
+            where = f"{moment} from operation {at} of {len(operations)} on: {operation}"
+            raise AssertionError(f"{where}: {failure}\n{done}") from failure
+    with capsys.disabled():
+        print(f"\n  {case.name}, {moment[:4]}: {len(operations)} operations, {told} told")
+
+
+@pytest.mark.parametrize("case", [*HOUSE, *READING], ids=lambda case: case.name)
+def test_a_folder_that_vanishes_at_any_operation_is_told_and_comes_back_as_it_was(
+    case: Case, places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stick that is pulled out: everything is gone from one operation on, really."""
+    place = places(case)
+    operations = points(case, place)
+    gone = place.folder.with_name(place.folder.name + ".gone")
+    told = 0
+    for at, operation in enumerate(operations):
+        place.begin()
+        done = place.run(fault=Fault("vanish", at))
+        shutil.rmtree(place.folder, ignore_errors=True)  # what was begun anew in the empty place
+        gone.rename(place.folder)
+        try:
+            told += done.code not in (*case.good, 1)
+            if done.code not in (*case.good, 1):
+                must_be_told(done, codes=(2, 3, 4))  # 2: a file that was named is not there
+            must_be_private(place)
+            must_keep_everything(place)
+            if not case.begins_broken:
+                must_open(place)
+        except AssertionError as failure:
+            where = f"gone at operation {at} of {len(operations)}: {operation}"
+            raise AssertionError(f"{where}: {failure}\n{done}") from failure
+    with capsys.disabled():
+        print(f"\n  {case.name}: gone at {len(operations)} operations, {told} told")
 
 
 def errors_for(at: int) -> Iterable[tuple[int, bool]]:
@@ -80,7 +140,7 @@ def must_be_as_told(place: Place, done: Ended, *, stays: bool, operation: str) -
     if place.case.owes and done.code == 1:
         words = ("full", "disk", "permission", "not there")
         assert any(each in done.out for each in words), done
-    elif done.code not in place.case.ends:
+    elif done.code not in place.case.good:
         must_be_told(done)
         if place.case.before and not stays:
             # What could not be removed has the name of a stray: the next one removes it.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from housekey.errors import FileTrouble, HouseBroken, HouseUnsafe, PemUnreadable, UsageError
+from housekey.house.reasons import told
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.profiles import DAYS_OF_LEAF
 
@@ -178,7 +179,8 @@ def read_key(path: Path, *, files: Files) -> bytes:
 
 def refuse_if_open(path: Path, kind: str) -> None:
     """Raise `HouseUnsafe` if anybody but the owner may read, change or enter `path`."""
-    mode = path.stat().st_mode
+    with told(path):
+        mode = path.stat().st_mode
     if mode & 0o077:
         wanted = "700" if stat.S_ISDIR(mode) else "600"
         raise HouseUnsafe(
