@@ -1,6 +1,7 @@
 """`make bench`: one table of ratios between housekey and what people use without it.
 
-    python -m bench [--only issuing,commands,handshakes,secure,judging,check,onboarding]
+    python -m bench [--only issuing,commands,handshakes,secure,judging,check,onboarding,
+                            ledger,status,renewal,starts]
 
 Everything of one row is measured in one run and by turns, with servers and clients on
 this machine. What cannot be measured here stands in the table with the reason. Nothing
@@ -15,7 +16,19 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from bench import checking, commands, handshakes, issuing, judging, onboarding, restarts
+from bench import (
+    checking,
+    commands,
+    handshakes,
+    issuing,
+    judging,
+    onboarding,
+    recording,
+    renewals,
+    restarts,
+    starts,
+    statuses,
+)
 from bench.processes import say
 from bench.rows import Figures, NotMeasured, Row, Unit, not_measured, ratio_at_least
 from bench.table import describe_machine, load, show
@@ -44,6 +57,10 @@ _SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "judging": judging.rows,
     "check": checking.rows,
     "onboarding": onboarding.rows,
+    "ledger": recording.rows,
+    "status": statuses.rows,
+    "renewal": renewals.rows,
+    "starts": starts.rows,
 }
 
 

@@ -66,3 +66,8 @@ def ratio_below(figures: Figures, bound: float) -> Wanted:
 def adds_at_most(figures: Figures, seconds: float) -> Wanted:
     """For two times in seconds: how much longer ours may take."""
     return Wanted(f"adds ≤ {seconds:g} s", figures.ours - figures.theirs <= seconds)
+
+
+def below(figures: Figures, bound: float) -> Wanted:
+    """For ours alone, in the unit of the figures."""
+    return Wanted(f"ours < {bound:g} {figures.unit.value}", figures.ours < bound)

@@ -2,6 +2,9 @@
 
 dist/custom_components/housekey/     to be copied into Home Assistant's configuration folder
 dist/housekey.zip                    the same, as HACS takes it from a release
+
+The wheel lies there twice: as it is, and unpacked, which is what Home Assistant imports. Why:
+custom_components/housekey/library.py.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ def pack(target: Path) -> Path:
     folder = target / "custom_components" / "housekey"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(SOURCE, folder, ignore=_LEFT_OUT)
-    next(WheelBuilder(str(CHECKOUT)).build(directory=str(folder), versions=["standard"]))
+    wheel = next(WheelBuilder(str(CHECKOUT)).build(directory=str(folder), versions=["standard"]))
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(folder / "library")
     archive = target / "housekey.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):

@@ -8,7 +8,7 @@ every other module of the integration imports it at its top.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .library import put_on_path
 
@@ -31,11 +31,13 @@ from .coordinator import HousekeyCoordinator
 from .deadline import deadline
 from .house_access import HouseAccess
 from .model import Stage
-from .outgoing import OutgoingTrust
+from .outgoing import OutgoingTrust, async_forget_twins
 from .runtime import HousekeyData
 from .way_back import WayBack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.typing import ConfigType
 
@@ -74,15 +76,22 @@ async def async_setup_entry(hass: HomeAssistant, entry: HousekeyEntry) -> bool:
     if coordinator.settings.trust_outgoing and coordinator.house is not None:
         outgoing = OutgoingTrust(hass, coordinator.house.roots)
         entry.async_on_unload(outgoing.remove)
-        entry.async_on_unload(async_at_started(hass, partial(_async_trust, outgoing)))
+        _once_started(hass, entry, partial(_async_trust, outgoing))
+    else:
+        async_forget_twins(hass)
     try:
         await coordinator.switch.async_resume()
     except HomeAssistantError as trouble:
         # A trial must not go on unwatched: Home Assistant tries again in a moment.
-        raise ConfigEntryNotReady(str(trouble)) from trouble
+        raise ConfigEntryNotReady(
+            str(trouble),
+            translation_domain=trouble.translation_domain,
+            translation_key=trouble.translation_key,
+            translation_placeholders=trouble.translation_placeholders,
+        ) from trouble
     if entry.data.get(CONF_SWITCH) and coordinator.data.stage in (Stage.PLAIN, Stage.REVERTED):
-        entry.async_on_unload(async_at_started(hass, partial(_async_switch, entry)))
-    entry.async_on_unload(async_at_started(hass, partial(_async_started, entry)))
+        _once_started(hass, entry, partial(_async_switch, entry))
+    _once_started(hass, entry, partial(_async_started, entry))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(issues.async_follow(hass, coordinator))
     entry.async_on_unload(websocket_api.async_follow(hass, coordinator))
@@ -112,16 +121,36 @@ async def async_remove_entry(hass: HomeAssistant, _entry: HousekeyEntry) -> None
     deadline(hass, access).async_end_now()
     _forget(hass)
     try:
-        if await WayBack(hass, access).async_is_needed():
-            issues.async_offer_way_back(hass)
+        if (ends := await WayBack(hass, access).async_stays()) is not None:
+            issues.async_offer_way_back(hass, ends)
     except HomeAssistantError as trouble:
         _LOGGER.warning("Whether HTTPS is housekey's cannot be told: %s", trouble)
 
 
 @callback
 def _forget(hass: HomeAssistant) -> None:
+    async_forget_twins(hass)
     panel.async_hide(hass)
     issues.async_clear(hass)
+
+
+@callback
+def _once_started(
+    hass: HomeAssistant,
+    entry: HousekeyEntry,
+    work: Callable[[HomeAssistant], Coroutine[Any, Any, None]],
+) -> None:
+    """Do `work` when Home Assistant has started, or now, if the entry is still loaded then.
+
+    In the background: Home Assistant ends it when it stops, and waits for none of it. Not of the
+    entry: a switch that is under way outlasts a reload.
+    """
+
+    @callback
+    def started(hass: HomeAssistant) -> None:
+        hass.async_create_background_task(work(hass), "housekey at start", eager_start=True)
+
+    entry.async_on_unload(async_at_started(hass, started))
 
 
 async def _async_trust(outgoing: OutgoingTrust, _hass: HomeAssistant) -> None:
@@ -131,8 +160,11 @@ async def _async_trust(outgoing: OutgoingTrust, _hass: HomeAssistant) -> None:
 
 async def _async_started(entry: HousekeyEntry, _hass: HomeAssistant) -> None:
     """Open the lane; renew what became due while Home Assistant was off, or by new settings."""
-    await entry.runtime_data.coordinator.lane.async_sync()
-    await entry.runtime_data.coordinator.async_renew_if_due()
+    coordinator = entry.runtime_data.coordinator
+    await coordinator.lane.async_sync()
+    if not coordinator.in_full:
+        await coordinator.async_refresh()
+    await coordinator.async_renew_if_due()
 
 
 async def _async_switch(entry: HousekeyEntry, hass: HomeAssistant) -> None:

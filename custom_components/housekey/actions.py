@@ -22,12 +22,14 @@ from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
 
 from .const import CONF_DAYS, CONF_KEY_TYPE, CONF_NAMES, DOMAIN
+from .troubles import Told, told_of, two_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
 
+    from housekey.errors import HousekeyError
     from housekey.pki.names import Name
 
     from .coordinator import HousekeyCoordinator
@@ -100,13 +102,19 @@ async def _load(call: ServiceCall) -> ServiceResponse:
         try:
             root = certificate_from_pem(given.encode())
         except PemUnreadable as error:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="root_unreadable",
-                translation_placeholders={"reason": error.message},
-            ) from error
+            told = Told("root_unreadable", {"reason": error.message})
+            raise _refused(told, error) from error
     loaded = await coordinator.async_load_certificate(root, only_ask=call.data[CONF_ONLY_ASK])
     return {"presented": loaded.sha256, "reason": loaded.reason}
+
+
+def _refused(told: Told, trouble: HousekeyError) -> ServiceValidationError:
+    return ServiceValidationError(
+        two_lines(trouble),
+        translation_domain=DOMAIN,
+        translation_key=told.key,
+        translation_placeholders=dict(told.values),
+    )
 
 
 def _names(texts: Iterable[str]) -> tuple[Name, ...]:
@@ -115,11 +123,7 @@ def _names(texts: Iterable[str]) -> tuple[Name, ...]:
         try:
             names.append(parse_name(text))
         except NameRefused as refusal:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="name_refused",
-                translation_placeholders={"reason": refusal.message},
-            ) from refusal
+            raise _refused(told_of(refusal), refusal) from refusal
     return tuple(dict.fromkeys(names))
 
 

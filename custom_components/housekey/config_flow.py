@@ -45,6 +45,7 @@ from .http_store import server_facts
 from .onboarding import async_onboarding
 from .options_flow import HousekeyOptionsFlow, names_selector, port_selector
 from .switch_files import is_free
+from .telling import async_said
 
 if TYPE_CHECKING:
     from housekey.house.house import NewHouse
@@ -104,9 +105,9 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                     return await self.async_step_impact()
                 errors[CONF_NAMES] = "no_name"
             except NameRefused as refusal:
-                errors[CONF_NAMES], refused = "name_refused", refusal.message
+                errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
             except HousekeyError as trouble:
-                errors["base"], refused = "not_possible", f"{trouble.message}; {trouble.hint}"
+                errors["base"], refused = "not_possible", await async_said(self.hass, trouble)
         else:
             texts = list(map(str, await async_found_names(self.hass)))
         return self.async_show_form(
@@ -143,8 +144,9 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             return await self.async_step_onboarding()
         code = self._new.recovery_code.text
         errors: dict[str, str] = {}
+        noted = user_input is not None and bool(user_input.get("noted"))
         if user_input is not None:
-            if not user_input.get("noted"):
+            if not noted:
                 errors["noted"] = "not_noted"
             if _read(user_input.get("first_group", "")) != code[:GROUP]:
                 errors["first_group"] = "wrong_group"
@@ -154,7 +156,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                 except HousekeyError as trouble:
                     return self.async_abort(
                         reason="not_created",
-                        description_placeholders={"reason": f"{trouble.message}; {trouble.hint}"},
+                        description_placeholders={"reason": await async_said(self.hass, trouble)},
                     )
                 self._new = None
                 return await self.async_step_onboarding()
@@ -163,7 +165,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=vol.Schema(
                 {
                     vol.Required("first_group"): selector.TextSelector(),
-                    vol.Required("noted", default=False): selector.BooleanSelector(),
+                    vol.Required("noted", default=noted): selector.BooleanSelector(),
                 }
             ),
             errors=errors,
@@ -182,11 +184,11 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             )
             facts = await self.hass.async_add_executor_job(self._access.look)
         except ShareFailed as trouble:
-            return self._show_ports(trouble.message)
+            return self._show_ports(await async_said(self.hass, trouble))
         except HousekeyError as trouble:
             return self.async_abort(
                 reason="house_broken",
-                description_placeholders={"reason": f"{trouble.message}; {trouble.hint}"},
+                description_placeholders={"reason": await async_said(self.hass, trouble)},
             )
         if user_input is not None:
             if user_input.get("go_on") or self._onboarding.proved.is_set():
@@ -219,7 +221,8 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_wait(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Wait until a device has proved its trust."""
         if self._waiting is None:
-            self._waiting = self.hass.async_create_task(self._wait(), "housekey wait")
+            # Home Assistant may stop before anybody comes.
+            self._waiting = self.hass.async_create_background_task(self._wait(), "housekey wait")
         waiting = self._waiting  # a device may come, and this step be taken again, while we look
         if not waiting.done():
             facts = await self.hass.async_add_executor_job(self._access.look)
@@ -234,9 +237,8 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             )
         if self._waiting is waiting:
             self._waiting = None
-        return self.async_show_progress_done(
-            next_step_id="switch" if waiting.result() else "nobody"
-        )
+        came = not waiting.cancelled() and waiting.result()
+        return self.async_show_progress_done(next_step_id="switch" if came else "nobody")
 
     async def async_step_nobody(
         self, _user_input: dict[str, Any] | None = None
@@ -292,7 +294,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                     entry, options={**entry.options, CONF_NAMES: list(map(str, names))}
                 )
             except HousekeyError as refusal:
-                errors[CONF_NAMES], refused = "name_refused", refusal.message
+                errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
             texts = user_input[CONF_NAMES]
         else:
             found = await async_found_names(self.hass)

@@ -8,7 +8,9 @@ DOMAIN: Final = "housekey"
 FOLDER: Final = "housekey"  # of the house, inside the configuration folder
 EVENT_CERTIFICATE: Final = "housekey_certificate"  # on the bus: issued, renewed
 
-ISSUE_HTTPS_STAYS: Final = "https_stays"  # the one repair that comes with the removal
+# What comes with the removal: the way back, until the next restart, and what stays to be said.
+ISSUE_HTTPS_STAYS: Final = "https_stays"
+ISSUE_UNATTENDED: Final = "unattended"
 
 CONF_NAMES: Final = "names"
 CONF_KEY_TYPE: Final = "key_type"
@@ -21,6 +23,7 @@ CONF_LANE_PORT: Final = "lane_port"
 CONF_QUIET_FROM: Final = "quiet_from"
 CONF_QUIET_UNTIL: Final = "quiet_until"
 CONF_TRUST_OUTGOING: Final = "trust_outgoing"
+CONF_PAGE: Final = "page"  # entry.data: the page was open when the switch began, and opens again
 CONF_SWITCH: Final = "switch"  # entry.data: the user asked for HTTPS when the flow ended
 
 DEFAULT_QUIET_FROM: Final = "02:00:00"

@@ -9,17 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
-from homeassistant.core import callback
+from homeassistant.core import CoreState, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from housekey.errors import HousekeyError, HouseTrouble, HouseUnsafe, ShareFailed
-from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.names import local_addresses
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.pki.names import IpName
 
+from . import http_yaml
 from .const import DOMAIN, EVENT_CERTIFICATE
 from .deadline import work_lock
 from .device_lane import LaneControl
@@ -33,9 +33,11 @@ from .settings import Settings, settings_of
 from .snapshot import Around, make_snapshot
 from .switch import Switch
 from .switch_files import yaml_settings
+from .telling import async_end_said, async_said, error, error_of
+from .troubles import Told, told_of, two_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -80,6 +82,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.port_taken: int | None = None
         self.wanted: tuple[Name, ...] = ()  # what the leaf should cover
         self.broken: Problem | None = None  # why the house could not be opened
+        self.in_full = False  # the last look was one at the YAML, too
         self.house: HouseFacts | None = None
         self.server: ServerFacts | None = None
         self._around: Around | None = None  # of the last look
@@ -96,7 +99,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
     def async_watch(self) -> Callable[[], None]:
         """Look again whenever an address of this machine or of Home Assistant changes."""
         stop = (
-            async_track_time_interval(self.hass, self._async_look_at_addresses, _ADDRESSES),
+            async_track_time_interval(self.hass, self._async_time_to_look, _ADDRESSES),
             self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_config_changed),
             self.onboarding.async_listen(self._async_onboarding_changed),
         )
@@ -109,26 +112,40 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _async_onboarding_changed(self) -> None:
-        self.config_entry.async_create_task(self.hass, self.async_refresh(), "housekey look")
+        self._async_in_background(self.async_refresh())
 
     async def async_refresh(self) -> None:
         """Look now; not while Home Assistant stops, which must wait for nobody."""
         if not self.hass.is_stopping:
             await super().async_refresh()
 
-    async def _async_config_changed(self, _event: object) -> None:
-        await self.async_request_refresh()
+    @callback
+    def _async_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Home Assistant ends it when it stops, and the entry when it is unloaded."""
+        self.config_entry.async_create_background_task(self.hass, work, "housekey look")
 
-    async def _async_look_at_addresses(self, _now: datetime) -> None:
+    @callback
+    def _async_config_changed(self, _event: object) -> None:
+        self._async_in_background(self.async_request_refresh())
+
+    @callback
+    def _async_time_to_look(self, _now: datetime) -> None:
+        self._async_in_background(self._async_look_at_addresses())
+
+    async def _async_look_at_addresses(self) -> None:
         found = await self.hass.async_add_executor_job(local_addresses)
         if found != self._addresses:
             await self.async_request_refresh()
 
     async def _async_update_data(self) -> Snapshot:
+        # While Home Assistant starts it runs what its YAML says. To read that takes a parser, which
+        # no start shall wait for: `_async_started` looks in full.
+        in_full = self.hass.state is CoreState.running
         self._addresses = await self.hass.async_add_executor_job(local_addresses)
         self.server = await server_facts(self.hass)
         try:
-            self.house = await self.hass.async_add_executor_job(self.access.look)
+            house = await self.hass.async_add_executor_job(self.access.look)
+            self.house = replace(house, reason=await async_end_said(self.hass, house.reason))
             around = await self.hass.async_add_executor_job(
                 partial(
                     self._look_around,
@@ -136,16 +153,25 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                     self.server,
                     self.settings,
                     self.hass.config.internal_url,
+                    in_full=in_full,
                 )
             )
         except HousekeyError as trouble:
-            self.broken = await self.hass.async_add_executor_job(self._why, trouble)
+            said = await async_said(self.hass, trouble)
+            self.broken = await self.hass.async_add_executor_job(self._why, trouble, said)
             if self.data is None or not isinstance(trouble, HouseTrouble):
-                raise UpdateFailed(f"{trouble.message}; {trouble.hint}") from trouble
+                told = told_of(trouble)
+                raise UpdateFailed(
+                    two_lines(trouble),
+                    translation_domain=DOMAIN,
+                    translation_key=told.key,
+                    translation_placeholders=dict(told.values),
+                ) from trouble
             kind = self.broken.kind
             others = [each for each in self.data.problems if each.kind is not kind]
             return replace(self.data, at=now(), problems=(*others, self.broken))
         self.broken = None
+        self.in_full = in_full
         self.wanted = around.wanted
         self._around = around
         snapshot = make_snapshot(self.house, self.server, around)
@@ -157,6 +183,8 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def async_renew_if_due(self) -> None:
         """Renew when it is time, or when the leaf is not as it was chosen; tell what fails."""
+        if self.hass.state is not CoreState.running:
+            return
         if self.work.locked() or self.data.stage is not Stage.KEPT:
             return
         try:
@@ -180,11 +208,15 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         server: ServerFacts,
         settings: Settings,
         internal_url: str | None,
+        *,
+        in_full: bool,
     ) -> Around:
         """Look at the files; in an executor."""
         access = self.access
         leaf = access.leaf(HOME_ASSISTANT)
-        kept = pair_of(server.stable) if server.trials else self._pair_in_yaml()
+        kept = pair_of(server.stable) if server.trials else server.pair
+        if in_full and not server.trials:
+            kept = self._pair_in_yaml()
         pairs = [pair for pair in (server.pair, kept) if pair is not None]
         # After a renewal with another key the server runs on, and its next start reads `kept`.
         is_ours = leaf is not None and any(access.holds(pair.key, leaf.key_pem) for pair in pairs)
@@ -195,13 +227,14 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             internal_url=internal_url,
             wanted=self._wanted(house, settings),
             is_ours=is_ours,
-            stale_yaml=self._stale_yaml(server),
+            stale_yaml=self._stale_yaml(server) if in_full else "",
             key_open=next((str(key) for key in keys if access.is_open(key)), ""),
             missing=tuple(str(path) for path in paths if not path.is_file()),
             onboarding_urls=self.onboarding.urls,
             port_taken=self.port_taken or self.lane.port_taken,
             live=self.renewal.not_live is None,
             renewal_trouble=self.renewal.trouble,
+            https_port=settings.https_port,
         )
 
     def _pair_in_yaml(self) -> Pair | None:
@@ -210,11 +243,11 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         except HousekeyError:
             return None  # it cannot be followed; what runs is known all the same
 
-    def _why(self, trouble: HousekeyError) -> Problem:
+    def _why(self, trouble: HousekeyError, said: str) -> Problem:
         """Return the problem that keeps the house from being opened; in an executor."""
         if isinstance(trouble, HouseUnsafe) and (file := first_open(self.access)):
             return Problem(ProblemKind.KEY_OPEN, (("file", file),), fixable=True)
-        return Problem(ProblemKind.HOUSE_BROKEN, (("reason", trouble.message),))
+        return Problem(ProblemKind.HOUSE_BROKEN, (("reason", said),))
 
     def _wanted(self, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
         """Return what the leaf should cover: what was chosen, and what this machine has now."""
@@ -231,7 +264,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         if not server.trials:
             return ""
         try:
-            place = yaml_tree.find_http(self.access.config, self.access.files.read)
+            place = next(iter(http_yaml.places(self.access)), None)
         except HousekeyError:
             return ""  # it cannot be followed; Home Assistant has a repair of its own
         return "" if place is None else str(_relative(place.entry.path, self.access.config))
@@ -246,13 +279,14 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                 port=settings.page_port,
                 proof_port=settings.proof_port,
                 home_assistant=self.data.home_assistant_url,
+                trial=self.switch.page_proofs,
             )
         except ShareFailed as trouble:
             self.port_taken = settings.page_port
             await self.async_refresh()
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+            raise error_of(trouble) from trouble
         except HousekeyError as trouble:
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+            raise error_of(trouble) from trouble
         self.port_taken = None
         return urls
 
@@ -262,8 +296,15 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def async_renew(self, *, force: bool = False) -> None:
         """Renew what is due, or whatever there is. Raises HomeAssistantError."""
+        if self.data.stage is Stage.TRIAL:
+            # A renewal that is under way looks like one: its journal is open.
+            async with self.work:
+                pass
+            await self.async_refresh()
         if self.data.stage is not Stage.KEPT:
-            raise HomeAssistantError("Home Assistant has no certificate of the house yet")
+            raise error(
+                Told("no_certificate"), "Home Assistant has no certificate of the house yet"
+            )
         try:
             await self.renewal.async_renew(self.wanted, force=force)
         finally:
@@ -284,7 +325,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                     self.access.issue_for_another, names, key_type, days
                 )
             except HousekeyError as trouble:
-                raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+                raise error_of(trouble) from trouble
         self.async_tell("issued", names, issued.not_after)
         return issued
 

@@ -20,6 +20,7 @@ from housekey.errors import HousekeyError
 
 from .http_store import server_facts
 from .switch_files import Standing, end_trial, standing
+from .troubles import NOBODY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 TRIAL_SECONDS = 300  # as Home Assistant's own AUTO_REVERT_DELAY
 _AGAIN_SECONDS = 60  # after going back has failed
-NOBODY = "nobody signed in over HTTPS within five minutes"
 _WORK: HassKey[asyncio.Lock] = HassKey("housekey_work")
 _DEADLINE: HassKey[Deadline] = HassKey("housekey_deadline")
 
@@ -91,10 +91,16 @@ class Deadline:
 
     @callback
     def async_end_now(self) -> None:
-        """Do not wait for the end, if there is a trial: nobody is left who could keep it."""
+        """Do not wait for the end, if there is a trial: nobody is left who could keep it.
+
+        Nor leave one lying ready: an entry that is disabled at the start counts no time, because
+        Home Assistant does not even load it.
+        """
         if self._cancel is not None:
             self._cancel()
             self._hass.async_create_task(self._end(), "housekey end of trial")
+        elif not self.over:
+            self._hass.async_create_task(self._call_off(), "housekey call off")
 
     @callback
     def _count(self, seconds: float) -> None:
@@ -113,6 +119,21 @@ class Deadline:
             except (HousekeyError, HomeAssistantError, OSError) as trouble:
                 _LOGGER.error("HTTPS was not proven, and could not be taken back: %s", trouble)  # noqa: TRY400
                 self._count(_AGAIN_SECONDS)
+
+    async def _call_off(self) -> None:
+        """Take back what lies ready for the next start, where Home Assistant keeps no time."""
+        async with work_lock(self._hass):
+            server = await server_facts(self._hass)
+            if server.trials or server.unknown:
+                return
+            try:
+                last = await self._hass.async_add_executor_job(self._access.last_change)
+                if standing(last, server) in (Standing.BROKEN_OFF, Standing.ARMED):
+                    self._transaction = last
+                    await self._hass.async_add_executor_job(self._put_back)
+            except (HousekeyError, OSError) as trouble:
+                _LOGGER.warning("Whether HTTPS lies ready cannot be told: %s", trouble)
+            self._transaction = None
 
     def _put_back(self) -> bool:
         """Return whether there was something to put back; in an executor."""

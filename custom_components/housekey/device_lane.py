@@ -12,13 +12,14 @@ from housekey.errors import LaneFailed
 from housekey.homeassistant.names import internal_url_host
 from housekey.pki.names import parse_name
 
-from .lane import Lane, own_networks
-from .lane_rules import Https
-from .lane_urls import LaneUrls, host_for_devices
+from .loading import async_load
 from .model import Stage
 
 if TYPE_CHECKING:
     from .coordinator import HousekeyCoordinator
+    from .lane import Lane
+    from .lane_rules import Https
+    from .lane_urls import LaneAddress, LaneUrls
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class LaneControl:
         self._ended = False
         self.lane: Lane | None = None
         self.port_taken: int | None = None  # where the lane should be, and cannot
-        self._urls = LaneUrls(self._hass, lambda: self.lane.address if self.lane else None)
+        self._urls: LaneUrls | None = None  # made with the first lane
 
     @property
     def _port(self) -> int | None:
@@ -56,24 +57,28 @@ class LaneControl:
         async with self._lock:
             if self._ended:
                 return
-            https, port = self._https(), self._port
-            if https is None or port is None:
+            port = self._port
+            if port is None or not self._is_wanted:
                 await self._close()
                 return
+            # Most homes have no lane, and nothing of it in memory.
+            lanes = await async_load(self._hass, "lane")
+            urls = await async_load(self._hass, "lane_urls")
+            https = self._https(lanes.Https)
             if self.lane is not None and self.lane.port == port:
                 self.lane.https = https
                 return
             await self._close()
             names = [str(name) for name in https.names]
             api = self._hass.config.api
-            lane = Lane(
+            lane: Lane = lanes.Lane(
                 self._hass,
                 port=port,
                 https=https,
-                host=host_for_devices(
+                host=urls.host_for_devices(
                     api.local_ip if api else "127.0.0.1", names, self._hass.config.internal_url
                 ),
-                networks=await own_networks(self._hass),
+                networks=await lanes.own_networks(self._hass),
             )
             try:
                 await lane.start()
@@ -83,6 +88,8 @@ class LaneControl:
                 return
             self.port_taken = None
             self.lane = lane
+            if self._urls is None:
+                self._urls = urls.LaneUrls(self._hass, self._address)
             self._urls.install()
 
     async def async_stop(self) -> None:
@@ -92,21 +99,36 @@ class LaneControl:
             await self._close()
 
     async def _close(self) -> None:
-        self._urls.remove()
+        if self._urls is not None:
+            self._urls.remove()
         self.port_taken = None
         lane, self.lane = self.lane, None
         if lane is not None:
             await lane.stop()
 
-    def _https(self) -> Https | None:
-        """Where Home Assistant speaks HTTPS; None while the lane should be closed."""
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether it should be open, if there is a port for it."""
         coordinator = self._coordinator
-        house, server = coordinator.house, coordinator.server
-        if house is None or house.leaf is None or server is None or not server.tls:
-            return None
-        wanted = coordinator.settings.lane and coordinator.data.stage in (Stage.TRIAL, Stage.KEPT)
-        if not wanted:
-            return None
+        server = coordinator.server
+        return (
+            coordinator.settings.lane
+            and coordinator.data.stage in (Stage.TRIAL, Stage.KEPT)
+            and server is not None
+            and server.tls
+            and coordinator.house is not None
+            and coordinator.house.leaf is not None
+        )
+
+    def _https(self, https: type[Https]) -> Https:
+        """Where Home Assistant speaks HTTPS."""
+        house, server = self._coordinator.house, self._coordinator.server
+        assert house is not None  # noqa: S101 - it is wanted
+        assert house.leaf is not None  # noqa: S101
+        assert server is not None  # noqa: S101
         names = house.leaf.names
         host = internal_url_host(names, existing=self._hass.config.internal_url, resolving=names)
-        return Https(server.port, frozenset(names), parse_name(host) if host else names[0])
+        return https(server.port, frozenset(names), parse_name(host) if host else names[0])
+
+    def _address(self) -> LaneAddress | None:
+        return self.lane.address if self.lane else None

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from housekey.errors import FileTrouble, NotPermitted, PermitRefused
 from housekey.homeassistant.plan import LeafFacts
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
 from housekey.house.house import House, prepare_house
 from housekey.house.journal import Journal, State

@@ -21,12 +21,12 @@ from housekey.homeassistant.plan import Pair
 try:
     from homeassistant.const import MAJOR_VERSION, MINOR_VERSION
 except ImportError:  # where the tests of pure modules run
-    MAJOR_VERSION = MINOR_VERSION = 0
+    MAJOR_VERSION = MINOR_VERSION = 0  # type: ignore[misc, unused-ignore]
 
 try:
     from homeassistant.components.http import config as http_config
 except ImportError:  # up to 2026.7
-    http_config = None
+    http_config = None  # type: ignore[assignment, unused-ignore]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +67,11 @@ class ServerFacts:
     revert_at: datetime | None = None
 
 
+def running_port(hass: HomeAssistant) -> int:
+    """Return the port of the running server."""
+    return int(getattr(getattr(hass, "http", None), "server_port", 0) or _DEFAULT_PORT)
+
+
 async def server_facts(hass: HomeAssistant) -> ServerFacts:
     """Ask the running server and the store."""
     http = getattr(hass, "http", None)
@@ -74,7 +79,7 @@ async def server_facts(hass: HomeAssistant) -> ServerFacts:
     key = getattr(http, "ssl_key", None)
     running = ServerFacts(
         tls=getattr(http, "context", None) is not None or certificate is not None,
-        port=int(getattr(http, "server_port", 0) or _DEFAULT_PORT),
+        port=running_port(hass),
         host=_reachable(getattr(http, "server_host", None)),
         pair=pair_of({"ssl_certificate": certificate, "ssl_key": key}),
         trials=False,

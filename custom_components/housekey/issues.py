@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
 
-from .const import DOMAIN, ISSUE_HTTPS_STAYS
+from .const import DOMAIN, ISSUE_HTTPS_STAYS, ISSUE_UNATTENDED
 from .model import ProblemKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from homeassistant.core import HomeAssistant
 
@@ -77,18 +77,23 @@ def async_follow(hass: HomeAssistant, coordinator: HousekeyCoordinator) -> Calla
     @callback
     def changed() -> None:
         if coordinator.last_update_success:
-            async_show(hass, coordinator.data.problems)
+            unknown = () if coordinator.in_full else (ProblemKind.STALE_YAML,)
+            async_show(hass, coordinator.data.problems, unknown=unknown)
 
     changed()
     return coordinator.async_add_listener(changed)
 
 
 @callback
-def async_show(hass: HomeAssistant, problems: Iterable[Problem]) -> None:
-    """Make the repairs of these problems, and take all others away."""
+def async_show(
+    hass: HomeAssistant, problems: Iterable[Problem], *, unknown: Collection[ProblemKind] = ()
+) -> None:
+    """Make the repairs of these problems, and take all others away, but for those `unknown`."""
     wanted = issues_of(problems)
     for kind in ProblemKind:
         issue = wanted.get(kind.value)
+        if issue is None and kind in unknown:
+            continue
         if issue is None:
             ir.async_delete_issue(hass, DOMAIN, kind.value)
             continue
@@ -110,11 +115,12 @@ def async_clear(hass: HomeAssistant) -> None:
 
 
 @callback
-def async_offer_way_back(hass: HomeAssistant) -> None:
-    """Ask whether HTTPS shall go, too, now that nobody renews it.
+def async_offer_way_back(hass: HomeAssistant, ends: str) -> None:
+    """Ask whether HTTPS shall go, too, now that nobody renews it; its certificate `ends` then.
 
     Only until the next restart: after it Home Assistant no longer loads an integration without an
-    entry, and would confirm the repair without doing anything.
+    entry, and would confirm the repair without doing anything. What is left then is a second one,
+    which no flow mends, and which says how to get either.
     """
     ir.async_create_issue(
         hass,
@@ -124,9 +130,20 @@ def async_offer_way_back(hass: HomeAssistant) -> None:
         severity=ir.IssueSeverity.WARNING,
         translation_key=ISSUE_HTTPS_STAYS,
     )
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        ISSUE_UNATTENDED,
+        is_fixable=False,
+        is_persistent=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ISSUE_UNATTENDED,
+        translation_placeholders={"ends": ends},
+    )
 
 
 @callback
 def async_withdraw_way_back(hass: HomeAssistant) -> None:
-    """There is an entry again, which renews, and has the way back in its options."""
+    """There is an entry again, which renews, or no HTTPS any more."""
     ir.async_delete_issue(hass, DOMAIN, ISSUE_HTTPS_STAYS)
+    ir.async_delete_issue(hass, DOMAIN, ISSUE_UNATTENDED)

@@ -229,6 +229,13 @@ _BROWSERS = re.compile(r"Mozilla/|Home ?Assistant/|Home%20Assistant|HomeAssistan
 _APPS = re.compile(r"(?:Home ?Assistant|Home%20Assistant)[/%. (-]", re.IGNORECASE)
 
 
+def is_forwarded(names: Iterable[str]) -> bool:
+    """Whether a request with headers of these names came through a reverse proxy."""
+    return any(
+        name in _FORWARDED or name.startswith("x-forwarded") for name in map(str.lower, names)
+    )
+
+
 def _fields(query: str) -> dict[str, str]:
     """The query's fields; of more than there ever are, none."""
     try:
@@ -250,7 +257,7 @@ def _malformed(request: Asked, fields: Mapping[str, str]) -> Refused | None:
 
 
 def _never_in_plain(request: Asked, fields: Mapping[str, str]) -> Refused | None:
-    if request.has(_FORWARDED) or any(key.startswith("x-forwarded") for key, _ in request.headers):
+    if is_forwarded(key for key, _ in request.headers):
         return Refused(
             403,
             "This came through a reverse proxy, and the plain port is for devices of the house"

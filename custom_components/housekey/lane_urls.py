@@ -40,12 +40,11 @@ import inspect
 import logging
 import sys
 from dataclasses import dataclass
-from ipaddress import ip_address
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from housekey.pki.hosts import bracketed
+from housekey.pki.hosts import bracketed, is_address, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -132,8 +131,8 @@ def host_for_devices(
     `own_address` is what Home Assistant found to be its own; in a container with a network of its
     own it is nobody else's, so an address that the certificate covers goes first.
     """
-    addresses = [host for host in covered if _is_address(host) and not _is_loopback(host)]
-    if own_address in addresses or (not addresses and not _is_loopback(own_address)):
+    addresses = [host for host in covered if is_address(host) and not is_loopback(host)]
+    if own_address in addresses or (not addresses and not is_loopback(own_address)):
         return own_address
     addresses.sort(key=lambda host: ":" in host)  # IPv4 first: few devices speak IPv6 alone
     if addresses:
@@ -154,7 +153,7 @@ def answer(
         or wishes.get("require_current_request")
         or (wishes.get("require_standard_port") and lane.port != 80)
         or wishes.get("allow_internal") is False
-        or (wishes.get("allow_ip") is False and _is_address(lane.host))
+        or (wishes.get("allow_ip") is False and is_address(lane.host))
     )
     if no_lane:
         return original(hass, **wishes)
@@ -235,15 +234,3 @@ def _caller() -> str:
     for _ in range(2):
         frame = None if frame is None else frame.f_back
     return "" if frame is None else str(frame.f_globals.get("__name__", ""))
-
-
-def _is_loopback(host: str) -> bool:
-    return _is_address(host) and ip_address(host).is_loopback
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -11,17 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeassistant.exceptions import HomeAssistantError
-
-from housekey.errors import HousekeyError, NotReady
-from housekey.homeassistant import yaml_tree
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.errors import HousekeyError
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.journal import State, before_of
 from housekey.house.reasons import told
 
+from . import http_yaml
 from .house_access import REPAIR, HouseAccess
 from .http_store import pair_of
 from .model import ProblemKind
+from .telling import error_of
+from .troubles import NotNow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,7 +74,7 @@ async def _async_do(hass: HomeAssistant, work: Callable[[], None]) -> None:
     try:
         await hass.async_add_executor_job(work)
     except HousekeyError as trouble:
-        raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        raise error_of(trouble) from trouble
 
 
 def pairs_of(server: ServerFacts) -> tuple[Pair, ...]:
@@ -117,7 +117,7 @@ def close_keys(access: HouseAccess, pairs: Sequence[Pair]) -> None:
 def remove_stale_yaml(access: HouseAccess, _pairs: Sequence[Pair]) -> None:
     """Take every `http:` out of YAML; each file as it was before is kept in the journal."""
     with access.held():
-        edits = yaml_tree.plan_http_removal(access.config, access.files.read)
+        edits = http_yaml.plan_removal(access)
         if not edits:
             return
         transaction = _begin(access)
@@ -140,14 +140,18 @@ def write_again(access: HouseAccess, pairs: Sequence[Pair]) -> None:
             if pair.certificate.is_file() and pair.key.is_file():
                 continue
             if leaf is None or not {pair.certificate, pair.key} <= ours:
-                raise NotReady(
+                raise NotNow(
+                    "not_ours",
                     f"{pair.certificate} and {pair.key} were not written by housekey",
                     hint="put them back from a backup",
+                    files=f"{pair.certificate}, {pair.key}",
                 )
             if pair.key.is_file() and not access.holds(pair.key, leaf.key_pem):
-                raise NotReady(
+                raise NotNow(
+                    "other_key",
                     f"{pair.key} is not the key of the house's certificate",
                     hint="move it away, and try again",
+                    file=str(pair.key),
                 )
             _write_pair(access, pair, leaf)
 

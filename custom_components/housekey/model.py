@@ -84,3 +84,4 @@ class Snapshot:
     problems: tuple[Problem, ...] = ()
     root_begins: datetime | None = None  # the issuing CA's, too; None: not known
     leaf_begins: datetime | None = None
+    https_port: int | None = None  # where HTTPS is, or will be after the switch

@@ -32,10 +32,12 @@ from .const import (
     DEFAULT_QUIET_UNTIL,
 )
 from .house_access import HouseAccess
+from .http_store import server_facts
 from .model import Stage
+from .telling import async_said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .coordinator import HousekeyCoordinator
 
@@ -96,9 +98,11 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
                 names = [parse_name(each) for each in user_input[CONF_NAMES]]
                 await self.hass.async_add_executor_job(self._access.must_permit, names)
             except HousekeyError as refusal:
-                errors[CONF_NAMES], refused = "name_refused", refusal.message
-                kept |= user_input
-            else:
+                errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
+            if twice := shared_ports(user_input, await self._port_of_home_assistant(user_input)):
+                errors |= dict.fromkeys(twice, "port_twice")
+            kept |= user_input
+            if not errors:
                 return self.async_create_entry(
                     data={**_whole(user_input), CONF_NAMES: list(map(str, dict.fromkeys(names)))}
                 )
@@ -108,6 +112,10 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
             errors=errors,
             description_placeholders={"reason": refused},
         )
+
+    async def _port_of_home_assistant(self, given: Mapping[str, Any]) -> int:
+        """Return where Home Assistant answers, or will after the switch."""
+        return int(given.get(CONF_HTTPS_PORT) or (await server_facts(self.hass)).port)
 
     async def async_step_switch(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Try HTTPS now: Home Assistant restarts."""
@@ -127,9 +135,24 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
             await act()
         except HomeAssistantError as trouble:
             return self.async_abort(
-                reason="failed", description_placeholders={"reason": str(trouble)}
+                reason="failed",
+                description_placeholders={"reason": await async_said(self.hass, trouble)},
             )
         return self.async_abort(reason="restarting")
+
+
+def shared_ports(given: Mapping[str, Any], home_assistant: int) -> list[str]:
+    """Return the settings whose port is another's, too, or Home Assistant's own. Pure."""
+    taken = {home_assistant}
+    shared = []
+    for key in (CONF_PAGE_PORT, CONF_PROOF_PORT, CONF_LANE_PORT):
+        if not given.get(key) or (key == CONF_LANE_PORT and not given.get(CONF_LANE)):
+            continue
+        port = int(given[key])
+        if port in taken:
+            shared.append(key)
+        taken.add(port)
+    return shared
 
 
 def _schema(kept: dict[str, Any]) -> vol.Schema:

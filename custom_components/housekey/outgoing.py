@@ -17,8 +17,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.core import callback
 from homeassistant.helpers import aiohttp_client, httpx_client
 from homeassistant.util import ssl as ssl_util
+from homeassistant.util.hass_dict import HassKey
 
 from housekey.pki.encoding import to_der
 
@@ -30,7 +32,15 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 _LOGGER = logging.getLogger(__name__)
+# The roots, and the twins that trust them: some MiB, which no reload shall make anew.
+_TWINS: HassKey[tuple[bytes, dict[ssl.SSLContext, ssl.SSLContext]]] = HassKey("housekey_twins")
 _NEEDED = ("_client_context", "_create_client_context", "SSLCipherList", "_SSL_ALPN_PROTOCOLS")
+
+
+@callback
+def async_forget_twins(hass: HomeAssistant) -> None:
+    """Give their memory back: the house is not to be trusted again soon."""
+    hass.data.pop(_TWINS, None)
 
 
 class OutgoingTrust:
@@ -41,6 +51,7 @@ class OutgoingTrust:
         self._roots = b"".join(map(to_der, roots))
         self._theirs: Callable[..., ssl.SSLContext] | None = None
         self._twins: dict[ssl.SSLContext, ssl.SSLContext] = {}
+        self._removed = False
 
     @property
     def installed(self) -> bool:
@@ -51,8 +62,14 @@ class OutgoingTrust:
         """Hand out the twins from now on."""
         if self.installed or not all(hasattr(ssl_util, name) for name in _NEEDED):
             return
-        # Each takes some milliseconds to load a hundred roots.
-        self._twins = await self._hass.async_add_executor_job(self._made)
+        roots, twins = self._hass.data.get(_TWINS, (b"", {}))
+        if roots != self._roots:
+            # Each takes some milliseconds to load a hundred roots.
+            twins = await self._hass.async_add_executor_job(self._made)
+        if self._removed:  # the entry was unloaded meanwhile
+            return
+        self._hass.data[_TWINS] = self._roots, twins
+        self._twins = twins
         theirs = self._theirs = ssl_util._client_context  # noqa: SLF001
 
         def ours(*args: Any, **more: Any) -> ssl.SSLContext:
@@ -63,7 +80,8 @@ class OutgoingTrust:
         self._exchange(self._twins)
 
     def remove(self) -> None:
-        """Hand out Home Assistant's own again."""
+        """Hand out Home Assistant's own again, for good."""
+        self._removed = True
         if self._theirs is None:
             return
         ssl_util._client_context = self._theirs  # type: ignore[assignment]  # noqa: SLF001

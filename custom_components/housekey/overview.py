@@ -28,6 +28,7 @@ def overview(snapshot: Snapshot, code: tuple[int, str] | None) -> dict[str, Any]
         "reason": snapshot.reason,
         "delivery": snapshot.delivery.value,
         "home_assistant_url": snapshot.home_assistant_url,
+        "https_port": snapshot.https_port,
         "root": {"name": snapshot.root_name, "sha256": snapshot.root_sha256},
         "certificates": [
             _certificate("leaf", snapshot.leaf_begins, snapshot.leaf_ends, snapshot.leaf_renews),

@@ -1,14 +1,22 @@
-"""What proves that HTTPS works: somebody signed in through it.
+"""What proves that HTTPS works: somebody signed in through it, or the onboarding page came by it.
 
 The proof listener of the onboarding page shows that a device trusts the root. It does not show
 that Home Assistant's own listener answers: another port, another leaf. So a trial is kept when a
 client has done everything on Home Assistant's listener itself: finished a TLS handshake, sent a
 token that Home Assistant accepted, and opened the WebSocket that every frontend and companion app
-opens first. In a trial nothing else than TLS is spoken there. That the chain is good, too, is seen
-by the trial itself, by a handshake that trusts the root alone.
+opens first. Or when the page, open on a device, has reached that listener (`page_proof`). In a
+trial nothing else than TLS is spoken there. That the chain is good, too, is seen by the trial
+itself, by a handshake that trusts the root alone.
 
-The Supervisor is such a client, too, and does not look at certificates: what comes from its network
-proves nothing.
+No server sees whether its client has verified anything: a handshake with `curl -k` ends like any
+other. What stands behind a sign-in is that the client holds a token; somebody who clicked a warning
+away has seen it. What stands behind the page is that browsers send nothing to a server which they
+did not accept.
+
+The Supervisor is a client, too, and does not look at certificates: what comes from its network
+proves nothing. Nor does what comes by TLS of another listener: Home Assistant Cloud's remote access
+has one in this process, on a port of loopback and with a certificate of its own (snitun 0.45,
+`utils/aiohttp_client.py`), whose requests end in the same application.
 
 Home Assistant tells it by a signal of its WebSocket API, sent in the task of the request that
 brought it (`SIGNAL_WEBSOCKET_CONNECTED`, sent after the token was accepted; read in 2026.7.4 and
@@ -29,9 +37,12 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from housekey.live.tls import context_trusting
 
+from .http_store import running_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiohttp.web import Request
     from cryptography.x509 import Certificate
 
 # The network `hassio`, as `ha network info` tells it on Home Assistant OS.
@@ -46,15 +57,20 @@ def async_watch_for_proof(hass: HomeAssistant, proved: Callable[[], None]) -> Ca
     @callback
     def connected() -> None:
         request = current_request.get()
-        transport = None if request is None else request.transport
-        # Not `request.secure`: a proxy's header may say so as well.
-        if transport is None or transport.get_extra_info("sslcontext") is None:
-            return
-        peer = transport.get_extra_info("peername")
-        if peer and not is_supervisors(str(peer[0])):
+        if request is not None and came_by_own_tls(request, running_port(hass)):
             proved()
 
     return async_dispatcher_connect(hass, SIGNAL_WEBSOCKET_CONNECTED, connected)
+
+
+def came_by_own_tls(request: Request, port: int) -> bool:
+    """Whether somebody else than the Supervisor has come by TLS to Home Assistant's own `port`."""
+    transport = request.transport
+    # Not `request.secure`: a proxy's header may say so as well.
+    if transport is None or transport.get_extra_info("sslcontext") is None:
+        return False
+    here, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+    return bool(here and here[1] == port and peer) and not is_supervisors(str(peer[0]))
 
 
 def is_supervisors(peer: str) -> bool:

@@ -20,13 +20,13 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
 from housekey.errors import HousekeyError, PairRefused, SwapRefused
-from housekey.homeassistant import yaml_tree
-from housekey.homeassistant.switch import HTTP_CONFIG, HTTP_YAML, PROMOTING, RESTART
+from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML, PROMOTING, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.live.pair import judge_pair
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.delivery import Way, choose_delivery
 
+from . import http_yaml
 from .http_store import async_keep_trial, async_try, pair_of, server_facts
 from .running_server import RunningServer
 from .switch_files import (
@@ -41,6 +41,7 @@ from .switch_files import (
     write_pair,
     yaml_settings,
 )
+from .telling import async_said, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,8 +127,8 @@ class Renewal:
             async with self._coordinator.work:
                 renewed = await self._renewed(names, force=force)
         except HousekeyError as trouble:
-            self.trouble = trouble.message
-            raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+            self.trouble = await async_said(self._hass, trouble)
+            raise error_of(trouble) from trouble
         if renewed is not None:
             leaf = renewed.leaf
             self.trouble = ""
@@ -276,7 +277,7 @@ def _renew(
                 "ssl_key": str(drawn.pair.key),
             }
             if drawn.edit_yaml:
-                edit = yaml_tree.plan_http_edit(access.config, access.files.read, paths)
+                edit = http_yaml.plan_edit(access, paths)
                 setting = SettingChange(HTTP_YAML, {key: yaml.get(key) for key in paths}, paths)
                 with transaction.step("yaml", setting, transaction.writing(edit.path, edit.after)):
                     access.files.write(edit.path, edit.after)

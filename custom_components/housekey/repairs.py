@@ -13,13 +13,15 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN, ISSUE_HTTPS_STAYS
 from .house_access import HouseAccess
+from .issues import async_withdraw_way_back
 from .mending import async_close_house, async_mend
 from .model import ProblemKind
+from .telling import async_said
 from .way_back import WayBack
 
 if TYPE_CHECKING:
+    from homeassistant.components.repairs import RepairsFlowResult
     from homeassistant.core import HomeAssistant
-    from homeassistant.data_entry_flow import FlowResult
 
     from .coordinator import HousekeyCoordinator
 
@@ -44,11 +46,13 @@ class MendFlow(RepairsFlow):
     async def async_step_init(
         self,
         user_input: dict[str, str] | None = None,  # noqa: ARG002 - the issue's id, no answer yet
-    ) -> FlowResult:
+    ) -> RepairsFlowResult:
         """Begin."""
         return await self.async_step_confirm()
 
-    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> FlowResult:
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
         """Ask, then mend. The repair is done only once the problem is really gone."""
         if user_input is None:
             issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self._kind.value)
@@ -64,7 +68,8 @@ class MendFlow(RepairsFlow):
             restarts = await async_mend(coordinator, self._kind)
         except HomeAssistantError as trouble:
             return self.async_abort(
-                reason="failed", description_placeholders={"reason": str(trouble)}
+                reason="failed",
+                description_placeholders={"reason": await async_said(self.hass, trouble)},
             )
         if not restarts:
             await coordinator.async_refresh()
@@ -72,7 +77,7 @@ class MendFlow(RepairsFlow):
                 return self.async_abort(reason="still_there")
         return self.async_create_entry(data={})
 
-    async def _without_coordinator(self) -> FlowResult:
+    async def _without_coordinator(self) -> RepairsFlowResult:
         """Close the house, because of which the entry cannot be set up, and set it up."""
         entries = self.hass.config_entries.async_entries(DOMAIN)
         if self._kind is not ProblemKind.KEY_OPEN or not entries:
@@ -88,20 +93,24 @@ class WayBackFlow(RepairsFlow):
     async def async_step_init(
         self,
         user_input: dict[str, str] | None = None,  # noqa: ARG002 - the issue's id, no answer yet
-    ) -> FlowResult:
+    ) -> RepairsFlowResult:
         """Begin."""
         return await self.async_step_confirm()
 
-    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> FlowResult:
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
         """Ask, then go back and restart."""
         if user_input is None:
             return self.async_show_form(step_id="confirm", data_schema=vol.Schema({}))
         access = HouseAccess(Path(self.hass.config.config_dir))
         try:
             await WayBack(self.hass, access).async_begin(attended=False)
+            async_withdraw_way_back(self.hass)
         except HomeAssistantError as trouble:
             return self.async_abort(
-                reason="failed", description_placeholders={"reason": str(trouble)}
+                reason="failed",
+                description_placeholders={"reason": await async_said(self.hass, trouble)},
             )
         return self.async_create_entry(data={})
 

@@ -41,6 +41,9 @@ class RunningServer:
         self._led = adopt(getattr(getattr(hass, "http", None), "context", None))
         self._one_by_one = asyncio.Lock()  # or the one that was asked for first could win
         self._again: asyncio.TimerHandle | None = None
+        if isinstance(self._led, LiveContext) and self._led.are_sessions_stopped:
+            # By a swap before a reload, whose time nobody counts any more.
+            self._let_sessions_later(self._led)
 
     @property
     def not_live(self) -> NotLive | None:
@@ -75,7 +78,7 @@ class RunningServer:
             prepared: Prepared = await self._hass.async_add_executor_job(prepare)
             led.swap(prepared)
             self._forget_timer()
-            self._again = self._hass.loop.call_later(SESSION_SECONDS, led.sessions_again)
+            self._let_sessions_later(led)
         return prepared.leaf
 
     def release(self) -> None:
@@ -83,6 +86,9 @@ class RunningServer:
         self._forget_timer()
         if isinstance(self._led, LiveContext):
             self._led.release()
+
+    def _let_sessions_later(self, led: LiveContext) -> None:
+        self._again = self._hass.loop.call_later(SESSION_SECONDS, led.sessions_again)
 
     def _forget_timer(self) -> None:
         if self._again is not None:

@@ -40,6 +40,7 @@ class Around:
     port_taken: int | None  # one that housekey wanted to listen on
     live: bool  # a new certificate can be given to the running server
     renewal_trouble: str  # why the last renewal failed; empty: it did not
+    https_port: int | None = None  # where HTTPS shall be; None: where Home Assistant is
 
 
 def renews_at(leaf: LeafFacts) -> datetime:
@@ -94,6 +95,7 @@ def make_snapshot(house: HouseFacts, server: ServerFacts, around: Around) -> Sna
         problems=tuple(_problems(house, around, stage)),
         root_begins=house.root_begins,
         leaf_begins=None if leaf is None else leaf.not_before,
+        https_port=around.https_port or server.port,
     )
 
 

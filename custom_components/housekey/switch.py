@@ -4,7 +4,7 @@
 kept in memory that a kill could take: after every start `async_resume` looks at what is.
 
 * Trial road (2026.8 and later): Home Assistant tries the settings for five minutes and goes back
-  by itself. We only tell it to keep them, once somebody has signed in through them.
+  by itself. We only tell it to keep them, once somebody came through them (`proof`).
 * YAML road (up to 2026.7): the five minutes are ours, counted by `deadline` from our set-up.
 """
 
@@ -18,26 +18,23 @@ from urllib.parse import urlsplit
 
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.start import async_at_started
 
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
-from housekey.homeassistant.switch import (
-    HTTP_CONFIG,
-    INTERNAL_URL,
-    PROMOTING,
-    PROVEN,
-    RESTART,
-)
+from housekey.homeassistant.recorded import HTTP_CONFIG, INTERNAL_URL, PROMOTING, PROVEN, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.live.handshake import resolve
 from housekey.pki.names import DnsName
 
-from .deadline import NOBODY, deadline
+from .const import CONF_PAGE
+from .deadline import deadline
 from .http_store import (
     async_forget_trial,
     async_keep_trial,
     async_try,
     server_facts,
 )
+from .page_proof import PageProofs, async_take
 from .proof import async_watch_for_proof, verified
 from .switch_files import (
     TO_HTTP,
@@ -49,10 +46,14 @@ from .switch_files import (
     stage,
     standing,
 )
+from .telling import error
+from .troubles import CANNOT_START, NOBODY, Told
 from .way_back import WayBack, async_in_executor, async_restart, must_be_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from homeassistant.core import HomeAssistant
 
     from housekey.house.journal import Transaction
 
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _WORDS = {
     "not_promoted": NOBODY,
-    "apply_failed": "Home Assistant could not start with it",
+    "apply_failed": CANNOT_START,
 }
 
 
@@ -77,10 +78,12 @@ class Switch:
         self._deadline = deadline(coordinator.hass, coordinator.access)
         self._watching: list[Callable[[], None]] = []
         self._keeping = False
+        self.page_proofs: PageProofs | None = None  # in a trial alone
 
     @callback
     def async_stop(self) -> None:
         """Watch no more; what is on trial stays so."""
+        self.page_proofs = None
         while self._watching:
             self._watching.pop()()
 
@@ -102,13 +105,17 @@ class Switch:
                 return
             try:
                 await self._arm(staged, server.stable)
+                self._note_page(is_open=bool(self._coordinator.onboarding.urls))
                 await async_restart(self._hass)
             except HomeAssistantError as trouble:
                 await self._give_up(staged.transaction, str(trouble))
                 raise
             except Exception as trouble:
                 await self._give_up(staged.transaction, str(trouble))
-                raise HomeAssistantError(f"Home Assistant refused it: {trouble}") from trouble
+                raise error(
+                    Told("refused", {"detail": str(trouble)}),
+                    f"Home Assistant refused it: {trouble}",
+                ) from trouble
 
     async def _arm(self, staged: Staged, before: Mapping[str, Any]) -> None:
         if staged.config is None:
@@ -147,23 +154,50 @@ class Switch:
         elif how is Standing.ON_TRIAL:
             await self._deadline.async_look()
             self._watch(house.last)
+        if how is not Standing.ON_TRIAL:
+            self._note_page(is_open=False)
         if how is not Standing.NOTHING:
             await self._coordinator.async_refresh()
 
     @callback
     def _watch(self, transaction: Transaction) -> None:
-        """Wait for somebody who signs in."""
+        """Wait for somebody who signs in, or for the page."""
 
         @callback
         def proved() -> None:
             if not self._keeping:
                 self._keeping = True
-                self._hass.async_create_task(self._keep(transaction), "housekey keep")
+                # What is cut off by a stop is taken up by the next start, as after a power cut.
+                self._hass.async_create_background_task(self._keep(transaction), "housekey keep")
 
-        self._watching.append(async_watch_for_proof(self._hass, proved))
+        self.page_proofs = PageProofs(proved)
+        self._watching += (
+            async_watch_for_proof(self._hass, proved),
+            async_take(self._hass, self.page_proofs),
+            async_at_started(self._hass, self._async_open_page),
+        )
+
+    @callback
+    def _note_page(self, *, is_open: bool) -> None:
+        """Remember through the restart whether somebody has the page open."""
+        entry = self._coordinator.config_entry
+        if bool(entry.data.get(CONF_PAGE)) != is_open:
+            self._hass.config_entries.async_update_entry(
+                entry, data={**entry.data, CONF_PAGE: is_open}
+            )
+
+    async def _async_open_page(self, _hass: HomeAssistant | None = None) -> None:
+        """Serve the page as it is now: where it was open before, or still is."""
+        coordinator = self._coordinator
+        if not (coordinator.onboarding.urls or coordinator.config_entry.data.get(CONF_PAGE)):
+            return
+        try:
+            await coordinator.async_start_onboarding()
+        except HomeAssistantError as trouble:
+            _LOGGER.warning("The onboarding page could not be opened again: %s", trouble)
 
     async def _keep(self, transaction: Transaction) -> None:
-        """Somebody has signed in: see that a device would trust it, and keep it."""
+        """Somebody came by HTTPS: see that a device would trust it, and keep it."""
         try:
             async with self._coordinator.work:
                 if self._deadline.over or transaction.state is not State.OPEN:
@@ -184,6 +218,9 @@ class Switch:
         finally:
             self._keeping = False
         await self._coordinator.async_refresh()
+        if self.page_proofs is None:
+            await self._async_open_page()
+            self._note_page(is_open=False)
 
     async def _not_verified(self) -> str | None:
         house, server = self._coordinator.house, await server_facts(self._hass)
@@ -227,6 +264,7 @@ class Switch:
             await async_forget_trial(self._hass)
         await self._in_executor(put_back, self._access, [transaction])
         await self._in_executor(self._access.record_end_of_trial, reason)
+        self._note_page(is_open=False)
 
     # And back
 

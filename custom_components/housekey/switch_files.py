@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from housekey.errors import FileTrouble, HousekeyError, NotReady, YamlRefused
-from housekey.homeassistant import yaml_tree
+from housekey.errors import FileTrouble, HousekeyError, YamlRefused
 from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import Facts, Pair, Road, Wanted, plan
-from housekey.homeassistant.switch import (
+from housekey.homeassistant.recorded import (
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -30,8 +29,10 @@ from housekey.house.journal import SettingChange, State, before_of, restore
 from housekey.live.pair import judge_pair
 from housekey.pki.names import parse_name
 
+from . import http_yaml
 from .house_access import leaf_facts
 from .http_store import pair_of, port_of
+from .troubles import NotNow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,7 +123,8 @@ def stage(
     must_be_known(server)
     must_try_nothing(server)
     if server.asks_clients:
-        raise NotReady(
+        raise NotNow(
+            "asks_clients",
             "Home Assistant asks every client for a certificate of its own (ssl_peer_certificate)",
             hint="remove that setting first, and restart Home Assistant",
         )
@@ -132,8 +134,11 @@ def stage(
         if not (drawn.configure or drawn.edit_yaml):
             return None
         if drawn.port != server.port and not is_free(drawn.port):
-            raise NotReady(
-                f"port {drawn.port} is taken by another program", hint="choose another port"
+            raise NotNow(
+                "port_taken",
+                f"port {drawn.port} is taken by another program",
+                hint="choose another port",
+                port=str(drawn.port),
             )
         transaction = access.journal().begin(target_of(access, server, TO_HTTPS))
         try:
@@ -148,7 +153,8 @@ def stage(
 def must_be_known(server: ServerFacts) -> None:
     """Raise NotReady for a Home Assistant whose settings are kept in a way not known here."""
     if server.unknown:
-        raise NotReady(
+        raise NotNow(
+            "settings_unknown",
             "this Home Assistant keeps its network settings in a way that housekey does not know",
             hint="update housekey; until then Settings > System > Network takes the certificate",
         )
@@ -157,7 +163,8 @@ def must_be_known(server: ServerFacts) -> None:
 def must_try_nothing(server: ServerFacts) -> None:
     """Raise NotReady while Home Assistant tries other settings: they would be lost."""
     if server.pending is not None and server.pending_error is None:
-        raise NotReady(
+        raise NotNow(
+            "trying_others",
             "Home Assistant is trying other network settings",
             hint="confirm them in Settings > System > Network, or wait until it has gone back",
         )
@@ -194,7 +201,7 @@ def draw(
         key_is_ours=_holds(access, current, leaf, "key"),
         certificate_is_ours=_holds(access, current, leaf, "certificate"),
         presents=None,
-        stale_yaml=server.trials and bool(yaml_tree.http_places(access.config, access.files.read)),
+        stale_yaml=server.trials and bool(http_yaml.places(access)),
         internal_url=internal_url,
     )
     names = settings.names or (() if leaf is None else leaf.names)
@@ -212,7 +219,7 @@ def draw(
 
 def yaml_settings(access: HouseAccess) -> Mapping[str, Any]:
     """Return what `http:` says in YAML. Raises YamlRefused."""
-    return yaml_tree.http_settings(access.config, access.files.read)
+    return http_yaml.settings(access)
 
 
 def host_of(
@@ -279,7 +286,8 @@ def end_trial(access: HouseAccess, transaction: Transaction) -> bool:
         return False
     _edit_back(access, dict(yaml.before))
     if pair_of(yaml_settings(access)) == pair_of(yaml.ours[-1]):
-        raise NotReady(
+        raise NotNow(
+            "yaml_stays",
             "the http settings in YAML cannot be put back",
             hint="take ssl_certificate and ssl_key out by hand, and restart Home Assistant",
         )
@@ -308,7 +316,7 @@ def _staged(
     transaction: Transaction,
 ) -> Staged:
     if drawn.remove_stale_yaml:
-        for edit in yaml_tree.plan_http_removal(access.config, access.files.read):
+        for edit in http_yaml.plan_removal(access):
             with transaction.step("stale yaml", transaction.writing(edit.path, edit.after)):
                 access.files.write(edit.path, edit.after)
     leaf = issued(house, drawn, settings)
@@ -367,7 +375,7 @@ def _edit_yaml(
 ) -> None:
     if yaml.get("server_port") is None and wanted["server_port"] == port:
         del wanted["server_port"]  # it is where it should be without being told
-    edit = yaml_tree.plan_http_edit(access.config, access.files.read, wanted)
+    edit = http_yaml.plan_edit(access, wanted)
     setting = SettingChange(HTTP_YAML, {key: yaml.get(key) for key in wanted}, wanted)
     with transaction.step("yaml", setting, transaction.writing(edit.path, edit.after)):
         access.files.write(edit.path, edit.after)
@@ -377,7 +385,7 @@ def _edit_yaml(
 def _edit_back(access: HouseAccess, before: dict[str, Any]) -> None:
     """Take our keys out of YAML that somebody else has edited since."""
     try:
-        edit = yaml_tree.plan_http_edit(access.config, access.files.read, before)
+        edit = http_yaml.plan_edit(access, before)
     except YamlRefused:
         return  # it says no more what we made of it
     access.files.write(edit.path, edit.after)

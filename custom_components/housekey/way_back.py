@@ -9,17 +9,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import CoreState
-from homeassistant.exceptions import HomeAssistantError
 
 from housekey.errors import HousekeyError
-from housekey.homeassistant.switch import HTTP_CONFIG, RESTART
+from housekey.homeassistant.recorded import HTTP_CONFIG, RESTART
 from housekey.house.journal import SettingChange, State
+from housekey.pki.encoding import certificates_from_pem
 
 from .deadline import work_lock
 from .http_store import async_keep_trial, async_try, server_facts
 from .mending import written_by_us
 from .switch_files import (
+    RENEWAL,
     TO_HTTP,
+    WAY,
     announce,
     before_https,
     must_be_known,
@@ -27,9 +29,12 @@ from .switch_files import (
     put_back,
     target_of,
 )
+from .telling import error, error_of
+from .troubles import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from homeassistant.core import HomeAssistant
 
@@ -46,16 +51,22 @@ class WayBack:
         self._hass = hass
         self._access = access
 
-    async def async_is_needed(self) -> bool:
-        """Whether Home Assistant stays on an HTTPS that housekey has switched it to."""
+    async def async_stays(self) -> str | None:
+        """Return when the HTTPS that housekey has switched to ends; None: Home Assistant has none.
+
+        Raises HomeAssistantError.
+        """
         server = await server_facts(self._hass)
         if server.pair is None or server.on_trial:
-            return False
+            return None
         last = await async_in_executor(self._hass, self._access.last_change)
-        if last is None or last.state is State.OPEN:
-            return False
-        ours = await async_in_executor(self._hass, written_by_us, self._access)
-        return {server.pair.certificate, server.pair.key} <= ours
+        # A renewal that the removal broke off changes nothing of HTTPS itself.
+        if last is None or (last.state is State.OPEN and last.target.get(WAY) != RENEWAL):
+            return None
+        ours: set[Path] = await async_in_executor(self._hass, written_by_us, self._access)
+        if not {server.pair.certificate, server.pair.key} <= ours:
+            return None
+        return str(await async_in_executor(self._hass, _end_of, server.pair.certificate))
 
     async def async_begin(self, *, attended: bool) -> None:
         """Go back, and restart for it. Raises HomeAssistantError.
@@ -112,10 +123,19 @@ class WayBack:
             transaction.close(State.UNDONE)
 
 
+def _end_of(certificate: Path) -> str:
+    """Return the last day of a certificate; "?" where it cannot be read."""
+    try:
+        (leaf, *_) = certificates_from_pem(certificate.read_bytes())
+    except (HousekeyError, OSError, ValueError):
+        return "?"
+    return leaf.not_valid_after_utc.date().isoformat()
+
+
 def must_be_running(hass: HomeAssistant) -> None:
     """Raise HomeAssistantError while it starts."""
     if hass.state is not CoreState.running:
-        raise HomeAssistantError("Home Assistant is still starting")
+        raise error(Told("still_starting"), "Home Assistant is still starting")
 
 
 async def async_restart(hass: HomeAssistant) -> None:
@@ -130,4 +150,4 @@ async def async_in_executor(
     try:
         return await hass.async_add_executor_job(partial(work, *args, **more))
     except HousekeyError as trouble:
-        raise HomeAssistantError(f"{trouble.message}; {trouble.hint}") from trouble
+        raise error_of(trouble) from trouble

@@ -244,7 +244,11 @@ class FolderMismatch(HomeAssistantTrouble):
 
 
 class ShareFailed(HousekeyError):
-    """The onboarding page could not be served, or no longer."""
+    """The onboarding page could not be served, or no longer; `port`: for the sake of this one."""
+
+    def __init__(self, message: str, *, hint: str, port: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.port = port
 
 
 class LaneFailed(HousekeyError):

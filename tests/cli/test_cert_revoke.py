@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.pki.encoding import certificates_from_pem
 from tests.cli.test_house import make_house
 from tests.cli.visiting import Sharing
@@ -98,6 +98,11 @@ def test_without_a_replacement_it_is_said_to_be_revoked_until_there_is_one(
     shown = person.run("cert", "show", "nas.lan", "--json").json
     assert shown["revoked"]["reason"] == "unspecified"
     assert shown["serial"] == f"{before.serial_number:x}"
+    # Its thing is gone: nothing renews it, and nothing is due.
+    for command in (["renew"], ["renew", "--all"], ["status"]):
+        done = person.run(*command)
+        assert done.code == 0, done
+    assert presented(house / "leaves" / "nas.lan") == before
     again = person.run("cert", "revoke", "nas.lan", "--no-replacement")
     assert again.code == 3
     assert "error: the certificate for nas.lan was revoked on " in again.err

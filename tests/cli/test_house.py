@@ -16,14 +16,16 @@ from housekey.pki.subject import Subject
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from housekey.house.recovery import RecoveryCode
     from tests.cli.conftest import Person
 
 
-def make_house(folder: Path, *, born: timedelta = timedelta(0)) -> None:
-    """Make a house whose clock stood `born` from now."""
+def make_house(folder: Path, *, born: timedelta = timedelta(0)) -> RecoveryCode:
+    """Make a house whose clock stood `born` from now; return its recovery code."""
     at = datetime.now(UTC).replace(microsecond=0) + born
     new = prepare_house(names=(), subject=Subject("Test root"), clock=lambda: at)
     new.write(folder, Files()).close()
+    return new.recovery_code
 
 
 def test_there_is_nothing_to_show_without_a_house(person: Person) -> None:

@@ -267,6 +267,9 @@ def test_recover_takes_the_code_from_standard_input_and_says_what_is_due(
     assert [each["label"] for each in told["still_accepted"]] == ["nas.lan"]
     assert person.run("cert", "new", "x.lan", "-y").code == 0
     assert person.run("house", "check").code == 0
+    assert person.run("status").code == 1
+    assert person.run("renew", "--yes").code == 0
+    assert person.run("status").code == 0
     (earlier,) = person.run("house", "show", "--json").json["earlier"]
     assert (earlier["what"], earlier["why"]) == ("issuing CA", "rotated")
 

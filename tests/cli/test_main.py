@@ -29,6 +29,8 @@ COMMANDS = [
     ["cert", "list"],
     ["cert", "show"],
     ["house", "show"],
+    ["ledger", "export"],
+    ["ledger", "rebuild"],
     *(["pem", each] for each in ("show", "match", "verify", "convert", "csr", "sign", "key")),
 ]
 

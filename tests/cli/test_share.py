@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 import socket
@@ -20,11 +21,14 @@ from housekey.cli.output import Output
 from housekey.cli.share import ready
 from housekey.errors import HouseBusy
 from housekey.homeassistant.names import local_addresses
-from housekey.homeassistant.switch import HTTP_CONFIG, LABEL
+from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL
 from housekey.house.files import Files
+from housekey.house.generations import Kind
 from housekey.house.house import House
 from housekey.house.journal import Journal, SettingChange, State
 from housekey.house.lock import house_lock
+from housekey.house.root_key import open_root_key
+from housekey.house.rotating import prepare_new_root
 from housekey.onboarding.leaf import LABEL as ONBOARDING
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.encoding import certificate_from_der, certificate_from_pem, fingerprint
@@ -105,6 +109,49 @@ def test_a_device_that_does_not_trust_the_root_proves_nothing(house: Path, tmp_p
         done = sharing.send()
     assert "ended     1 device came, none proved that it trusts the root" in done.out
     assert kept(house) == []
+
+
+def test_while_two_roots_overlap_the_page_hands_out_the_new_one_and_only_it_is_proven(
+    person: Person, tmp_path: Path
+) -> None:
+    code, house = make_house(person.house), person.house
+    old = tmp_path / "old.pem"
+    old.write_bytes((house / "root.pem").read_bytes())
+    with opened(house) as it:
+        prepare_new_root(it, Kind.CROSSED, old_key=open_root_key(it, code)).write(it)
+    with opened(house) as it:
+        new = fingerprint(it.root)
+    with Sharing(house) as sharing:
+        sharing.answers()
+        device = Device(sharing)
+        assert device.about()["sha256"] == new
+        assert hashlib.sha256(device.download()).hexdigest() == new
+        sharing.root = old
+        with pytest.raises(ssl.SSLCertVerificationError):
+            device.prove()
+        sharing.root = house / "root.pem"
+        assert device.prove()["trusted"] is True
+        sharing.send()
+    with opened(house) as it:
+        assert [event.sha256 for event in it.ledger.events(kind="device-trusts")] == [new]
+
+
+def test_a_root_that_waits_is_handed_out_and_proven_too(person: Person) -> None:
+    make_house(person.house)
+    with opened(person.house) as it:
+        prepare_new_root(it, Kind.WAITING).write(it)
+    with opened(person.house) as it:
+        new = fingerprint(it.root_for_devices)
+    with Sharing(person.house) as sharing:
+        sharing.answers()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            Device(sharing).prove()
+        sharing.root = person.house / "next/root.pem"
+        assert Device(sharing).about()["sha256"] == new
+        assert Device(sharing).prove()["trusted"] is True
+        sharing.send()
+    with opened(person.house) as it:
+        assert [event.sha256 for event in it.ledger.events(kind="device-trusts")] == [new]
 
 
 def test_no_line_tells_more_of_a_device_than_two_words(house: Path) -> None:

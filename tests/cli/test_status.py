@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from housekey.cli.status.words import told
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.house.files import Files
 from housekey.house.house import House, prepare_house
 from housekey.house.journal import Journal, State
@@ -116,7 +116,7 @@ def test_an_earlier_certificate_is_known_as_one_and_is_exit_code_1(
         done = person.run("status")
     assert done.code == 1, done
     assert "presents an earlier certificate of this house, for home-assistant" in done.out
-    assert "next      let Home Assistant present its certificate: housekey secure" in done.out
+    assert "next      give Home Assistant its new certificate: housekey renew" in done.out
 
 
 def test_a_certificate_of_somebody_else_is_exit_code_1(person: Person, tmp_path: Path) -> None:
@@ -126,6 +126,7 @@ def test_a_certificate_of_somebody_else_is_exit_code_1(person: Person, tmp_path:
         said = person.run("status").out
     assert done.code == 1, done
     assert "presents a certificate that is not of this house" in said
+    assert "next      let Home Assistant present its certificate: housekey secure" in said
     assert done.json["serving"][0]["presents_it"] is False
 
 

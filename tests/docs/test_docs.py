@@ -124,14 +124,14 @@ def test_every_error_that_troubleshooting_quotes_is_one_of_ours() -> None:
         pytest.param("calls", "`housekey cert forge x.lan`", id="a subcommand that is not there"),
         pytest.param("calls", "`housekey secure --force`", id="an option that is not there"),
         pytest.param("calls", "Say `--force` to it.", id="an option alone"),
-        pytest.param("calls", "```sh\nhousekey status || housekey renew\n```", id="second in line"),
+        pytest.param("calls", "```sh\nhousekey status || housekey renoo\n```", id="second in line"),
         pytest.param(
             "calls", '```sh\nsudo "$(command -v housekey)" undo --port 1\n```', id="under sudo"
         ),
         pytest.param(
-            "calls", "```\nExecStart=/bin/sh -c 'housekey run'\n```", id="inside a systemd unit"
+            "calls", "```\nExecStart=/bin/sh -c 'housekey walk'\n```", id="inside a systemd unit"
         ),
-        pytest.param("calls", "```\n0 9 * * 1  housekey renew\n```", id="in a crontab"),
+        pytest.param("calls", "```\n0 9 * * 1  housekey renoo\n```", id="in a crontab"),
         pytest.param("links", "[more](docs/nothing.md)", id="a file that is not there"),
         pytest.param("links", "[more](README.md#no-such-heading)", id="a heading that is not"),
         pytest.param("links", "![picture](docs/pictures/none.png)", id="a picture that is not"),

@@ -9,7 +9,7 @@ import pytest
 
 from housekey.errors import UsageError
 from housekey.homeassistant.reached import given_address, https_address
-from housekey.homeassistant.switch import HTTP_CONFIG, HTTP_YAML, INTERNAL_URL
+from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML, INTERNAL_URL
 from housekey.house.files import Files
 from housekey.house.journal import Journal, SettingChange, State
 from housekey.pki.names import parse_name

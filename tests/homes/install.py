@@ -28,6 +28,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ _PACKAGES = ("python3", "python3-venv", "python3-dev", "build-essential", "ca-ce
 # The fixtures of Home Assistant's own tests, by the one release that each is made for: the last
 # with http settings in YAML, and the newest that there are fixtures for.
 IN_PROCESS = {"2026.7.4": "0.13.348", "2026.10.4": "0.13.375"}
+TYPED = "2026.10.4"  # whose types the integration is checked against
 
 RELEASES = {release.version: release for release in (HOME_2024, HOME_2026_7, HOME_2026_11)}
 LOCATION = {
@@ -157,6 +159,8 @@ def in_process(version: str) -> InProcess:
         # run there, too, and need hypothesis.
         needed = json.loads(_MANIFEST.read_text())["requirements"]
         beside = ["home-assistant-frontend", "hypothesis", *needed]
+        if version == TYPED:
+            beside.append(f"mypy=={metadata.version('mypy')}")
         what = json.dumps([_RECIPE, IN_PROCESS[version], beside])
         # Named after its recipe: checkouts that differ share this folder, and one must not take
         # away what another is just using.

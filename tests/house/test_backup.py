@@ -407,6 +407,31 @@ def test_a_house_is_never_put_where_something_is(folder: Path, stick: Path) -> N
     assert contents(folder) == before
 
 
+@pytest.mark.parametrize("kilobytes", [4, 24, 60])
+def test_a_disk_that_is_full_in_the_middle_of_a_restoring_holds_nothing_of_it(
+    kilobytes: int, folder: Path, stick: Path, tmp_path: Path
+) -> None:
+    back(folder, stick / "b")
+    with small_disk(tmp_path / "small", kilobytes=kilobytes) as disk:
+        with pytest.raises(FileTrouble, match="the disk is full"):
+            put_back(stick / "b", disk / "house")
+        assert list(disk.iterdir()) == []
+
+
+def test_where_nothing_may_be_written_no_house_is_put_back_or_aside(
+    folder: Path, stick: Path, tmp_path: Path
+) -> None:
+    back(folder, stick / "b")
+    shutil.copytree(folder, tmp_path / "shelf" / "house")
+    before = contents(folder)
+    with read_only(tmp_path / "shelf"):
+        for place in ("house", "new"):
+            with pytest.raises(FileTrouble):
+                put_back(stick / "b", tmp_path / "shelf" / place, replace=True)
+        assert contents(tmp_path / "shelf" / "house") == before
+        assert [path.name for path in (tmp_path / "shelf").iterdir()] == ["house"]
+
+
 @pytest.fixture(params=["exchanged", "one after the other"])
 def disk(request: pytest.FixtureRequest) -> Iterator[type[Files]]:
     """A system that can exchange two folders in one step, and one that cannot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from housekey.errors import FileTrouble, LedgerNewer
+from housekey.errors import FileTrouble, HouseBroken, LedgerNewer
 from housekey.house import schema
 from housekey.house.files import Files
 from housekey.house.house import House, prepare_house
@@ -23,6 +24,7 @@ from housekey.house.rebuilding import rebuild
 from housekey.house.salvage import salvage
 from housekey.pki.names import parse_name
 from housekey.pki.subject import Subject
+from tests.house.killing import killed_at_every_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +206,7 @@ def left_behind(folder: Path) -> tuple[bytes, bytes]:
     path = ledger_of(folder)
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("PRAGMA wal_autocheckpoint = 0")
-        writer.execute("PRAGMA cache_size = 10")
+        writer.execute("PRAGMA cache_size = 5")
         for number in range(40):
             writer.execute(
                 "INSERT INTO events (at, kind, by, sha256, data) VALUES (?, 'late', 'x', NULL, ?)",
@@ -215,10 +217,10 @@ def left_behind(folder: Path) -> tuple[bytes, bytes]:
             "INSERT INTO events (at, kind, by, data) VALUES (?, 'never', 'x', '{}')",
             (LATER.isoformat(),),
         )
-        for _ in range(30):  # enough that SQLite writes it down before it is committed
+        for _ in range(12):  # enough that SQLite writes it down before it is committed
             writer.execute(
                 "INSERT INTO events (at, kind, by, data) VALUES (?, 'never', 'x', ?)",
-                (LATER.isoformat(), json.dumps("x" * 100_000)),
+                (LATER.isoformat(), json.dumps("x" * 20_000)),
             )
         content = path.read_bytes(), path.with_name("ledger.sqlite-wal").read_bytes()
         writer.execute("ROLLBACK")
@@ -230,7 +232,9 @@ def put(folder: Path, data: bytes, wal: bytes) -> None:
     for beside in ("ledger.sqlite-wal", "ledger.sqlite-shm"):
         (folder / beside).unlink(missing_ok=True)
     ledger_of(folder).write_bytes(data)
-    (folder / "ledger.sqlite-wal").write_bytes(wal)
+    log = folder / "ledger.sqlite-wal"
+    log.write_bytes(wal)
+    log.chmod(0o600)
 
 
 def test_what_was_only_in_the_log_is_saved_too(folder: Path) -> None:
@@ -248,19 +252,36 @@ def test_what_was_only_in_the_log_is_saved_too(folder: Path) -> None:
     must_work(folder)
 
 
+def damaged_log(wal: bytes) -> bytes:
+    """A log whose third page has a damaged place: SQLite ends there."""
+    at = 32 + 2 * (24 + PAGE) + 1000
+    return wal[:at] + b"\xa5" * 100 + wal[at + 100 :]
+
+
 def test_a_damaged_place_in_the_log_costs_no_more_than_itself(folder: Path) -> None:
     """SQLite ends at the first frame that is not as it was written."""
     data, wal = left_behind(folder)
-    frame = 24 + PAGE
-    damaged = bytearray(wal)
-    damaged[32 + 2 * frame + 1000 : 32 + 2 * frame + 1100] = b"\xa5" * 100
-    put(folder, data[: 2 * PAGE], bytes(damaged))
+    put(folder, data[: 2 * PAGE], damaged_log(wal))
     rebuilt(folder)
     _, events = rows_of(folder)
     late = [event for event in events if event.kind == "late"]
     assert len(late) > 30, len(late)
     assert not [event for event in events if event.kind == "never"]
     must_work(folder)
+
+
+def test_who_meets_a_damaged_ledger_leaves_its_log_as_it_is(folder: Path) -> None:
+    """SQLite would fold it into the damaged file, as far as it can read it, and remove it."""
+    data, wal = left_behind(folder)
+    damaged = data[: len(data) // 3]
+    put(folder, damaged, damaged_log(wal))
+    for _ in range(2):
+        with pytest.raises(HouseBroken):
+            SqliteLedger.open(ledger_of(folder))
+        assert ledger_of(folder).read_bytes() == damaged
+        assert (folder / "ledger.sqlite-wal").read_bytes() == damaged_log(wal)
+    rebuilt(folder)
+    assert len([event for event in rows_of(folder)[1] if event.kind == "late"]) > 30
 
 
 def test_the_old_log_is_not_written_into_the_new_ledger(folder: Path) -> None:
@@ -335,6 +356,44 @@ def test_on_a_full_disk_the_damaged_ledger_stays_where_it_is(folder: Path) -> No
         assert path.read_bytes() == before
     rebuilt(folder)
     must_work(folder)
+
+
+def test_killed_at_any_moment_it_is_finished_by_the_next_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    """Even the rows that were only in the log, whose last copy is the one aside."""
+    folder = tmp_path / "house"
+    new = prepare_house(names=(), subject=Subject("Test root"), clock=lambda: NOW)
+    with new.write(folder, Files()) as house:
+        house.issue("nas.lan", [parse_name("nas.lan")])
+    data, wal = left_behind(folder)
+    put(folder, bytes(100) + data[100:-PAGE], damaged_log(wal))
+    reference = Path(shutil.copytree(folder, tmp_path / "reference"))
+    rebuilt(reference)
+    expected_certificates, expected_events = rows_of(reference)
+    moments = 0
+    for moment, left in killed_at_every_moment(folder, work, at=tmp_path / "killed"):
+        for key in left.rglob("*"):
+            assert not key.stat().st_mode & 0o077
+        # What somebody meets who uses it now: the new one whole, or one whose damage is told.
+        met = Path(shutil.copytree(left, tmp_path / "met", dirs_exist_ok=True))
+        with contextlib.suppress(HouseBroken):
+            assert rows_of(met)[0] == expected_certificates
+        shutil.rmtree(met)
+        rebuilt(left)
+        certificates, events = rows_of(left)
+        assert certificates == expected_certificates, moment
+        assert [event for event in events if event.kind != "ledger-rebuilt"] == [
+            event for event in expected_events if event.kind != "ledger-rebuilt"
+        ], moment
+        moments += 1
+    print(f"killed at {moments} moments of a rebuild")  # noqa: T201
+    assert moments > 50
+    must_work(left)
+
+
+def work(folder: Path, files: Files) -> None:
+    rebuilt(folder, files=files)
 
 
 WHOLE = VERSION_1.read_bytes()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.x509 import BasicConstraints, NameOID
 
-from housekey.errors import HouseBroken, HouseExpired, PermitRefused, RotationRefused
+from housekey.errors import HouseBroken, HouseBusy, HouseExpired, PermitRefused, RotationRefused
 from housekey.house.files import STRAY_SUFFIX, Files
 from housekey.house.generations import Kind, Why
 from housekey.house.house import House, prepare_house
@@ -298,6 +298,20 @@ def test_who_wants_to_keep_the_sealed_key_of_the_old_root_may(
         sealed = folder / "old/0001/root.key.sealed"
         root_key_of(house.former[0].root, sealed, code, files=house.files)
     assert not (folder / "old/0001/issuing.key").exists()
+
+
+def test_who_had_opened_the_house_before_is_told_that_it_has_a_new_root(
+    folder: Path, code: RecoveryCode
+) -> None:
+    with opened(folder) as house:
+        rotated(folder, code)
+        with pytest.raises(HouseBusy, match="new root"):
+            house.issue("ha.lan", HA)
+        leaf = house.leaf("ha.lan")
+    assert leaf is not None
+    with opened(folder) as house:
+        assert not house.is_current(leaf), "nothing was issued"
+        house.issue("ha.lan", HA)
 
 
 def test_gone_back_it_is_as_before_byte_for_byte(folder: Path, code: RecoveryCode) -> None:

@@ -15,12 +15,16 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
+from custom_components.housekey import http_store
 from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.house_access import HouseAccess
-from housekey.homeassistant.switch import LABEL
-from housekey.house.journal import State
+from custom_components.housekey.http_store import ServerFacts
+from custom_components.housekey.settings import settings_of
+from custom_components.housekey.switch_files import announce, stage
+from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL, RESTART
+from housekey.house.journal import SettingChange, State
 from housekey.pki.names import parse_name
-from tests.inprocess.parts import NAMES, Client, Kept, Machine, Server, free_port
+from tests.inprocess.parts import NAMES, Client, Kept, Machine, Server, Staged, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,8 +65,8 @@ def _machine() -> Iterator[Machine]:
     with (
         patch("custom_components.housekey.coordinator.local_addresses", lambda: machine.addresses),
         # Where a packet to the internet would leave is asked of no other network than loopback.
-        patch("custom_components.housekey.onboarding._ELSEWHERE", ("127.0.0.1", 9)),
-        patch("custom_components.housekey.onboarding.resolve", machine.resolve),
+        patch("custom_components.housekey.onboarding_page._ELSEWHERE", ("127.0.0.1", 9)),
+        patch("custom_components.housekey.onboarding_page.resolve", machine.resolve),
         patch("custom_components.housekey.found_names.resolve", machine.resolve),
         patch("custom_components.housekey.switch.resolve", machine.resolve),
     ):
@@ -161,3 +165,37 @@ def set_up(hass: HomeAssistant, server: Server, entry: MockConfigEntry) -> Calla
         return None if data is None else data.coordinator
 
     return go
+
+
+@pytest.fixture
+def yaml(access: HouseAccess, server: Server) -> bytes:
+    """The YAML of a Home Assistant on http."""
+    path = access.config / "configuration.yaml"
+    path.write_text(server.yaml() if not server.trials else "homeassistant:\nfrontend:\n")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def staged(house: HouseAccess, server: Server, yaml: bytes) -> Staged:
+    """HTTPS is staged, and Home Assistant about to restart."""
+    options = {"names": ["localhost", *NAMES]}
+    facts = ServerFacts(
+        tls=False,
+        port=server.port,
+        host="127.0.0.1",
+        pair=None,
+        trials=server.trials,
+        stable=http_store.sendable(server.whole(server.settings)) if server.trials else {},
+    )
+    made = stage(house, facts, settings_of(options), internal_url=None)
+    assert made is not None
+    if made.config is not None:
+        change = SettingChange(HTTP_CONFIG, dict(facts.stable), dict(made.config))
+        announce(made.transaction, "configure", change, RESTART)
+    return Staged(house, server, yaml, options, dict(made.config) if made.config else None)
+
+
+@pytest.fixture
+def with_names(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """The entry has the names of the flow."""
+    hass.config_entries.async_update_entry(entry, options={"names": ["localhost", *NAMES]})

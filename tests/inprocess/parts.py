@@ -57,10 +57,13 @@ class Socket:
 
 
 @contextlib.asynccontextmanager
-async def signed_in(server: Server, token: str) -> AsyncIterator[Socket]:
+async def signed_in(server: Server, token: str, *, tls: bool = False) -> AsyncIterator[Socket]:
     """Open one."""
-    url = f"http://127.0.0.1:{server.port}/api/websocket"
-    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+    url = f"http{'s' if tls else ''}://127.0.0.1:{server.port}/api/websocket"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, ssl=False) as socket,
+    ):
         await socket.receive_json()
         await socket.send_json({"type": "auth", "access_token": token})
         assert (await socket.receive_json())["type"] == "auth_ok"
@@ -203,3 +206,47 @@ class Kept:
     access: HouseAccess
     certificate: Path
     key: Path
+
+
+@dataclass
+class Staged:
+    """What lies ready for the restart, and then for the trial."""
+
+    access: HouseAccess
+    server: Server
+    before: bytes  # configuration.yaml
+    settings: dict[str, Any]
+    config: dict[str, Any] | None = None
+
+    @property
+    def pair(self) -> tuple[Any, Any]:
+        return self.access.config / "certificate.pem", self.access.config / "privkey.pem"
+
+    async def start(self, *, error: str | None = None, words: str | None = None) -> None:
+        """Start Home Assistant into the trial; or with what it gave up, on the trial road."""
+        if not self.server.trials:
+            await self.server.start(tls=self.pair, write=False)
+            return
+        await self.server.start(pending=self.config, error=error, words=words, tls=None)
+
+    async def start_as_before(self) -> None:
+        """Start Home Assistant without its having restarted for the trial."""
+        await self.server.start(write=self.server.trials, pending=None)
+
+
+def last(access: HouseAccess) -> Any:
+    """The last change of Home Assistant."""
+    return access.mine()[-1]
+
+
+async def sign_in(server: Server, token: str) -> None:
+    """Open a WebSocket over TLS, as a frontend does."""
+    url = f"https://127.0.0.1:{server.port}/api/websocket"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, ssl=False) as socket,
+    ):
+        await socket.receive_json()
+        await socket.send_json({"type": "auth", "access_token": token})
+        assert (await socket.receive_json())["type"] == "auth_ok"
+    await server.hass.async_block_till_done(wait_background_tasks=True)

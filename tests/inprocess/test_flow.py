@@ -22,6 +22,7 @@ from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.found_names import async_found_names
 from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.onboarding import async_onboarding
+from custom_components.housekey.options_flow import shared_ports
 from housekey.errors import FileTrouble
 from housekey.house.journal import State
 from housekey.pki.names import parse_name
@@ -183,6 +184,7 @@ async def test_nothing_is_on_disk_before_the_code_was_noted_and_a_wrong_group_is
         await dialog.send(first_group=group, noted=noted)
         assert dialog.shown["errors"] == wrong
         assert dialog.told["code"] == code
+        assert dialog.shown["data_schema"]({"first_group": ""})["noted"] is noted
         assert not access.exists()
     hass.config_entries.flow.async_abort(dialog.shown["flow_id"])
     await hass.async_block_till_done()
@@ -230,6 +232,49 @@ async def test_a_disk_that_takes_no_house_ends_the_flow_with_the_reason(dialog: 
         await dialog.send(first_group=dialog.told["code"][:5], noted=True)
     assert (dialog.shown["type"], dialog.shown["reason"]) == ("abort", "not_created")
     assert "No space left" in dialog.told["reason"]
+
+
+async def test_a_house_that_is_damaged_before_its_page_is_shown_ends_the_flow(
+    dialog: Dialog, house: HouseAccess
+) -> None:
+    await dialog.send()
+    await dialog.send(names=list(NAMES))
+    (house.folder / "root.pem").write_text("damaged")
+    await dialog.send(lane=False)
+    assert (dialog.shown["type"], dialog.shown["reason"]) == ("abort", "house_broken")
+    assert "missing or damaged" in dialog.told["reason"]
+
+
+async def test_where_secure_was_here_before_the_flow_takes_its_https_over(
+    hass: HomeAssistant, kept: Kept, free_ports: dict[str, int]
+) -> None:
+    manager = hass.config_entries.flow
+    dialog = Dialog(manager, await manager.async_init(DOMAIN, context={"source": SOURCE_USER}))
+    await to_the_page(dialog)
+    await dialog.send(go_on=True)
+    assert dialog.shown["type"] == "create_entry"
+    assert dialog.shown["data"] == {"switch": False}
+    await hass.async_block_till_done()
+    await async_onboarding(hass, kept.access).async_stop()
+
+
+@pytest.mark.parametrize(
+    ("free", "proposed"), [((443, 8443), 443), ((8443,), 8443), ((), None)], ids=str
+)
+async def test_with_the_lane_https_is_to_have_a_port_of_its_own(
+    hass: HomeAssistant, dialog: Dialog, server: Server, free: tuple[int, ...], proposed: int | None
+) -> None:
+    await dialog.send()
+    await dialog.send(names=list(NAMES))
+    await dialog.send(lane=True)
+    await dialog.send(first_group=dialog.told["code"][:5], noted=True)
+    with patch("custom_components.housekey.config_flow.is_free", lambda port: port in free):
+        await dialog.send(go_on=True)
+    assert dialog.step == "switch"
+    (field,) = (each for each in dialog.shown["data_schema"].schema if each == "https_port")
+    assert field.default() == (proposed or server.port)
+    hass.config_entries.flow.async_abort(dialog.shown["flow_id"])
+    await hass.async_block_till_done()
 
 
 async def test_a_port_of_the_page_that_is_taken_is_asked_for_anew(
@@ -385,6 +430,8 @@ async def test_the_options_are_kept_and_read_and_a_wrong_name_is_told(
         "quiet_from": "01:00:00",
         "trust_outgoing": False,
     }
+    await dialog.send(**{**chosen, "proof_port": chosen["page_port"]})
+    assert dialog.shown["errors"] == {"proof_port": "port_twice"}
     await dialog.send(**chosen)
     assert dialog.shown["type"] == "create_entry"
     await hass.async_block_till_done()
@@ -392,6 +439,22 @@ async def test_the_options_are_kept_and_read_and_a_wrong_name_is_told(
     assert (settings.days, settings.key_type.value) == (90, "rsa-2048")
     assert not settings.trust_outgoing
     assert [str(name) for name in settings.names] == ["homeassistant.local"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shared"),
+    [
+        ({"page_port": 1, "proof_port": 2}, []),
+        ({"page_port": 1.0, "proof_port": 1}, ["proof_port"]),
+        ({"page_port": 8123, "proof_port": 2}, ["page_port"]),
+        ({"page_port": 1, "proof_port": 2, "lane": True, "lane_port": 2}, ["lane_port"]),
+        ({"page_port": 1, "proof_port": 2, "lane": True, "lane_port": 8123}, ["lane_port"]),
+        ({"page_port": 1, "proof_port": 2, "lane": False, "lane_port": 2}, []),
+        ({"page_port": 1, "proof_port": 2, "lane": True}, []),
+    ],
+)
+def test_a_port_is_given_once(given: dict[str, Any], shared: list[str]) -> None:
+    assert shared_ports(given, 8123) == shared
 
 
 @pytest.mark.parametrize("step", ["switch", "back"])
@@ -487,6 +550,6 @@ async def test_a_switch_is_begun_too_where_the_house_has_a_past(
     later.add_to_hass(hass)
     await server.start()
     await hass.config_entries.async_setup(later.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert later.data["switch"] is False
     assert len(restarts) == 1

@@ -24,3 +24,18 @@ def test_the_newest_wheel_beside_the_integration_goes_first(
     assert put_on_path(tmp_path) == new
     assert sys.path[0] == str(new)
     assert sys.path.count(str(new)) == 1
+
+
+def test_what_is_unpacked_goes_before_a_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    wheel = tmp_path / "housekey-1-py3-none-any.whl"
+    wheel.touch()
+    # Half of a copy is none.
+    unpacked = tmp_path / "library"
+    (unpacked / "housekey").mkdir(parents=True)
+    assert put_on_path(tmp_path) == wheel
+    (unpacked / "housekey" / "__init__.py").touch()
+    assert put_on_path(tmp_path) == unpacked
+    assert sys.path[0] == str(unpacked)

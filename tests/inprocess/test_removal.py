@@ -22,6 +22,11 @@ def offered(hass: HomeAssistant) -> Any:
     return ir.async_get(hass).async_get_issue(DOMAIN, "https_stays")
 
 
+def told(hass: HomeAssistant) -> Any:
+    """What stays to be said, through every restart."""
+    return ir.async_get(hass).async_get_issue(DOMAIN, "unattended")
+
+
 async def remove(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
@@ -46,6 +51,7 @@ async def test_the_repair_of_a_removed_entry_goes_back_to_http(
     assert (await client.mend("https_stays"))["type"] == "create_entry"
     assert len(restarts) == 1
     assert offered(hass) is None
+    assert told(hass) is None
     assert not kept.key.exists()
     assert not kept.certificate.exists()
     assert {each.state for each in kept.access.mine()} == {State.UNDONE}
@@ -53,6 +59,16 @@ async def test_the_repair_of_a_removed_entry_goes_back_to_http(
         settings = hass_storage["http"]["data"]
         assert settings["pending"] is None
         assert "ssl_key" not in settings["stable"]
+
+
+async def test_it_is_offered_though_a_renewal_was_broken_off_by_the_removal(
+    hass: HomeAssistant, kept: Kept, set_up: Callable[[], Any], entry: MockConfigEntry
+) -> None:
+    await set_up()
+    kept.access.journal().begin({"folder": str(kept.access.config), "way": "renewal"})
+    await remove(hass, entry)
+    assert offered(hass) is not None
+    assert told(hass) is not None
 
 
 async def test_who_ignores_it_keeps_https(
@@ -69,6 +85,31 @@ async def test_who_ignores_it_keeps_https(
     assert kept.key.exists()
     assert restarts == []
     assert {each.state for each in kept.access.mine()} == {State.KEPT}
+
+
+async def test_that_nobody_renews_is_said_through_every_restart(
+    hass: HomeAssistant, kept: Kept, set_up: Callable[[], Any], entry: MockConfigEntry
+) -> None:
+    await set_up()
+    await remove(hass, entry)
+    with kept.access.opened() as house:
+        leaf = house.leaf("_home-assistant")
+        assert leaf is not None
+    assert told(hass).is_persistent
+    assert not told(hass).is_fixable  # no flow is there for it after a restart
+    assert told(hass).translation_placeholders == {
+        "ends": leaf.certificate.not_valid_after_utc.date().isoformat()
+    }
+
+
+async def test_a_certificate_that_cannot_be_read_is_no_reason_to_say_nothing(
+    hass: HomeAssistant, kept: Kept, set_up: Callable[[], Any], entry: MockConfigEntry
+) -> None:
+    await set_up()
+    kept.certificate.write_text("damaged")
+    await remove(hass, entry)
+    assert offered(hass) is not None
+    assert told(hass).translation_placeholders == {"ends": "?"}
 
 
 async def test_a_way_back_that_fails_says_why_and_stays_on_offer(
@@ -130,6 +171,7 @@ async def test_an_entry_that_is_added_again_takes_the_offer_away(
     assert await hass.config_entries.async_setup(again.entry_id)
     await hass.async_block_till_done()
     assert offered(hass) is None
+    assert told(hass) is None
 
 
 async def test_on_plain_http_nothing_is_offered(
@@ -138,6 +180,7 @@ async def test_on_plain_http_nothing_is_offered(
     await set_up()
     await remove(hass, entry)
     assert offered(hass) is None
+    assert told(hass) is None
 
 
 async def test_an_https_of_the_users_own_is_none_of_housekeys_business(
@@ -156,3 +199,4 @@ async def test_an_https_of_the_users_own_is_none_of_housekeys_business(
     await set_up()
     await remove(hass, entry)
     assert offered(hass) is None
+    assert told(hass) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +13,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
@@ -99,6 +101,43 @@ async def test_a_new_address_is_renewed_into_the_certificate_by_itself_but_not_a
     await hass.async_block_till_done(wait_background_tasks=True)
     assert "192.168.1.78" not in coordinator.data.names
     assert {each.kind for each in coordinator.data.problems} == {ProblemKind.NOT_COVERED}
+
+
+async def test_one_that_is_asked_for_while_another_is_under_way_comes_after_it(
+    hass: HomeAssistant, kept: Kept, server: Server, set_up: Callable[[], Any]
+) -> None:
+    coordinator = await set_up()
+    before = await presented(server)
+    async with coordinator.work:
+        # As a look finds it in the middle of a renewal.
+        under_way = kept.access.journal().begin(
+            {"folder": str(kept.access.config), "way": "renewal"}
+        )
+        await coordinator.async_refresh()
+        assert coordinator.data.stage is Stage.TRIAL
+        asked = hass.async_create_task(coordinator.async_renew(force=True))
+        await asyncio.sleep(0.1)
+        assert not asked.done()
+        under_way.close(State.KEPT)
+    await asked
+    assert await presented(server) != before
+    assert coordinator.data.stage is Stage.KEPT
+
+
+async def test_nothing_is_renewed_before_home_assistant_has_started(
+    hass: HomeAssistant, kept: Kept, set_up: Callable[[], Any], machine: Machine
+) -> None:
+    hass.set_state(CoreState.starting)
+    coordinator = await set_up()
+    machine.addresses = (*machine.addresses, ip_address("192.168.1.77"))
+    await coordinator.async_refresh()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert {each.kind for each in coordinator.data.problems} == {ProblemKind.NOT_COVERED}
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert "192.168.1.77" in coordinator.data.names
+    assert coordinator.data.problems == ()
 
 
 async def test_a_disk_that_fails_leaves_all_as_it_was_and_is_a_problem_until_it_works_again(

@@ -10,13 +10,15 @@ from unittest.mock import AsyncMock
 
 import pytest
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.issues import SEVERITIES, async_show, issues_of
-from custom_components.housekey.model import Problem, ProblemKind
+from custom_components.housekey.model import Problem, ProblemKind, Stage
 from housekey.house.journal import State
 from housekey.house.lock import house_lock
 
@@ -195,6 +197,33 @@ async def test_a_stale_block_is_taken_out_and_the_file_as_it_was_is_kept(
     assert copies == [text]
 
 
+async def test_while_home_assistant_starts_its_yaml_is_not_looked_at_and_repairs_stay(
+    hass: HomeAssistant, kept: Kept, server: Server, set_up: Callable[[], Any]
+) -> None:
+    if server.trials:
+        (kept.access.config / "configuration.yaml").write_text("http:\n  server_port: 8123\n")
+    async_show(hass, [Problem(ProblemKind.STALE_YAML, (("file", "x"),), fixable=True)])
+    ir.async_ignore_issue(hass, DOMAIN, "stale_yaml", ignore=True)
+    hass.set_state(CoreState.starting)
+    coordinator = await set_up()
+    first = coordinator.data
+    await coordinator.async_refresh()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not coordinator.in_full
+    assert coordinator.data.stage is Stage.KEPT
+    assert coordinator.data.problems == ()
+    assert shown(hass) == {"stale_yaml"}
+    assert ir.async_get(hass).async_get_issue(DOMAIN, "stale_yaml").dismissed_version is not None
+
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert coordinator.in_full
+    assert coordinator.data.at > first.at
+    # From 2026.8 on the block is ignored; before that it is what Home Assistant runs by.
+    assert shown(hass) == ({"stale_yaml"} if server.trials else set())
+
+
 async def test_nothing_to_take_out_is_as_good(
     hass: HomeAssistant, kept: Kept, server: Server, set_up: Callable[[], Any], client: Client
 ) -> None:
@@ -292,7 +321,7 @@ async def test_a_ledger_that_another_housekey_holds_is_waited_for_and_then_told(
     await coordinator.async_refresh()
     with house_lock(kept.access.folder, wait=1, files=kept.access.files):
         ended = await client.mend("files_missing")
-        assert "another housekey is at work" in ended["description_placeholders"]["reason"]
+        assert "Another housekey is at work" in ended["description_placeholders"]["reason"]
     assert (await client.mend("files_missing"))["type"] == "create_entry"
 
 
@@ -359,5 +388,5 @@ async def test_an_ignored_repair_stays_ignored_over_a_reload_and_all_go_with_the
     assert shown(hass) == {"key_open"}
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
-    assert shown(hass) == {"https_stays"}
+    assert shown(hass) == {"https_stays", "unattended"}
     assert kept.access.exists()

@@ -26,11 +26,10 @@ from custom_components.housekey.onboarding import async_onboarding
 from housekey.house.journal import State
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
-from tests.inprocess.parts import Kept, Server
+from tests.inprocess.parts import Kept, Server, Staged, sign_in
 from tests.inprocess.test_flow import Dialog, found, prove, to_the_page
-from tests.inprocess.test_switch import Staged, sign_in, staged, with_names, yaml
 
-__all__ = ["found", "staged", "with_names", "yaml"]  # fixtures
+__all__ = ["found"]  # a fixture
 
 _OURS = ("/custom_components/housekey/", "/src/housekey/")
 _PROCESSES = (
@@ -190,12 +189,14 @@ async def test_another_kind_of_key_and_a_certificate_for_something_else(
     set_up: Callable[[], Any],
     entry: MockConfigEntry,
     watch: Watch,
+    free_ports: dict[str, int],
 ) -> None:
+    hass.config_entries.async_update_entry(entry, options=free_ports)
     coordinator = await set_up()
     await coordinator.async_start_onboarding()
     await coordinator.async_stop_onboarding()
     await coordinator.async_issue([parse_name("printer.local")], KeyType.ECDSA_P256, 30)
-    hass.config_entries.async_update_entry(entry, options={"key_type": "rsa-2048"})
+    hass.config_entries.async_update_entry(entry, options={**free_ports, "key_type": "rsa-2048"})
     await coordinator.async_renew(force=True)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert kept.key.exists()

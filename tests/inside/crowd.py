@@ -50,7 +50,7 @@ class Knock:
 
 
 class Presenting:
-    """Which leaf a handshake may meet, by the time."""
+    """Which leaf a handshake may meet, by the time. Ask only when all is over, see `done`."""
 
     def __init__(self, leaf: str) -> None:
         self._lock = threading.Lock()
@@ -65,9 +65,15 @@ class Presenting:
             self._leaves.append(leaf)
             self._begun.append(time.time())
 
-    def done(self) -> None:
+    def begin_unknown(self) -> None:
+        """From now on a leaf may be met that is known once it is `done`."""
+        self.begin("")
+
+    def done(self, leaf: str | None = None) -> None:
         """From now on no leaf of before may be met any more."""
         with self._lock:
+            if leaf is not None:
+                self._leaves[-1] = leaf
             self._done.append(time.time())
 
     def whole_from_now(self) -> None:
@@ -104,6 +110,7 @@ class Figures:
     troubles: list[str] = field(default_factory=list)
     old_leaves: list[str] = field(default_factory=list)
     leaves_met: set[str] = field(default_factory=set)
+    knocks: list[Knock] = field(default_factory=list)  # all that were well
     sockets: int = 0  # WebSockets
     messages: int = 0  # over all WebSockets, there and back
     closed: list[str] = field(default_factory=list)
@@ -202,6 +209,8 @@ class Crowd:
             process.wait(_SECONDS)
         for thread in self._threads:
             thread.join()
+        for knock in self._figures.knocks:
+            self._judge(knock)
         self._figures.missing = ", ".join(self.missing)
         for process in self._go:
             assert process.stdout is not None
@@ -359,16 +368,22 @@ class Crowd:
             if knock.trouble:
                 if not self._stop.is_set():
                     self._figures.troubles.append(f"{knock.how}: {knock.trouble}")
-            elif knock.resumed:
+                return
+            self._figures.knocks.append(knock)
+            if knock.resumed:
                 self._figures.resumed[knock.how] += 1
-                # TLS 1.2 knows sessions without tickets, too, and those that began meanwhile.
-                if "1.3" in knock.how and self._presenting.is_whole(knock.began, knock.ended):
-                    self._figures.old_leaves.append(f"{knock.how}: took up a session")
             else:
                 self._figures.handshakes[knock.how] += 1
                 self._figures.leaves_met.add(knock.leaf)
-                if knock.leaf not in self._presenting.allowed(knock.began, knock.ended):
-                    self._figures.old_leaves.append(f"{knock.how}: {knock.leaf}")
+
+    def _judge(self, knock: Knock) -> None:
+        """See whether it met what it should; when all is over, and every leaf known."""
+        if not knock.resumed:
+            if knock.leaf not in self._presenting.allowed(knock.began, knock.ended):
+                self._figures.old_leaves.append(f"{knock.how}: {knock.leaf}")
+        # TLS 1.2 knows sessions without tickets, too, and those that began meanwhile.
+        elif "1.3" in knock.how and self._presenting.is_whole(knock.began, knock.ended):
+            self._figures.old_leaves.append(f"{knock.how}: took up a session")
 
 
 @contextlib.asynccontextmanager

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import shutil
+import socket
 import ssl
 import urllib.request
 from functools import cache
@@ -19,15 +21,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from demo.api import Api, CallError, wait_for
 from demo.instance import free_port
-from demo.release import small_configuration
+from housekey.onboarding.offer import PORT
 from release.__main__ import pack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import NewHome
     from tests.homes.home import Home
 
 FLOW = "/api/config/config_entries/flow"
 OPTIONS = "/api/config/config_entries/options/flow"
 DOMAIN = "housekey"
+NAMES = ("localhost", "127.0.0.1", "testhome.local")
 # What every Home Assistant says of any custom integration.
 _OF_ANY = ("We found a custom integration housekey",)
 _LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR|CRITICAL) ")
@@ -47,12 +53,19 @@ def give(home: Home) -> None:
     shutil.copytree(packed(), folder)
 
 
-def give_moments(home: Home) -> None:
-    """Add the component that ends Home Assistant at a moment of the journal."""
-    folder = home.config / "custom_components" / "housekey_moments"
-    shutil.copytree(Path(__file__).parent / "housekey_moments", folder)
-    text = small_configuration(home.installed.release, home.port)
-    (home.config / "configuration.yaml").write_text(f"{text}housekey_moments:\n")
+def give_besides(home: Home, component: str) -> None:
+    """Add a component of the tests: `housekey_moments` or `housekey_starts`."""
+    folder = home.config / "custom_components" / component
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(__file__).parent / component, folder, ignore=ignored)
+    configuration = home.config / "configuration.yaml"
+    configuration.write_text(f"{configuration.read_text()}{component}:\n")
+
+
+def loaded_at_start(home: Home) -> list[str]:
+    """The modules that were loaded when all was set up, at the last start of this home."""
+    modules: list[str] = json.loads((home.config / "start.json").read_text())["modules"]
+    return modules
 
 
 def entry_of(api: Api) -> dict[str, Any] | None:
@@ -134,6 +147,11 @@ class Flow:
         self.api._send("DELETE", f"{self.path}/{self.shown['flow_id']}", None)
 
 
+def defaults(flow: Flow) -> dict[str, object]:
+    """What all fields hold before anything is typed."""
+    return {f["name"]: f["default"] for f in flow.shown["data_schema"] if "default" in f}
+
+
 def to_the_page(flow: Flow, *names: str, lane: bool = False) -> str:
     """From the first step to the page with the QR code, on ports that are free.
 
@@ -144,15 +162,51 @@ def to_the_page(flow: Flow, *names: str, lane: bool = False) -> str:
     assert flow.step == "names", flow.shown
     flow.send(names=list(names) or flow.default("names"))
     assert flow.step in ("impact", "no_impact"), flow.shown
-    flow.send(lane=lane)
     code = ""
-    if flow.step == "house":
-        code = flow.told["code"]
-        flow.send(first_group=flow.told["code"][:5].lower(), noted=True)
+    with usual_port_taken():
+        flow.send(lane=lane)
+        if flow.step == "house":
+            code = flow.told["code"]
+            flow.send(first_group=flow.told["code"][:5].lower(), noted=True)
     while flow.step == "ports":
         flow.send(page_port=free_port(), proof_port=free_port())
     assert flow.step == "onboarding", flow.shown
     return code
+
+
+def at_the_page(
+    new: NewHome,
+    *names: str,
+    lane: bool = False,
+    besides: str = "",
+    user: int | None = None,
+) -> tuple[Home, Flow]:
+    """A new Home Assistant with the integration, of root or of another user, at its page.
+
+    `besides` is a component of the tests that it has, too.
+    """
+    home = new(start=False, user=user)
+    give(home)
+    if besides:
+        give_besides(home, besides)
+    if user is not None:
+        home.give_to(user)
+    home.start()
+    flow = Flow(home.api())
+    to_the_page(flow, *(names or NAMES), lane=lane)
+    return home, flow
+
+
+@contextlib.contextmanager
+def usual_port_taken() -> Iterator[None]:
+    """Nobody gets the usual port of the page, for it is everybody's.
+
+    Or another test might have it when the page opens again after a restart.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # somebody has it
+            held.enter_context(socket.create_server(("127.0.0.1", PORT)))
+        yield
 
 
 def prove(page: str, root: Path) -> dict[str, Any]:
@@ -225,3 +279,21 @@ def overview(api: Api) -> dict[str, Any]:
 def stage(api: Api) -> str:
     """How far it is."""
     return str(overview(api).get("stage"))  # None while the entry is not set up
+
+
+def on_https(
+    new: NewHome, tmp_path: Path, *, besides: str = "", user: int | None = None
+) -> tuple[Home, Path]:
+    """A Home Assistant that was taken to HTTPS, and kept it; of root, or of another user."""
+    home, flow = at_the_page(new, besides=besides, user=user)
+    root = tmp_path / "root.pem"
+    assert prove(flow.told["url"], root)["trusted"]
+    flow.send(go_on=True)
+    flow.send(https_port=home.port, switch=True)
+    assert wait_for(lambda: home.starts == 2, timeout=60)
+    home.wait_until_running(scheme="https")
+    assert loaded(secured(home, root))
+    sign_in(home, root)
+    api = secured(home, root)
+    assert wait_for(lambda: stage(api) == "kept", timeout=15)
+    return home, root

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import pytest
 
 from demo.release import HOME_2026_7, HOME_2026_11
+from release.__main__ import pack
 from tests.homes import install
 from tests.inside.integration import packed
 from tests.needs import require
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 # Runs in Home Assistant's own Python, with no path but the configuration folder's. A package that
 # neither Home Assistant nor the manifest asks for is refused, whether or not it is there by chance.
 _PROGRAM = """
-import importlib, importlib.abc, importlib.metadata as metadata, json, pkgutil, re, sys, zipfile
+import importlib, importlib.abc, importlib.metadata as metadata, json, pkgutil, re, sys
 from pathlib import Path
 
 folder = Path("/config/custom_components/housekey")
@@ -80,9 +82,6 @@ for name in integration_modules:
 import housekey
 reached = sorted(name for name in sys.modules if name.startswith("housekey."))
 # What functions import when they are called: all floors that the integration stands on.
-with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-    beside = sorted({name.split("/")[1].removesuffix(".py") for name in wheel.namelist()
-        if name.startswith("housekey/")})
 for name in reached:
     source = sys.modules[name].__loader__.get_source(name)
     for found in re.findall(r"^ +(?:import|from) ([a-z_0-9.]+)", source, re.MULTILINE):
@@ -97,6 +96,24 @@ for name in reached:
 print(json.dumps({"library": housekey.__file__, "modules": integration_modules,
     "reached": reached, "asked": asked_for, "foreign": sorted(foreign)}))
 """
+
+
+def test_the_library_lies_there_as_a_wheel_and_as_the_content_of_that_wheel() -> None:
+    (wheel,) = packed().glob("*.whl")
+    assert wheel.name.startswith("housekey-")
+    unpacked = packed() / "library"
+    with ZipFile(wheel) as archive:
+        inside = {name: archive.read(name) for name in archive.namelist()}
+    assert {"housekey/__init__.py", "housekey/house/house.py"} <= inside.keys()
+    beside = {str(p.relative_to(unpacked)): p for p in unpacked.rglob("*") if p.is_file()}
+    assert {name: path.read_bytes() for name, path in beside.items()} == inside
+
+
+def test_it_is_packed_alike_each_time(tmp_path: Path) -> None:
+    one, two = pack(tmp_path / "one"), pack(tmp_path / "two")
+    assert one.read_bytes() == two.read_bytes()
+    with ZipFile(one) as archive:
+        assert not [name for name in archive.namelist() if "__pycache__" in name]
 
 
 @pytest.mark.engine
@@ -122,7 +139,7 @@ def test_nothing_is_imported_that_home_assistant_does_not_ship(
     )
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads(done.stdout.splitlines()[-1])
-    assert said["library"].startswith("/config/custom_components/housekey/housekey-")
+    assert said["library"] == "/config/custom_components/housekey/library/housekey/__init__.py"
     assert {"config_flow", "switch", "lane", "repairs", "diagnostics"} <= set(said["modules"])
     assert "click" in said["foreign"]
     assert said["asked"] == {}

@@ -92,6 +92,30 @@ def test_a_pair_is_presented_and_sessions_come_back_when_the_old_ones_have_ended
     asyncio.run(scene())
 
 
+def test_sessions_come_back_after_a_reload_too(tmp_path: Path) -> None:
+    async def scene() -> None:
+        context = a_server(a_pair())
+        before = FakeHome(context)
+        server = running(before)
+        files = pair(tmp_path)
+        await server.async_present(files.certificate, files.key, root=ROOT)
+        server.release()
+        assert context.num_tickets == 0
+        after = FakeHome(context)
+        again = running(after)
+        ((delay, two_hours_later, _),) = after.timers
+        assert delay == SESSION_SECONDS
+        two_hours_later()
+        assert context.num_tickets == 2
+        again.release()
+        # Nothing is stopped any more, so nothing is counted.
+        last = FakeHome(context)
+        running(last).release()
+        assert last.timers == []
+
+    asyncio.run(scene())
+
+
 def test_the_one_asked_for_last_is_the_one_presented_in_the_end(tmp_path: Path) -> None:
     async def scene() -> None:
         context = a_server(a_pair())

@@ -24,7 +24,7 @@ from custom_components.housekey.switch_files import (
     standing,
 )
 from housekey.errors import HousekeyError, NotReady, YamlRefused
-from housekey.homeassistant.switch import HTTP_CONFIG
+from housekey.homeassistant.recorded import HTTP_CONFIG
 from housekey.house.journal import SettingChange, State
 from housekey.pki.names import parse_name
 

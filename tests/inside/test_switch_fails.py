@@ -14,10 +14,10 @@ from demo.instance import free_port
 from tests.inside.integration import (
     OPTIONS,
     Flow,
+    at_the_page,
     complaints,
     entry_of,
     give,
-    give_moments,
     loaded,
     overview,
     prove,
@@ -25,6 +25,7 @@ from tests.inside.integration import (
     sign_in,
     stage,
     to_the_page,
+    usual_port_taken,
 )
 
 if TYPE_CHECKING:
@@ -40,13 +41,7 @@ HOMES = ["home_2026_7", "home_2026_11"]
 
 def at_home(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Home, Path]:
     """A Home Assistant with a house and a device, on http."""
-    home = new(start=False)
-    give(home)
-    if moments:
-        give_moments(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    home, flow = at_the_page(new, besides="housekey_moments" if moments else "")
     root = tmp_path / "root.pem"
     prove(flow.told["url"], root)
     flow.send(go_on=True)
@@ -98,14 +93,9 @@ def test_a_pair_that_breaks_before_the_restart_ends_with_the_old_state(
 def test_a_port_that_is_taken_is_refused_before_anything_is_changed(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    new: NewHome = request.getfixturevalue(release)
-    home = new(start=False)
-    give(home)
-    home.start()
+    home, flow = at_the_page(request.getfixturevalue(release))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        flow = Flow(home.api())
-        to_the_page(flow, "localhost", "127.0.0.1")
         flow.send(go_on=True)
         flow.send(https_port=port, switch=True)
         assert flow.shown["errors"] == {"https_port": "port_taken"}
@@ -124,8 +114,7 @@ def test_a_page_port_that_is_taken_is_asked_for_again(
     give(home)
     home.start()
     flow = Flow(home.api())
-    with contextlib.ExitStack() as held, contextlib.suppress(OSError):  # somebody else has it
-        held.enter_context(socket.create_server(("127.0.0.1", 8125)))
+    with usual_port_taken():
         flow.send()
         flow.send(names=["localhost", "127.0.0.1"])
         flow.send(lane=False)
@@ -229,7 +218,7 @@ def test_nobody_signs_in_within_five_minutes_and_it_goes_back_by_itself(
     api = home.api()
     assert loaded(api)
     assert wait_for(lambda: stage(api) == "reverted", timeout=10)
-    assert overview(api)["reason"] == "nobody signed in over HTTPS within five minutes"
+    assert overview(api)["reason"] == "nobody used HTTPS within five minutes"
     assert (home.config / "configuration.yaml").read_bytes() == before
     assert not (home.config / "certificate.pem").exists()
     assert not (home.config / "privkey.pem").exists()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import stat
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,11 +17,13 @@ from demo.instance import free_port
 from tests.inside.integration import (
     OPTIONS,
     Flow,
+    at_the_page,
     complaints,
+    defaults,
     entry_of,
-    give,
-    give_moments,
     loaded,
+    loaded_at_start,
+    on_https,
     overview,
     pem_of,
     presented,
@@ -31,27 +35,30 @@ from tests.inside.integration import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from demo.api import Api
     from tests.conftest import NewHome
     from tests.homes.home import Home
 
 # Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+SOMEBODY = 4711  # a uid without a name
 HOMES = ["home_2026_7", "home_2026_11"]
+# What no start of a Home Assistant that is on HTTPS already has to wait for: the YAML, the page
+# and its proof, the lane, the judging of certificates. And what the command line alone needs.
+LATE = {
+    *("ruamel.yaml", "housekey.homeassistant.yaml_tree", "segno", "publicsuffixlist"),
+    *("housekey.onboarding.render", "housekey.onboarding.gate", "housekey.onboarding.qr"),
+    *("custom_components.housekey.onboarding_page", "custom_components.housekey.lane"),
+    *("housekey.pki.verifying", "housekey.pki.description"),
+    *("housekey.homeassistant.switch", "housekey.homeassistant.client", "housekey.cli", "click"),
+}
 
 
 @pytest.mark.parametrize("release", HOMES)
 def test_from_the_first_step_to_https_that_is_kept(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    new: NewHome = request.getfixturevalue(release)
-    home = new(start=False)
-    give(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
+    home, flow = at_the_page(request.getfixturevalue(release))
     page = flow.told["url"]
     assert flow.shown["data_schema"][0]["selector"]["qr_code"]["data"] == page
     flow.send(go_on=False)
@@ -88,7 +95,7 @@ def test_from_the_first_step_to_https_that_is_kept(
 def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    home, root = _on_https(request.getfixturevalue(release), tmp_path)
+    home, root = on_https(request.getfixturevalue(release), tmp_path, besides="housekey_starts")
     api = secured(home, root)
     entry = entry_of(api)
     assert entry is not None
@@ -104,7 +111,7 @@ def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     # Another kind of key, by the options: other files, and the settings follow.
     options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
     options.send(next_step_id="settings")
-    options.send(**{**_defaults(options), "key_type": "rsa-2048", "days": 90})
+    options.send(**{**defaults(options), "key_type": "rsa-2048", "days": 90})
     assert options.shown["type"] == "create_entry", options.shown
     assert wait_for(lambda: isinstance(presented(home.port).public_key(), RSAPublicKey), timeout=30)
     assert (home.config / "certificate-2.pem").read_bytes().startswith(pem_of(presented(home.port)))
@@ -117,12 +124,17 @@ def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     else:
         assert "/config/certificate-2.pem" in (home.config / "configuration.yaml").read_text()
 
-    # After a restart it is the same.
+    # After a restart it is the same. The start has waited for nothing that it does not need.
+    (home.config / "start.json").unlink()
     api.post("/api/services/homeassistant/restart")
     assert wait_for(lambda: home.starts == 3, timeout=60)
     home.wait_until_running(scheme="https")
     assert isinstance(presented(home.port).public_key(), RSAPublicKey)
     assert loaded(api)
+    assert wait_for((home.config / "start.json").exists, timeout=10)
+    at_start = set(loaded_at_start(home))
+    assert {"housekey.house.house", "custom_components.housekey.renewal"} <= at_start
+    assert sorted(LATE & at_start) == []
 
     # And back to http.
     assert wait_for(lambda: stage(api) == "kept", timeout=10)
@@ -147,42 +159,36 @@ def _stable(home: Home) -> dict[str, object]:
     return stable
 
 
-def _defaults(flow: Flow) -> dict[str, object]:
-    return {f["name"]: f["default"] for f in flow.shown["data_schema"] if "default" in f}
-
-
-def _on_https(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Home, Path]:
-    """A Home Assistant that was taken to HTTPS, and kept it."""
-    home = new(start=False)
-    give(home)
-    if moments:
-        give_moments(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
-    root = tmp_path / "root.pem"
-    assert prove(flow.told["url"], root)["trusted"]
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=True)
-    assert wait_for(lambda: home.starts == 2, timeout=60)
-    home.wait_until_running(scheme="https")
-    assert loaded(secured(home, root))
-    sign_in(home, root)
+def test_as_another_user_all_files_are_that_users_and_closed_to_others(
+    home_2026_11: NewHome, tmp_path: Path
+) -> None:
+    home, root = on_https(home_2026_11, tmp_path, user=SOMEBODY)
+    running = Path(f"/proc/{home.pid}/status").read_text()
+    assert f"\nUid:\t{SOMEBODY}\t{SOMEBODY}\t" in running
     api = secured(home, root)
-    assert wait_for(lambda: stage(api) == "kept", timeout=15)
-    return home, root
+    first = presented(home.port)
+    api.command("housekey/renew")
+    assert presented(home.port).serial_number != first.serial_number
+    house = home.config / "housekey"
+    pair = [home.config / name for name in ("certificate.pem", "privkey.pem")]
+    made = [house, *house.rglob("*"), *pair]
+    assert len(made) > 15
+    looked = {path: path.lstat() for path in made}
+    assert [path for path, found in looked.items() if found.st_uid != SOMEBODY] == []
+    assert [path for path, found in looked.items() if found.st_gid != SOMEBODY] == []
+    # The house is closed as a whole; of the pair the key is.
+    inside = {path: found for path, found in looked.items() if path not in pair}
+    assert [path for path, found in inside.items() if found.st_mode & 0o077] == []
+    assert [stat.S_IMODE(looked[path].st_mode) for path in pair] == [0o644, 0o600]
+    assert home.starts == 2
+    assert complaints(home) == []
 
 
 @pytest.mark.parametrize("release", HOMES)
 def test_with_the_lane_https_gets_a_port_of_its_own_and_old_addresses_lead_there(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    new: NewHome = request.getfixturevalue(release)
-    home = new(start=False)
-    give(home)
-    home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1", lane=True)
+    home, flow = at_the_page(request.getfixturevalue(release), "localhost", "127.0.0.1", lane=True)
     root = tmp_path / "root.pem"
     prove(flow.told["url"], root)
     flow.send(go_on=True)
@@ -216,7 +222,7 @@ def redirected(port: int) -> str | None:
 def test_where_the_server_cannot_be_led_a_renewal_comes_by_a_restart_in_the_quiet_hours(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    home, root = _on_https(request.getfixturevalue(release), tmp_path, moments=True)
+    home, root = on_https(request.getfixturevalue(release), tmp_path, besides="housekey_moments")
     api = secured(home, root)
     (home.config / "taken").touch()
     api.post("/api/services/homeassistant/restart")
@@ -252,7 +258,7 @@ def test_where_the_server_cannot_be_led_a_renewal_comes_by_a_restart_in_the_quie
 def _set(api: Api, entry: dict[str, Any], **changes: object) -> None:
     options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
     options.send(next_step_id="settings")
-    options.send(**{**_defaults(options), **changes})
+    options.send(**{**defaults(options), **changes})
     assert options.shown["type"] == "create_entry", options.shown
     assert loaded(api)
 
@@ -267,15 +273,19 @@ def _local_time(api: Api) -> str:
 def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes_it_over(
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    home, root = _on_https(request.getfixturevalue(release), tmp_path)
+    home, root = on_https(request.getfixturevalue(release), tmp_path)
     api = secured(home, root)
     entry = entry_of(api)
     assert entry is not None
     api._send("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}", None)
+    assert wait_for(lambda: issues_of(api) == {"https_stays", "unattended"}, timeout=10)
+    assert wait_for(lambda: '"unattended"' in stored_issues(home), timeout=30)
     api.post("/api/services/homeassistant/restart")
     assert wait_for(lambda: home.starts == 3, timeout=60)
     home.wait_until_running(scheme="https")
     assert entry_of(api) is None
+    # No flow of ours could be reached any more; that nobody renews is still said.
+    assert issues_of(api) == {"unattended"}
 
     flow = Flow(api)
     to_the_page(flow, "localhost", "127.0.0.1", "testhome.local")
@@ -283,6 +293,19 @@ def test_an_entry_that_is_removed_leaves_https_and_one_that_is_added_again_takes
     assert flow.shown["type"] == "create_entry", flow.shown
     assert loaded(api)
     assert stage(api) == "kept"
+    assert issues_of(api) == set()
     api.command("housekey/renew")
     assert home.starts == 3
     assert complaints(home) == []
+
+
+def issues_of(api: Api) -> set[str]:
+    """The repairs that are shown."""
+    found: list[dict[str, Any]] = api.command("repairs/list_issues")["issues"]
+    return {each["issue_id"] for each in found if each["domain"] == "housekey"}
+
+
+def stored_issues(home: Home) -> str:
+    """What is on disk of the repairs; Home Assistant writes them some seconds later."""
+    path = home.config / ".storage" / "repairs.issue_registry"
+    return path.read_text() if path.exists() else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import selectors
 import subprocess
 import threading
 import time
@@ -41,7 +43,7 @@ def watched(
 ) -> Seen:
     """Run `housekey` and look at its processes and all that they start, until it ends.
 
-    `stop_at`: interrupt it once this is in its standard output, for a command that stays.
+    `stop_at`: end it once it has said this, for a command that stays.
     """
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
@@ -69,21 +71,28 @@ def watched(
 
 
 def _until(process: subprocess.Popen[bytes], stop_at: bytes) -> tuple[bytes, bytes]:
-    assert process.stdout is not None
+    """Read both streams until one has said it; what it started is all there by then."""
     guard = threading.Timer(120, process.kill)
     guard.start()
-    out = b""
+    said = {1: b"", 2: b""}
     try:
-        for line in process.stdout:
-            out += line
-            if stop_at in line:
-                break
-        time.sleep(0.2)  # its processes are all there; let them be looked at
+        with selectors.DefaultSelector() as streams:
+            for number, stream in ((1, process.stdout), (2, process.stderr)):
+                assert stream is not None
+                streams.register(stream, selectors.EVENT_READ, number)
+            while streams.get_map() and not any(stop_at in each for each in said.values()):
+                for key, _ in streams.select():
+                    chunk = os.read(key.fd, 65536)
+                    said[key.data] += chunk
+                    if not chunk:
+                        streams.unregister(key.fileobj)
+        time.sleep(5 * _PAUSE)  # its processes are looked at once more
         process.terminate()
-        rest, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60)
     finally:
         guard.cancel()
-    return out + rest, err
+    assert any(stop_at in each for each in said.values()), said
+    return said[1] + out, said[2] + err
 
 
 def _look(pid: int, seen: dict[tuple[int, str], bytes], ended: threading.Event) -> None:

@@ -266,7 +266,7 @@ def test_an_ipad_that_came_as_a_mac_is_told_what_an_ipad_misses() -> None:
 
 def test_every_word_that_the_script_looks_for_is_on_the_page() -> None:
     script = (STATIC / "page.js").read_text()
-    html = a_page_with_a_past().html(
+    html = Page(replace(an_offer(former=FORMER), awaits_https=True)).html(
         Visitor(Kind.MAC, Browser.SAFARI), host=HOSTS[1], language="en", nonce=NONCE, shown=None
     )
     parsed = Parsed(html)

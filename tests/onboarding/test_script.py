@@ -22,6 +22,7 @@ from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
 from tests.browsers import chromium
 from tests.browsers.chromium import Chromium
+from tests.browsers.waiting import told
 from tests.needs import require
 from tests.onboarding.offers import FORMER, an_offer
 from tests.pki.houses import NOW, a_house, names
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 HERE = "127.0.0.1"
 STATE = "document.body.dataset.state"
+TRIAL = "/api/housekey/proof"
 SAID = "document.getElementById('status').textContent"
 
 
@@ -51,6 +53,13 @@ class House:
     page: Page | None = None
     proof_port: int = 0
     end: Callable[[], None] = lambda: None
+    gone: bool = False  # it hangs up on everybody
+    missed: int = 0
+
+    def serve(self, offer: Offer) -> None:
+        """Say something else from now on."""
+        self.offer = offer
+        self.page = Page(offer, port=int(self.url.rpartition(":")[2]))
 
 
 class Answering(http.server.BaseHTTPRequestHandler):
@@ -60,6 +69,9 @@ class Answering(http.server.BaseHTTPRequestHandler):
         path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
         page, house = self.house.page, self.house
         assert page is not None
+        if house.gone:
+            house.missed += 1
+            return
         headers, status = {}, 200
         if path in page.assets:
             body, media_type = page.assets[path].body, page.assets[path].media_type
@@ -68,9 +80,14 @@ class Answering(http.server.BaseHTTPRequestHandler):
             house.asked.append(self.path)
             nonce = f"fresh{len(house.asked)}"
             body, media_type = json.dumps({"nonce": nonce, "seconds": 600}).encode(), "text/json"
-        elif path == "/proof":
+        elif path == "/about.json":
+            body, media_type = (
+                json.dumps({"trial": bool(house.offer.trial_path)}).encode(),
+                "text/json",
+            )
+        elif path in ("/proof", TRIAL):
             house.asked.append(self.path)
-            body, media_type = b'{"trusted": true}', "application/json"
+            body, media_type = b'{"trusted": true, "trial": "ticket"}', "application/json"
             headers["Access-Control-Allow-Origin"] = house.url
             used = house.proof_status == 403 and not query["nonce"][0].startswith("fresh")
             status = 403 if used else 200
@@ -170,8 +187,16 @@ def a_browser(*, trusts: bool = False) -> Iterator[Chromium]:
 def soon(browser: Chromium, expression: str, wanted: object) -> None:
     """Wait until the page says so; it tries every three seconds."""
     deadline = time.monotonic() + 60
-    while (said := browser.evaluate(expression)) != wanted:
+    while (said := told(browser, expression)) != wanted:
         assert time.monotonic() < deadline, said
+        time.sleep(0.1)
+
+
+def within(what: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
@@ -267,6 +292,47 @@ def test_once_it_has_proved_the_new_root_only_the_old_one_is_left_to_take_off(
         assert browser.evaluate("document.getElementById('new-root').hidden") is True
         assert browser.evaluate("document.getElementById('old-root').open") is True
         assert browser.evaluate("document.querySelector('.old-root').checkVisibility()") is True
+
+
+def test_a_page_that_is_open_proves_the_trial_that_begins_and_hears_of_its_end(
+    tmp_path: Path,
+) -> None:
+    ended = "document.querySelector('#status a.button')?.href"
+    with a_house_to_share(tmp_path) as house, a_browser(trusts=True) as browser:
+        before = replace(house.offer, awaits_https=True, home_assistant=None)
+        house.serve(before)
+        assert browser.navigate(house.url) == ""
+        soon(browser, STATE, "trusted")
+        assert "Leave this page open" in browser.evaluate(SAID)
+        tried = f"https://{HERE}:{house.proof_port}"
+        house.serve(replace(before, home_assistant=tried, trial_path=TRIAL))
+        within(lambda: f"{TRIAL}?nonce=ticket" in house.asked)
+        # It loads itself anew, because what it may ask is fixed when it is loaded.
+        assert house.asked[:3] == [
+            "/proof?nonce=first",
+            "/nonce?kind=iphone&again=1",
+            "/proof?nonce=fresh2",
+        ]
+        assert browser.evaluate(ended) == f"{tried}/"
+        within(lambda: house.asked.count(f"{TRIAL}?nonce=ticket") == 2)  # it was not enough
+        house.serve(replace(before, home_assistant=tried, awaits_https=False))
+        soon(browser, "document.body.dataset.trial ?? 'none'", "none")
+        soon(browser, STATE, "trusted")
+        assert browser.evaluate(ended) == f"{tried}/"
+
+
+def test_a_page_that_is_open_goes_on_through_a_restart(tmp_path: Path) -> None:
+    with a_house_to_share(tmp_path) as house, a_browser(trusts=True) as browser:
+        house.serve(replace(house.offer, awaits_https=True, home_assistant=None))
+        assert browser.navigate(house.url) == ""
+        soon(browser, STATE, "trusted")
+        house.gone = True
+        within(lambda: house.missed > 2)
+        assert browser.evaluate(STATE) == "trusted"
+        tried = f"https://{HERE}:{house.proof_port}"
+        house.serve(replace(house.offer, home_assistant=tried, trial_path=TRIAL))
+        house.gone = False
+        within(lambda: f"{TRIAL}?nonce=ticket" in house.asked)
 
 
 def test_while_another_devices_steps_are_read_they_stay(tmp_path: Path) -> None:

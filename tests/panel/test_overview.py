@@ -29,6 +29,7 @@ def snapshot(**changes: Any) -> Any:
         "delivery": model.Delivery.NONE,
         "onboarding_urls": (),
         "home_assistant_url": None,
+        "https_port": None,
     }
     return model.Snapshot(**(facts | changes))
 
@@ -82,6 +83,7 @@ def test_a_problem_carries_what_its_text_has_to_fill_in() -> None:
 def test_nothing_of_a_snapshot_is_shown_that_does_not_stand_here() -> None:
     # Who adds a fact to the snapshot decides here, too, whether it may leave Home Assistant.
     assert sorted(overview()) == [
-        "at", "certificates", "delivery", "devices", "home_assistant_url", "names",
+        "at", "certificates", "delivery", "devices", "home_assistant_url", "https_port",
+        "names",
         "onboarding", "problems", "reason", "root", "running", "stage",
     ]  # fmt: skip

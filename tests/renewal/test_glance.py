@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.house import ledger as ledger_module
 from housekey.house.files import Files
 from housekey.house.generations import Kind

@@ -10,15 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from housekey.errors import RenewalFailed
+from housekey.errors import RenewalFailed, Unreachable
 from housekey.renewal.delivery import Delivery, QuietHours, Way
 from housekey.renewal.round import Became, Item
-from housekey.renewal.schedule import FIRST_RETRY, LAST_RETRY, daily_round, later, next_round
+from housekey.renewal.schedule import (
+    FIRST_RETRY,
+    LAST_RETRY,
+    MOST_TRIES,
+    daily_round,
+    later,
+    next_round,
+)
 
 HOME = ZoneInfo("Europe/Amsterdam")
 NOON = datetime(2026, 11, 29, 12, tzinfo=HOME)
 NIGHT = QuietHours(time(2), time(5))
-FAILED = RenewalFailed("no", hint="yes")
+FAILED = Unreachable("Home Assistant does not answer", hint="start it")
 
 
 def item(became: Became, **more: Any) -> Item:
@@ -63,6 +70,12 @@ def test_after_a_failure_it_is_sooner_and_ever_less_often() -> None:
     assert waits == sorted(waits)
     assert waits[-1] == LAST_RETRY
     assert later(10_000) == LAST_RETRY
+    assert after(failed, tries=MOST_TRIES) == daily_round(NOON, NIGHT, spread=0.5)
+
+
+def test_what_only_a_person_can_mend_waits_for_the_daily_round() -> None:
+    failed = item(Became.FAILED, trouble=RenewalFailed("by hand", hint="do it"))
+    assert after(failed) == daily_round(NOON, NIGHT, spread=0.5)
 
 
 def test_what_could_not_be_looked_at_is_looked_at_sooner_too() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,100 +84,101 @@ class PreparedFirefox(Firefox):
         super()._start()
 
 
-@pytest.fixture
-def _chromium() -> None:
-    require(chromium.missing() is None, chromium.missing() or "")
+@dataclass(frozen=True)
+class Asked:
+    """A browser, its store, and what it says of a root that it does not know."""
+
+    browser: type[Chromium | Firefox]
+    prepared: type[PreparedChromium | PreparedFirefox]
+    store: type[NssChrome | NssFirefox]
+    missing: Callable[[], str | None]
+    refusal: str
 
 
-@pytest.fixture
-def _firefox() -> None:
-    require(firefox.missing() is None, firefox.missing() or "")
+CHROMIUM = Asked(
+    Chromium, PreparedChromium, NssChrome, chromium.missing, "ERR_CERT_AUTHORITY_INVALID"
+)
+FIREFOX = Asked(Firefox, PreparedFirefox, NssFirefox, firefox.missing, "SEC_ERROR_UNKNOWN_ISSUER")
 
 
-@pytest.mark.usefixtures("_chromium")
-@pytest.mark.parametrize("layout", ["old", "new", "made by the store"])
-def test_chromium_agrees(server: Server, layout: str) -> None:
-    def arrange(home: Path) -> NssChrome:
-        # What the tests' browser has made is the old layout.
-        if layout != "old":
-            new = home / ".local/share/pki/nssdb"
-            new.parent.mkdir(parents=True)
-            shutil.move(home / ".pki/nssdb", new)
-            (home / ".pki").rmdir()
-            if layout == "made by the store":
-                shutil.rmtree(home / ".local")
-        return NssChrome(machine(home))
+def needed(asked: Asked) -> None:
+    require((why := asked.missing()) is None, why or "")
+
+
+def as_the_tests_browser_made_it(_home: Path) -> None:
+    """Chromium's is the old layout."""
+
+
+def in_chromes_new_place(home: Path) -> None:
+    new = home / ".local/share/pki/nssdb"
+    new.parent.mkdir(parents=True)
+    shutil.move(home / ".pki/nssdb", new)
+    (home / ".pki").rmdir()
+
+
+def chromes_not_made_yet(home: Path) -> None:
+    shutil.rmtree(home / ".pki")
+
+
+def firefoxs_not_made_yet(home: Path) -> None:
+    for name in ("cert9.db", "key4.db", "pkcs11.txt"):
+        (home / ".config/mozilla/firefox/tests.default" / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("asked", "arrange"),
+    [
+        pytest.param(CHROMIUM, as_the_tests_browser_made_it, id="chromium-old"),
+        pytest.param(CHROMIUM, in_chromes_new_place, id="chromium-new"),
+        pytest.param(CHROMIUM, chromes_not_made_yet, id="chromium-made by the store"),
+        pytest.param(FIREFOX, as_the_tests_browser_made_it, id="firefox-made by a browser"),
+        pytest.param(FIREFOX, firefoxs_not_made_yet, id="firefox-made by the store"),
+    ],
+)
+def test_a_browser_agrees(server: Server, asked: Asked, arrange: Callable[[Path], None]) -> None:
+    needed(asked)
 
     def before(home: Path) -> None:
-        assert arrange(home).look(ROOT).state is State.ABSENT
+        arrange(home)
+        assert asked.store(machine(home)).look(ROOT).state is State.ABSENT
 
     def install(home: Path) -> None:
-        store = arrange(home)
+        arrange(home)
+        store = asked.store(machine(home))
         store.install(ROOT)
         assert [proof.accepts for proof in store.prove(server)] == [True]
 
     def install_and_remove(home: Path) -> None:
-        store = arrange(home)
+        arrange(home)
+        store = asked.store(machine(home))
         store.install(ROOT)
         store.remove(ROOT)
         assert [proof.accepts for proof in store.prove(server)] == [False]
 
     for prepare, expected in (
-        (before, "ERR_CERT_AUTHORITY_INVALID"),
+        (before, asked.refusal),
         (install, ""),
-        (install_and_remove, "ERR_CERT_AUTHORITY_INVALID"),
+        (install_and_remove, asked.refusal),
     ):
-        with PreparedChromium(prepare) as browser:
+        with asked.prepared(prepare) as browser:
             assert browser.navigate(server.url) == expected, prepare.__name__
 
 
-@pytest.mark.usefixtures("_firefox")
-@pytest.mark.parametrize("layout", ["made by a browser", "made by the store"])
-def test_firefox_agrees(server: Server, layout: str) -> None:
-    def arrange(home: Path) -> NssFirefox:
-        if layout == "made by the store":
-            for name in ("cert9.db", "key4.db", "pkcs11.txt"):
-                (home / ".config/mozilla/firefox/tests.default" / name).unlink()
-        return NssFirefox(machine(home))
-
-    def before(home: Path) -> None:
-        assert arrange(home).look(ROOT).state is State.ABSENT
-
-    def install(home: Path) -> None:
-        store = arrange(home)
-        store.install(ROOT)
-        assert [proof.accepts for proof in store.prove(server)] == [True]
-
-    def install_and_remove(home: Path) -> None:
-        store = arrange(home)
-        store.install(ROOT)
-        store.remove(ROOT)
-        assert [proof.accepts for proof in store.prove(server)] == [False]
-
-    for prepare, expected in (
-        (before, "SEC_ERROR_UNKNOWN_ISSUER"),
-        (install, ""),
-        (install_and_remove, "SEC_ERROR_UNKNOWN_ISSUER"),
-    ):
-        with PreparedFirefox(prepare) as browser:
-            assert browser.navigate(server.url) == expected, prepare.__name__
-
-
-@pytest.mark.usefixtures("_chromium")
 def test_a_chromium_that_is_open_sees_the_root_when_it_is_started_again(server: Server) -> None:
+    needed(CHROMIUM)
     with Chromium() as browser:
         folder = browser._home.folder
-        assert browser.navigate(server.url) == "ERR_CERT_AUTHORITY_INVALID"
+        assert browser.navigate(server.url) == CHROMIUM.refusal
         store = NssChrome(machine(folder))
         store.install(ROOT)  # and may be changed while it is open
         assert [proof.accepts for proof in store.prove(server)] == [True]
-        assert browser.navigate(server.url) == "ERR_CERT_AUTHORITY_INVALID"
+        assert browser.navigate(server.url) == CHROMIUM.refusal
 
 
-@pytest.mark.usefixtures("_firefox")
 def test_a_firefox_that_is_open_takes_the_root_at_once(server: Server) -> None:
+    needed(FIREFOX)
     with Firefox() as browser:
-        assert browser.navigate(server.url) == "SEC_ERROR_UNKNOWN_ISSUER"
+        assert browser.navigate(server.url) == FIREFOX.refusal
         database = Database(machine(browser._home.folder), browser._profile, user=None)
         database.add(ROOT)
         assert browser.navigate(server.url) == ""
@@ -184,14 +186,13 @@ def test_a_firefox_that_is_open_takes_the_root_at_once(server: Server) -> None:
         assert database.find(ROOT) is None
 
 
-@pytest.mark.usefixtures("_firefox")
 @pytest.mark.parametrize("tick", [True, False], ids=["trusted", "not trusted"])
 @pytest.mark.parametrize("sent", [False, True], ids=["", "sent by the server"])
 def test_what_a_person_imported_into_firefox_is_changed_too(
     tmp_path: Path, tick: bool, sent: bool
 ) -> None:
     """Firefox's NSS writes trust in another form than Debian's certutil, and goes by its own."""
-    refused = "SEC_ERROR_UNKNOWN_ISSUER"
+    needed(FIREFOX)
     file = tmp_path / "root.crt"
     file.write_bytes(ROOT.public_bytes(serialization.Encoding.DER))
     pair = Pair(tmp_path, "127.0.0.1", root=sent)
@@ -211,4 +212,4 @@ def test_what_a_person_imported_into_firefox_is_changed_too(
         assert store.look(ROOT).state is State.ABSENT
         assert [proof.accepts for proof in store.prove(server)] == [False]
         browser.restart()
-        assert browser.navigate(server.url) == refused
+        assert browser.navigate(server.url) == FIREFOX.refusal

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.recorded import LABEL
 from housekey.house.backup import back_up, open_backup
 from housekey.house.generations import Kind
 from housekey.house.lock import house_lock
@@ -37,7 +37,7 @@ _CHEAP = 2**10  # scrypt's cost: what it costs really is measured elsewhere
 GLITCHES: dict[int, Callable[[datetime], datetime]] = {
     500: lambda _: datetime(1970, 1, 1, tzinfo=UTC),
     900: lambda _: datetime(2050, 1, 1, tzinfo=UTC),
-    1200: lambda now: now + 40 * DAY,
+    1200: lambda now: now + 25 * DAY,
     2000: lambda now: now - 60 * DAY,
     2700: lambda now: now - 400 * DAY,
     3300: lambda now: now + 40 * DAY,

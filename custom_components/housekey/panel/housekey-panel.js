@@ -274,7 +274,8 @@ class HousekeyPanel extends HTMLElement {
 
   /* Before a switch nobody knows the https address for sure, and after it nobody answers here. */
   _offline(shown) {
-    const moved = location.protocol === "http:" && shown.stage !== "kept" && `https://${location.host}`;
+    const port = [443, null, undefined].includes(shown.https_port) ? "" : `:${shown.https_port}`;
+    const moved = location.protocol === "http:" && shown.stage !== "kept" && `https://${location.hostname}${port}`;
     const url = shown.home_assistant_url || moved;
     return h("section", { class: "card wide", id: "offline", role: "status" },
       h("p", null, this._t("offline.text")), url && h("p", null, this._t("offline.address"), " ", h("a", { href: url }, url)));

@@ -32,7 +32,7 @@ REASONS = ("unspecified", "key-compromise", "superseded", "cessation-of-operatio
     default=REASONS[0],
     help="What the list says of it.  [default: unspecified, which says nothing]",
 )
-@click.option("--no-replacement", is_flag=True, help="Issue no new one in its place.")
+@click.option("--no-replacement", is_flag=True, help="Issue no new one, now or later.")
 @common_options
 def revoke(**options: Any) -> None:
     """Revoke a certificate, put it on the list of the house, and issue another.
@@ -61,7 +61,16 @@ def revoke(**options: Any) -> None:
         # What would fail later is found while nothing is recorded.
         house.must_be_able_to_issue()
         files.try_out(folder)
-        revoking.revoke(house, chosen.targets, reason=reason, by=who(), at=now())
+        revoking.revoke(
+            house,
+            chosen.targets,
+            reason=reason,
+            by=who(),
+            at=now(),
+            # Home Assistant and the onboarding page ("_…") go on, and cannot go on without one.
+            replacement=not options["no_replacement"]
+            or any((each.label or "").startswith("_") for each in chosen.targets),
+        )
         for target in chosen.targets:
             output.row("revoked", _told(target))
         if not chosen.targets and chosen.already:
@@ -131,7 +140,7 @@ def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList 
 def _next(
     new: Leaf | None, replaced: Leaf | None, copies: Sequence[Path], *, kept: bool
 ) -> list[str]:
-    from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT  # noqa: PLC0415
+    from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT  # noqa: PLC0415
     from housekey.onboarding.leaf import LABEL as PAGE  # noqa: PLC0415
 
     if new is None or replaced is None:

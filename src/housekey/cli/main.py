@@ -42,7 +42,10 @@ _COMMANDS = {
     "explain": ("housekey.cli.explain", "What an error means, and what to do about it."),
     "cert": ("housekey.cli.cert", "Certificates for anything else in the house."),
     "pem": ("housekey.cli.pem", "Show, match, convert, request, sign: the OpenSSL chores."),
-    "house": ("housekey.cli.house", "What the house is and what it covers."),
+    "house": (
+        "housekey.cli.house",
+        "The house itself: check, back up, restore, recover, rotate.",
+    ),
     "ledger": ("housekey.cli.ledger", "The record of all that was done; export it, rebuild it."),
 }
 
@@ -54,6 +57,8 @@ Examples:
   housekey check ha.lan:8123                   which devices accept it, and if not, why
   housekey share                               phones and laptops: a page, a QR code, who trusts
   housekey trust                               let this computer trust the home
+  housekey renew                               renew what is due, now
+  housekey run --install                       renew by itself, as a service of systemd
   housekey status                              what there is, and how long it is good for
   housekey explain ERR_CERT_DATE_INVALID       what an error means
   housekey cert new printer.lan 192.168.1.9    a certificate for something else

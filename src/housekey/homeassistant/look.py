@@ -37,8 +37,8 @@ from housekey.homeassistant.paths import (
     version_of,
 )
 from housekey.homeassistant.plan import Facts, LeafFacts, Pair, Road
+from housekey.homeassistant.recorded import LABEL
 from housekey.homeassistant.site import Door, Site, World
-from housekey.homeassistant.switch import LABEL
 from housekey.live.handshake import Speech, speaks
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import certificates_from_pem, fingerprint

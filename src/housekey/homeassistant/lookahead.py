@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from housekey.errors import NotReady, UsageError
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
-from housekey.homeassistant.switch import HTTP_CONFIG, settings_of
+from housekey.homeassistant.recorded import HTTP_CONFIG
+from housekey.homeassistant.switch import settings_of
 from housekey.house.journal import State, before_of
 from housekey.live.handshake import listens
 

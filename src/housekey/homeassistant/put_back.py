@@ -22,8 +22,7 @@ from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Road
-from housekey.homeassistant.site import Door
-from housekey.homeassistant.switch import (
+from housekey.homeassistant.recorded import (
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -31,10 +30,12 @@ from housekey.homeassistant.switch import (
     RESTART,
     owned,
 )
+from housekey.homeassistant.site import Door
 from housekey.house.journal import FileBefore, before_of, restore
 from housekey.live.handshake import Speech, speaks
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import certificate_from_pem, certificate_to_pem
+from housekey.pki.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -243,7 +244,7 @@ class PutBack:
         it, so the token goes to it only when it cannot leave this machine.
         """
         for door in self._doors():
-            here = door if _is_loopback(door.host) else replace(door, host="127.0.0.1")
+            here = door if is_loopback(door.host) else replace(door, host="127.0.0.1")
             found = await presented_by(here.host, here.port)
             if found is not None and is_emergency(found):
                 return replace(here, scheme="https", leaf=found)
@@ -401,7 +402,3 @@ async def _runs(client: Client) -> bool:
 
 def _is_yaml(file: FileBefore) -> bool:
     return file.path.suffix in _YAML_SUFFIXES
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -13,8 +13,8 @@ from housekey.errors import UsageError
 from housekey.homeassistant.find import parse_url
 from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
+from housekey.homeassistant.recorded import INTERNAL_URL
 from housekey.homeassistant.served import port_after
-from housekey.homeassistant.switch import INTERNAL_URL
 from housekey.house.journal import SettingChange, State
 from housekey.pki.names import IpName
 

@@ -25,9 +25,10 @@ from housekey.homeassistant.lookahead import must_be_possible, must_not_be_anoth
 from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import Pair, Plan, Wanted, plan
 from housekey.homeassistant.put_back import put_back_of, target_of
+from housekey.homeassistant.recorded import LABEL, PROVEN
 from housekey.homeassistant.request import Result
 from housekey.homeassistant.site import Interrupted
-from housekey.homeassistant.switch import LABEL, PROVEN, Outcome, Switch, told_proofs
+from housekey.homeassistant.switch import Outcome, Switch, told_proofs
 from housekey.homeassistant.wishes import remember_wishes, wished_names
 from housekey.house.house import House, prepare_house
 from housekey.house.journal import Journal, State

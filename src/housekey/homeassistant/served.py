@@ -9,15 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML
 from housekey.house.journal import SettingChange, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from housekey.house.journal import Transaction
-
-HTTP_CONFIG = "http/config"  # journal: the stable configuration of Home Assistant
-HTTP_YAML = "http-yaml"  # journal: our keys in the YAML block
 
 
 @dataclass(frozen=True, slots=True)

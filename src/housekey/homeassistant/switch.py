@@ -22,10 +22,19 @@ from housekey.errors import (
     SwitchFailed,
     Unreachable,
 )
-from housekey.homeassistant import served, yaml_tree
+from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Pair, Plan, https_url
+from housekey.homeassistant.recorded import (
+    HTTP_CONFIG,
+    HTTP_YAML,
+    INTERNAL_URL,
+    LABEL,
+    PROMOTING,
+    PROVEN,
+    RESTART,
+)
 from housekey.homeassistant.site import Door
 from housekey.house.journal import SettingChange, State
 from housekey.live.handshake import prove
@@ -44,14 +53,6 @@ if TYPE_CHECKING:
     from housekey.live.handshake import Proof
     from housekey.pki.names import Name
     from housekey.pki.subject import Subject
-
-LABEL = "_home-assistant"  # the leaf's folder in the house; "_" keeps it apart from any name
-HTTP_CONFIG, HTTP_YAML = served.HTTP_CONFIG, served.HTTP_YAML
-INTERNAL_URL = "internal_url"
-PROVEN = "proven"  # mark: the point of no return
-PROMOTING = "promoting"  # mark: Home Assistant's stable configuration may be ours
-RESTART = "restart"  # mark: a restart may have happened
-_OWNED = ("ssl_certificate", "ssl_key", "server_port")  # the keys that housekey sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,11 +406,6 @@ def settings_of(plan: Plan, paths: PathMap) -> dict[str, Any]:
         "ssl_key": paths.to_home_assistant(plan.pair.key),
         "server_port": plan.port,
     }
-
-
-def owned(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a configuration that housekey sets."""
-    return {key: config.get(key) for key in _OWNED}
 
 
 def _must_load(leaf: Leaf) -> None:

@@ -52,7 +52,9 @@ NEXT = "next"
 OLD = "old"
 DROPPED = "dropped.json"
 
-_FROM_BACKUP = "put it back from a backup of the house"
+_FROM_BACKUP = (
+    "housekey house check says what is broken; housekey house restore brings a backup back"
+)
 _NEXT_ROOT, _NEXT_ISSUING = f"{NEXT}/{ROOT}", f"{NEXT}/{ISSUING}"
 
 

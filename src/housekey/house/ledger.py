@@ -81,6 +81,11 @@ class SqliteLedger:
         """Open a ledger; one of an earlier housekey is carried over to the tables of this one."""
         if not path.is_file():
             raise HouseBroken(f"{path} is missing", hint=REBUILD)
+        if path.with_name(f"{path.name}-wal").exists():
+            # To close a ledger folds its -wal into it, and what of a damaged one cannot be folded
+            # is gone. So it is first looked at by one that may not write.
+            with cls(path, _connect(path, mode="ro")) as looking, looking._told():
+                schema.look_at(looking._connection)
         return cls.over(path, _connect(path))
 
     @classmethod
@@ -295,10 +300,10 @@ def _read_as_written() -> Iterator[None]:
         raise sqlite3.DatabaseError(f"a row is damaged: {error}") from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",  # never creates a file
+            f"{path.absolute().as_uri()}?mode={mode}",  # neither creates a file
             uri=True,
             timeout=_BUSY_SECONDS,
             isolation_level=None,

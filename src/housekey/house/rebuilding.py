@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from housekey.errors import HouseBroken, LedgerNewer
 from housekey.house.house import LEDGER
 from housekey.house.ledger import SqliteLedger
+from housekey.house.ledger_copy import ledger_bytes, ledger_of
 from housekey.house.on_disk import DAMAGED, certificates_here
 from housekey.house.records import LEDGER_REBUILT
 from housekey.house.salvage import salvage
@@ -62,7 +63,6 @@ def rebuild(folder: Path, *, files: Files, at: datetime, by: str) -> Rebuilt:
     """
     path = folder / LEDGER
     on_disk, unreadable = certificates_here(folder, files=files)
-    # Read before SQLite opens it: closing it again would write the -wal into it.
     present = _Copy.read(path, files=files)
     problems, finished = _judged(path)
     asides = [each for each in _asides(folder) if each not in finished]
@@ -109,9 +109,13 @@ class _Copy:
 
 
 def _judged(path: Path) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Say what is wrong with the ledger, and which damaged ones went into it."""
+    """Say what is wrong with the ledger, and which damaged ones went into it.
+
+    Without a trace: SQLite folds a `-wal` into the file when it closes it, as far as it can read
+    it, and removes it.
+    """
     try:
-        with SqliteLedger.open(path) as ledger:
+        with ledger_of(ledger_bytes(path), path=path) as ledger:
             problems = ledger.check_whole()
             events = () if problems else ledger.events(-1, kind=LEDGER_REBUILT)
     except LedgerNewer:

@@ -54,6 +54,11 @@ class Event:
     data: Mapping[str, JsonValue]
 
 
+def is_given_up(revoked: Event) -> bool:
+    """Whether a certificate was revoked for good: its thing is gone, and nothing replaces it."""
+    return revoked.data.get("replacement") is False
+
+
 class Ledger(Protocol):
     """Raises `HouseBroken`, `HouseBusy` or `FileTrouble` from every method.
 

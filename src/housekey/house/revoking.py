@@ -81,9 +81,18 @@ def choose(house: House, what: str, *, reason: Reason, now: datetime) -> Chosen:
 
 
 def revoke(
-    house: House, targets: Sequence[Target], *, reason: Reason, by: str, at: datetime
+    house: House,
+    targets: Sequence[Target],
+    *,
+    reason: Reason,
+    by: str,
+    at: datetime,
+    replacement: bool = True,
 ) -> None:
-    """Record that `targets` are revoked. The list is a second step: `remake_crl`."""
+    """Record that `targets` are revoked. The list is a second step: `remake_crl`.
+
+    Without `replacement` nothing renews them either.
+    """
     with house.ledger.together():
         for target in targets:
             house.ledger.record_event(
@@ -96,6 +105,7 @@ def revoke(
                     "reason": reason.value,
                     "label": target.label,
                     "issued_by": _issued_by(target.certificate),
+                    "replacement": replacement,
                 },
             )
 

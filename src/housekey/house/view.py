@@ -42,7 +42,12 @@ if TYPE_CHECKING:
 
 LEDGER = "ledger.sqlite"
 LEAVES = "leaves"
-FROM_BACKUP = "put it back from a backup of the house"
+FROM_BACKUP = (
+    "housekey house check says what is broken; housekey house restore brings a backup back"
+)
+_RECOVER = (
+    "housekey house recover makes a new issuing CA, with the recovery code; or restore a backup"
+)
 
 
 class HouseView:
@@ -80,9 +85,11 @@ class HouseView:
             )
         refuse_if_open(folder, "folder of the house")
         if missing:
+            hints = {LEDGER: REBUILD, ISSUING: _RECOVER, ISSUING_KEY: _RECOVER}
+            wanted = {hints.get(name, FROM_BACKUP) for name in missing}
             raise HouseBroken(
                 f"the house in {folder} lacks {' and '.join(missing)}",
-                hint=REBUILD if missing == [LEDGER] else FROM_BACKUP,
+                hint=wanted.pop() if len(wanted) == 1 else FROM_BACKUP,
             )
         for name in (ISSUING_KEY, SEALED_ROOT_KEY, PROVING_KEY):
             path = where(folder, name)

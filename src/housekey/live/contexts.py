@@ -109,6 +109,11 @@ class LiveContext:
         """What is presented since the last swap; None: what the server began with."""
         return self._presenter.leaf
 
+    @property
+    def are_sessions_stopped(self) -> bool:
+        """Whether every handshake is a whole one since a swap, also one of before a reload."""
+        return self._presenter.sessions is not None
+
     def prepare(
         self,
         chain_pem: bytes,

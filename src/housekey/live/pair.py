@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from housekey.errors import PairRefused, PemUnreadable
 from housekey.pki.encoding import certificates_from_pem, matches
 from housekey.pki.keys import PrivateKey
-from housekey.pki.verifying import verify
 
 if TYPE_CHECKING:
     import ssl
@@ -39,6 +38,8 @@ def judge_pair(
     `names` may be empty: then under each of its own. Raises PairRefused for one that is
     unreadable, locked or not a pair, and for one that some name, or the date, does not allow.
     """
+    from housekey.pki.verifying import verify  # noqa: PLC0415 - no start of a server needs it
+
     try:
         chain = certificates_from_pem(chain_pem)
         key = PrivateKey.from_pem(key_pem.reveal())

@@ -59,11 +59,13 @@ def _failed(trouble: OSError, address: str, port: int, option: str) -> ShareFail
         return ShareFailed(
             f"port {port} at {address} is taken by another program",
             hint=f"another `housekey share` may be running; else choose a free port with {option}",
+            port=port,
         )
     if trouble.errno in (errno.EACCES, errno.EPERM):
         return ShareFailed(
             f"port {port} at {address} may not be opened by this user",
             hint=f"choose a port above 1023 with {option}",
+            port=port,
         )
     if trouble.errno == errno.EADDRNOTAVAIL or isinstance(trouble, socket.gaierror):
         return ShareFailed(

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from housekey.onboarding.answering import (
     NO_SUCH_PAGE,
@@ -61,6 +62,7 @@ class PageLike(Protocol):
     ) -> bytes: ...
     def language_for(self, accept_language: str, asked: str | None) -> str: ...
     def home_assistant_for(self, host: str) -> str | None: ...
+    def trial_for(self, host: str) -> str | None: ...
 
 
 class Devices:
@@ -138,10 +140,11 @@ class PageServer:
         body = self._rendered(visitor, host, language, shown).replace(
             _HERE.encode(), nonce.encode()
         )
-        # A policy knows no IPv6 address, and browsers pass over a source that is one (CSP 3, 2.3.1:
-        # host-part); the script asks nobody but the proof whatever stands here.
-        named = "*" if ":" in host else host
-        policy = page_policy(scripts=True, connect=f"https://{named}:{self._offer.proof_port}")
+        named = _named(host)
+        connect = f"https://{named}:{self._offer.proof_port}"
+        if trial := self._page.trial_for(host):
+            connect += f" {_source(trial)}"
+        policy = page_policy(scripts=True, connect=connect)
         headers = headed("text/html; charset=utf-8", cache="no-store", policy=policy)
         headers["Content-Language"] = language
         return Answer(200, body, headers)
@@ -166,14 +169,15 @@ class PageServer:
         return said({"nonce": nonce, "seconds": LIFE_SECONDS})
 
     def _about(self, host: str) -> Answer:
-        return said(
-            {
-                "housekey": 1,
-                "sha256": self._fingerprint,
-                "proof": {"hosts": list(self._offer.hosts), "port": self._offer.proof_port},
-                "home_assistant": self._page.home_assistant_for(host),
-            }
-        )
+        about: dict[str, object] = {
+            "housekey": 1,
+            "sha256": self._fingerprint,
+            "proof": {"hosts": list(self._offer.hosts), "port": self._offer.proof_port},
+            "home_assistant": self._page.home_assistant_for(host),
+        }
+        if self._offer.awaits_https:
+            about["trial"] = self._offer.trial_path is not None
+        return said(about)
 
     def _file(self, asked: Asked, asset: AssetLike) -> Answer:
         if asset.is_root:
@@ -187,6 +191,22 @@ class PageServer:
     def _tell(self, asked: Asked, step: Step, visitor: Visitor, device: int) -> None:
         if asked.method == "GET":
             self._report(Event(datetime.now(UTC), step, device, visitor))
+
+
+def _named(host: str) -> str:
+    """Return `host` for a policy, which knows no IPv6 address.
+
+    Browsers pass over a source that is one (CSP 3, 2.3.1: host-part); the script asks nobody but
+    the proof, and Home Assistant, whatever stands here.
+    """
+    return "*" if ":" in host else host
+
+
+def _source(address: str) -> str:
+    """Return the origin of an address, for a policy."""
+    parts = urlsplit(address)
+    at = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{_named(parts.hostname or '')}{at}"
 
 
 def file_answer(asked: Asked, asset: AssetLike) -> Answer:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from housekey.onboarding.answering import Admitted, Asked, Report
-    from housekey.onboarding.nonce import Acceptor
+    from housekey.onboarding.nonce import Acceptor, Facts, Issuer
     from housekey.onboarding.offer import Offer
     from housekey.onboarding.page_server import AssetLike
     from housekey.onboarding.visitor import Visitor
@@ -62,9 +62,15 @@ class ProofServer:
         report: Report,
         *,
         page_port: int,
+        trial: Issuer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`trial` gives out what the page brings to Home Assistant while that tries https.
+
+        Only who has just proved trust here gets it, and by a connection that nobody can read.
+        """
         self._page = page
+        self._trial = trial
         self._acceptor = acceptor
         self._report = report
         self._clock = clock
@@ -88,13 +94,17 @@ class ProofServer:
         origin = asked.header("origin")
         ours = origin in self._origins
         # A script of another site may not even spend a nonce.
-        refusal = Refusal.UNKNOWN if origin and not ours else self._count(asked, admitted)
-        if refusal is None:
-            answer = said(
-                {"trusted": True, "home_assistant": self._page.home_assistant_for(admitted.host)}
-            )
+        met = Refusal.UNKNOWN if origin and not ours else self._count(asked, admitted)
+        if isinstance(met, Refusal):
+            answer = said({"trusted": True, "reason": met.value}, status=403)
         else:
-            answer = said({"trusted": True, "reason": refusal.value}, status=403)
+            told: dict[str, object] = {
+                "trusted": True,
+                "home_assistant": self._page.home_assistant_for(admitted.host),
+            }
+            if self._trial is not None and met is not None:
+                told["trial"] = self._trial.issue(met, now=self._clock())
+            answer = said(told)
         headers = {**answer.headers, "Vary": "Origin"}
         if ours:
             headers["Access-Control-Allow-Origin"] = origin
@@ -115,8 +125,8 @@ class ProofServer:
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         return Answer(200, body, headers)
 
-    def _count(self, asked: Asked, admitted: Admitted) -> Refusal | None:
-        """Spend the nonce and report; or say why it is none."""
+    def _count(self, asked: Asked, admitted: Admitted) -> Facts | Refusal | None:
+        """Spend the nonce and report; or say why it is none. None: nothing was to be spent."""
         if asked.method != "GET":
             return None  # HEAD spends nothing
         met = self._acceptor.accept(admitted.query.get("nonce", ""), now=self._clock())
@@ -125,7 +135,7 @@ class ProofServer:
             self._report(Event(now, Step.REFUSED, reason="bad-nonce"))
             return met
         self._report(Event(now, Step.TRUSTS, met.device, met.visitor, again=met.again))
-        return None
+        return met
 
 
 def proof_context(chain_pem: bytes, key_pem: Secret) -> ssl.SSLContext:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from housekey.onboarding.pages import environment
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import certificate_from_der, fingerprint
 from housekey.pki.fingerprint import lines_of
-from housekey.pki.hosts import bracketed
+from housekey.pki.hosts import bracketed, is_address, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,9 +84,9 @@ class Page:
         kind = shown or visitor.kind
         own = guides.ways(visitor.kind, visitor)
         proof = _address("https", host, self._offer.proof_port)
-        code_host = self._qr_host if _is_loopback(host) or not _is_address(host) else host
+        code_host = self._qr_host if is_loopback(host) or not is_address(host) else host
         # A phone cannot follow a code for this machine's own loopback.
-        has_code = visitor.kind in _WITH_A_KEYBOARD and not _is_loopback(code_host)
+        has_code = visitor.kind in _WITH_A_KEYBOARD and not is_loopback(code_host)
         return self._page.render(
             words=words,
             languages=self._languages.values(),
@@ -111,6 +110,8 @@ class Page:
             beside=any(each.counts is Counts.BESIDE for each in self._former),
             to_remove=_to_remove(self._former),
             home_assistant=self.home_assistant_for(host),
+            awaits=self._offer.awaits_https,
+            trial=self.trial_for(host),
             code=self._codes.get(code_host) if has_code else None,
             code_address=_address("http", code_host, self._port),
         ).encode()
@@ -123,6 +124,7 @@ class Page:
             home=self._home,
             visitor=visitor,
             home_assistant=self.home_assistant_for(host),
+            awaits=False,  # it has no script that could
         ).encode()
 
     def language_for(self, accept_language: str, asked: str | None) -> str:
@@ -135,6 +137,12 @@ class Page:
         if known is None or host not in self._offer.home_assistant_hosts:
             return known
         return _address("https", host, urlsplit(known).port)
+
+    def trial_for(self, host: str) -> str | None:
+        """Return where Home Assistant takes the page's proof while it tries https."""
+        known = self.home_assistant_for(host)
+        path = self._offer.trial_path
+        return None if known is None or path is None else known + path
 
 
 def _to_remove(former: Sequence[FormerRoot]) -> tuple[FormerRoot, ...]:
@@ -178,21 +186,7 @@ def _address(scheme: str, host: str, port: int | None) -> str:
 
 def _for_phones(hosts: tuple[str, ...]) -> str:
     """Return the host that any phone finds: an address, as many Androids know no .local name."""
-    reachable = [host for host in hosts if not _is_loopback(host)]
-    addresses = [host for host in reachable if _is_address(host)]
+    reachable = [host for host in hosts if not is_loopback(host)]
+    addresses = [host for host in reachable if is_address(host)]
     addresses.sort(key=lambda host: ":" in host)  # IPv4 first, stable
     return next(iter(addresses + reachable + list(hosts)), "localhost")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    if _is_address(host):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"

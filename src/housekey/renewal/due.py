@@ -68,14 +68,15 @@ def due_of(  # noqa: PLR0911 - a list of reasons
         return Due(
             Why.EARLY, f"it is not valid before {begins:%d %B %Y}".replace(" 0", " "), begins
         )
-    if missing := [str(name) for name in names if name not in _covered(certificate)]:
+    if names and (missing := _missing(names, certificate)):
         return Due(Why.NAMES, f"new names: {', '.join(missing)}", None)
     if is_due(certificate, now=now):
         return Due(Why.AGE, "two thirds of its life are over", ends - (ends - begins) / 3)
     return None
 
 
-def _covered(certificate: Certificate) -> tuple[Name, ...]:
+def _missing(names: Sequence[Name], certificate: Certificate) -> list[str]:
     from housekey.pki.names import names_of  # noqa: PLC0415 - most ask for no names
 
-    return names_of(certificate)
+    covered = names_of(certificate)
+    return [str(name) for name in names if name not in covered]

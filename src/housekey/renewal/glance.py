@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from housekey.house.leaves import ONBOARDING
-from housekey.house.records import DEVICE_TRUSTS, REVOKED
+from housekey.house.records import DEVICE_TRUSTS, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.due import due_of
 
@@ -125,7 +125,9 @@ class Glance:
 def read(house: HouseView, *, now: datetime) -> Glance:
     """Take it down. Raises `HouseBroken`, `HouseUnsafe`, `HouseBusy` and `FileTrouble`."""
     places, cut_short = _places(house)
-    leaves = house.public_leaves()
+    revoked = {leaf: _revocation(house, leaf) for leaf in house.public_leaves()}
+    # What was revoked for good is in nobody's use; `cert list` still has it.
+    leaves = [leaf for leaf, event in revoked.items() if event is None or not is_given_up(event)]
     by_label = {leaf.label: fingerprint(leaf.certificate) for leaf in leaves}
     root = fingerprint(house.root)
     made = house.ledger.events(1, kind="house-created")
@@ -136,7 +138,7 @@ def read(house: HouseView, *, now: datetime) -> Glance:
         held=(
             _own(ROOT, house.root, now),
             _own(ISSUING, house.issuing, now),
-            *(_leaf(house, leaf, by_label[leaf.label], now) for leaf in leaves),
+            *(_leaf(house, leaf, revoked[leaf], now) for leaf in leaves),
         ),
         serving=tuple(Serving(place, by_label.get(HOME_ASSISTANT)) for place in places),
         cut_short=cut_short,
@@ -162,6 +164,8 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
         steps.append("a new root, while the old one is good: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
         steps.append("renew what is due: housekey renew")
+    elif any(each.known_as for each in glance.serving):
+        steps.append("give Home Assistant its new certificate: housekey renew")
     elif any(each.wrong for each in glance.serving):
         steps.append("let Home Assistant present its certificate: housekey secure")
     if not glance.leaves:
@@ -194,13 +198,19 @@ def _own(what: str, certificate: Certificate, now: datetime) -> Held:
     return Held(what, None, certificate, fingerprint(certificate), due_of(certificate, now=now))
 
 
-def _leaf(house: HouseView, leaf: PublicLeaf, sha256: str, now: datetime) -> Held:
-    revoked = house.ledger.events(1, kind=REVOKED, sha256=sha256)
+def _revocation(house: HouseView, leaf: PublicLeaf) -> Event | None:
+    """Return the first revocation of this very certificate; there may be many of others."""
+    sha256 = fingerprint(leaf.certificate)
+    return next(iter(house.ledger.events(-1, kind=REVOKED, sha256=sha256)[::-1]), None)
+
+
+def _leaf(house: HouseView, leaf: PublicLeaf, revoked: Event | None, now: datetime) -> Held:
+    sha256 = fingerprint(leaf.certificate)
     due = due_of(
         leaf.certificate,
         now=now,
         current=house.is_current(leaf),
-        revoked_at=revoked[0].at if revoked else None,
+        revoked_at=revoked.at if revoked else None,
     )
     copies = house.ledger.events(-1, kind=DELIVERED, sha256=sha256)
     return Held(

@@ -22,10 +22,10 @@ from housekey.errors import (
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.look import look
 from housekey.homeassistant.put_back import doors_of
+from housekey.homeassistant.recorded import LABEL
 from housekey.homeassistant.request import Renewal, Request
 from housekey.homeassistant.secure import secure
-from housekey.homeassistant.site import Door
-from housekey.homeassistant.switch import LABEL
+from housekey.homeassistant.site import Door, Interrupted
 from housekey.homeassistant.wishes import names_at
 from housekey.house.exported import DELIVERED
 from housekey.house.house import House
@@ -267,13 +267,13 @@ async def renew_home(
 ) -> HomeRenewed:
     """Renew and deliver, or wait for the quiet hours; `at_once` does not wait.
 
-    `everything` renews what is not due. Raises nothing of housekey's own: what failed is in the
-    answer, and Home Assistant is as before. The caller must not hold the house's lock.
+    `everything` renews what is not due. Raises only `Interrupted`: what failed is in the answer,
+    and Home Assistant is as before. The caller must not hold the house's lock.
     """
     due = standing.due
     if home.token is None and home.restart_command is None:
         trouble = RenewalFailed(
-            "housekey has no token to sign in to Home Assistant with", hint=NO_TOKEN_HINT
+            "there is no token to sign in to Home Assistant with", hint=NO_TOKEN_HINT
         )
         return HomeRenewed(due, trouble=trouble)
     gate = _Gate(home, standing, quiet=quiet, at_once=at_once, world=world)
@@ -291,6 +291,8 @@ async def renew_home(
         result = await secure(replace(request, renewal=renewal), world, _Nobody())
     except _Waits as waits:
         return HomeRenewed(due, waits.delivery)
+    except Interrupted:
+        raise  # put back, and whoever asked to stop is to hear of it
     except HousekeyError as trouble:
         return HomeRenewed(due, gate.delivery, trouble=trouble)
     return _done(house, home, due, gate=gate, result=result, world=world)
@@ -381,9 +383,9 @@ class _Gate:
         if instance is None:
             return  # nobody can ask
         if instance.recovery_mode or instance.state != "RUNNING":
-            how = "runs in recovery mode" if instance.recovery_mode else "is still starting"
+            what = "in recovery mode" if instance.recovery_mode else "still starting"
             raise NotReady(
-                f"Home Assistant {how}, and is not restarted now",
+                f"Home Assistant is {what}, and is not restarted for its certificate now",
                 hint="home-assistant.log tells more; run housekey renew again when it runs",
             )
         async with view.site.client(view.site.door) as client:

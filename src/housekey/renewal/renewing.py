@@ -2,18 +2,21 @@
 
 A renewal keeps the label, the names, the kind of key, the lifetime, and the key itself, so that
 what reads the two files in place is never between a key and another's certificate. Only a leaf
-that was revoked gets a new key. The callers hold the house's lock.
+that was revoked, or whose key may have leaked with those of the house, gets a new key. The callers
+hold the house's lock.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from housekey.errors import HousekeyError, RenewalFailed, UsageError
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.exported import replace_copies
 from housekey.house.leaves import days_asked_for
+from housekey.house.records import is_given_up
 from housekey.house.revoking import replace as replace_revoked
 from housekey.house.who import who
 from housekey.onboarding.leaf import LABEL as ONBOARDING_PAGE
@@ -22,7 +25,7 @@ from housekey.pki.subject import subject_from
 from housekey.renewal.due import Due, Why, due_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
+    from housekey.house.records import Event
     from housekey.pki.names import Name
 
 RENEWED = "renewed"  # the kind of event; data: label, why
@@ -58,10 +62,18 @@ class Renewed:
     copies: tuple[Path, ...] = ()  # the folders in which a copy was replaced
 
 
-def standing_of(house: House, label: str, *, now: datetime, names: Sequence[Name] = ()) -> Standing:
+def standing_of(
+    house: House,
+    label: str,
+    *,
+    now: datetime,
+    names: Sequence[Name] = (),
+    revoked: Mapping[str, Event] | None = None,
+) -> Standing:
     """Say how the leaf under `label` stands; one that cannot be read is an answer as well.
 
-    `names` are what it is to cover today. Raises only what the ledger raises.
+    `names` are what it is to cover today; `revoked` is what the ledger says was revoked, for who
+    asks for many. Raises only what the ledger raises.
     """
     try:
         leaf = house.leaf(label)
@@ -72,13 +84,14 @@ def standing_of(house: House, label: str, *, now: datetime, names: Sequence[Name
             f"there is no certificate under {label}", hint="housekey cert list shows what there is"
         )
         return Standing(label, None, None, gone)
-    revoked = house.ledger.revoked().get(fingerprint(leaf.certificate))
+    known = house.ledger.revoked() if revoked is None else revoked
+    event = known.get(fingerprint(leaf.certificate))
     due = due_of(
         leaf.certificate,
         now=now,
         names=names,
         current=house.is_current(leaf),
-        revoked_at=revoked.at if revoked is not None else None,
+        revoked_at=event.at if event is not None else None,
     )
     return Standing(label, leaf, due)
 
@@ -91,11 +104,21 @@ def others(house: House) -> tuple[str, ...]:
     """Return the labels that are renewed here.
 
     Not Home Assistant's, which is renewed as it is delivered, nor that of the onboarding page,
-    which renews itself whenever the page is served.
+    which renews itself whenever the page is served, nor what was revoked for good.
     """
-    return tuple(
-        label for label in house.labels() if label not in (HOME_ASSISTANT, ONBOARDING_PAGE)
-    )
+    elsewhere = {HOME_ASSISTANT, ONBOARDING_PAGE, *given_up(house)}
+    return tuple(label for label in house.labels() if label not in elsewhere)
+
+
+def given_up(house: House) -> Iterator[str]:
+    """Yield the labels whose leaf was revoked for good."""
+    for sha256, event in house.ledger.revoked().items():
+        label = event.data.get("label")
+        if is_given_up(event) and isinstance(label, str):
+            with contextlib.suppress(HousekeyError):  # told when it is looked at
+                leaf = house.leaf(label)
+                if leaf is not None and fingerprint(leaf.certificate) == sha256:
+                    yield label
 
 
 def chosen(house: House, asked: Iterable[str]) -> tuple[str, ...]:
@@ -189,7 +212,7 @@ def _issued(house: House, leaf: Leaf, due: Due | None) -> Leaf:
         key_type=leaf.key_type,
         days=days_asked_for(leaf),
         subject=subject_from(certificate.subject),
-        reuse_key=True,
+        reuse_key=not house.has_leaked(leaf),
     )
 
 

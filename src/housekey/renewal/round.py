@@ -11,13 +11,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.homeassistant.secure import LOCK_SECONDS
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
 from housekey.house.house import House
 from housekey.house.lock import house_lock
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.home import HomeStanding, home_standing, renew_home
-from housekey.renewal.renewing import chosen, others, renew, standing_of
+from housekey.renewal.renewing import chosen, given_up, others, renew, standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,10 @@ async def go_round(folder: Path, home: Home | None, asked: Asked, world: World) 
     with House.open(folder, files=world.files, clock=world.clock) as house:
         labels = chosen(house, asked.labels) or _all(house, everything=asked.everything)
         wanted = [label for label in labels if label != HOME_ASSISTANT]
-        standing = [standing_of(house, label, now=world.clock()) for label in wanted]
+        revoked = house.ledger.revoked()
+        standing = [
+            standing_of(house, label, now=world.clock(), revoked=revoked) for label in wanted
+        ]
         items = _others(house, standing, asked, world)
         if HOME_ASSISTANT not in labels:
             return items
@@ -109,7 +112,8 @@ async def go_round(folder: Path, home: Home | None, asked: Asked, world: World) 
 def _all(house: House, *, everything: bool) -> tuple[str, ...]:
     """Return the labels of a round that was not told any."""
     if everything:
-        return house.labels()
+        gone = set(given_up(house))
+        return tuple(label for label in house.labels() if label not in gone)
     home = (HOME_ASSISTANT,) if HOME_ASSISTANT in house.labels() else ()
     return (*others(house), *home)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from housekey.errors import FileTrouble, HomeAssistantTrouble, HouseBusy
 from housekey.renewal.delivery import Way
 from housekey.renewal.round import Became
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FIRST_RETRY = timedelta(minutes=5)  # Home Assistant may just be starting, as at every boot
 LAST_RETRY = timedelta(hours=1)
+MOST_TRIES = 6  # in a row, some two hours; then it waits, and is told, once a day
+_MAY_PASS = (HomeAssistantTrouble, FileTrouble, HouseBusy)  # anything else takes a person
 _A_MOMENT = timedelta(minutes=1)
 
 
@@ -53,20 +56,20 @@ def _after(now: datetime, quiet: QuietHours) -> datetime:
 def retry(items: Sequence[Item], *, tries: int) -> timedelta | None:
     """Return after which time to try again what failed; None: with the next daily round.
 
-    `tries` were made in a row. A switch that failed was put back, which took two restarts: that
-    is for the next quiet hours. What only a person can mend is told once a day.
+    `tries` were made in a row. Only what may have passed by then is tried again. A switch that
+    failed was put back, which took two restarts: that is for the next quiet hours.
     """
     troubled = [each for each in items if each.trouble is not None]
-    if not troubled:
-        return None
-    if any(
-        each.became is Became.FAILED
-        and each.delivery is not None
-        and each.delivery.way is Way.RESTART
-        for each in troubled
-    ):
+    passing = any(isinstance(each.trouble, _MAY_PASS) for each in troubled)
+    if not passing or tries >= MOST_TRIES or any(map(_was_put_back, troubled)):
         return None
     return later(tries)
+
+
+def _was_put_back(item: Item) -> bool:
+    delivery = item.delivery
+    failed = item.became is Became.FAILED
+    return failed and delivery is not None and delivery.way is Way.RESTART
 
 
 def later(tries: int) -> timedelta:

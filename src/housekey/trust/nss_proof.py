@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from housekey.pki.hosts import is_address
 from housekey.trust.nss_printed import error_name
 from housekey.trust.store import Proof
 
@@ -29,7 +30,7 @@ def ask(machine: Machine, database: Database, server: Server) -> Proof:
         return Proof(name, accepts=None, said=database.old_hint)
     ran = _connect(machine, database, program, server)
     # It takes the first address of a name, and does not try the next: localhost is ::1 first.
-    if error_name(ran.err).startswith("PR_CONNECT") and not _is_address(server.host):
+    if error_name(ran.err).startswith("PR_CONNECT") and not is_address(server.host):
         ran = _connect(machine, database, program, server, "-4")
     if ran.code == 0:
         return Proof(name, accepts=True)
@@ -65,7 +66,3 @@ def _said(ran: Ran) -> str:
 def _tstclnt(machine: Machine) -> str | None:
     beside = (str(machine.at(path)) for path in _BESIDE if machine.at(path).exists())
     return machine.which("tstclnt") or next(beside, None)
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()

@@ -19,6 +19,6 @@ _COMMANDS = {
 @click.group("house", cls=LazyGroup, commands_in=_COMMANDS, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """What the house is and what it covers."""
+    """The house itself: what it is, whether it is whole, and how it outlives what happens."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

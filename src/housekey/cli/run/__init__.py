@@ -118,6 +118,7 @@ async def _run(options: dict[str, Any]) -> Service:
     from housekey.cli.run.notify import systemd_of  # noqa: PLC0415 - after --help
     from housekey.cli.run.service import Parts, Service  # noqa: PLC0415
     from housekey.homeassistant.names import this_machine  # noqa: PLC0415
+    from housekey.homeassistant.site import Interrupted  # noqa: PLC0415
     from housekey.renewal.addresses import AddressWatch  # noqa: PLC0415
     from housekey.renewal.round import Asked  # noqa: PLC0415
 
@@ -152,7 +153,7 @@ async def _run(options: dict[str, Any]) -> Service:
         log.say("started", f"for the house in {folder}; Ctrl-C ends it")
         try:
             await service.run()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Interrupted):
             _go_on()  # Ctrl-C and SIGTERM are how it is ended
         log.say("ended", "nothing was left half done")
     return service

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from housekey.cli.renewing import told
 from housekey.errors import HousekeyError
+from housekey.homeassistant.site import Interrupted
 from housekey.renewal.round import Became
 from housekey.renewal.schedule import later, next_round
 
@@ -71,7 +72,10 @@ class Service:
     _page_since: datetime | None = None
 
     async def run(self) -> None:
-        """Stay until cancelled. What is not a trouble of housekey's own ends it."""
+        """Stay until cancelled. What is not a trouble of housekey's own ends it.
+
+        Raises `Interrupted` when a change of Home Assistant was put back for that.
+        """
         parts = self.parts
         work: list[Coroutine[Any, Any, None]] = [self._go_rounds(), self._watch_machine()]
         work.append(self._watch_house())
@@ -103,6 +107,9 @@ class Service:
             self._sooner.clear()
             try:
                 items = await self.parts.go_round()
+            except Interrupted as over:
+                self._say("put back", over.message)
+                raise
             except HousekeyError as trouble:
                 self.rounds += 1
                 self._say("failed", f"{trouble.message}; {trouble.hint}")

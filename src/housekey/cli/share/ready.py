@@ -20,7 +20,7 @@ from housekey.homeassistant.names import (
     this_machine,
 )
 from housekey.homeassistant.reached import given_address, https_address
-from housekey.homeassistant.switch import LABEL as HOME_ASSISTANT
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
 from housekey.house.journal import Journal
 from housekey.house.lock import house_lock

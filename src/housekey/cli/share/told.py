@@ -16,6 +16,7 @@ from housekey.onboarding.confine import FROM_FILES
 from housekey.onboarding.firewall import opening_command
 from housekey.onboarding.qr import for_terminal
 from housekey.onboarding.reach import url
+from housekey.onboarding.standing import standing_in
 from housekey.pki.fingerprint import grouped, lines_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ def heads_up(ready: Ready, serving: Serving) -> Iterator[str]:
             "this system lets no program lock itself in: what serves the page holds no key of the"
             " house, but could read what other users of this machine can read"
         )
+    if (standing := standing_in(ready.house)) is not None:
+        have = f"{standing.proved} of {standing.known} devices have proved it so far"
+        yield f"the house has two roots just now: this page hands out the new one; {have}"
     if reach.address is None:
         yield "no other device can open the page: this machine has no private address"
     if reach.address is None or reach.address.version == 6:

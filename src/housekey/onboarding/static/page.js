@@ -1,10 +1,11 @@
 // The onboarding page's script: one step at a time, and the proof in the background.
-// Everything works without it; it asks nobody but the page itself and the proof beside it.
+// Everything works without it; it asks nobody but the page itself and the proof beside it, and a
+// Home Assistant that tries https right now.
 "use strict";
 
 (() => {
   const body = document.body;
-  const facts = body.dataset; // proof, nonce, kind, shown, fingerprint, former: see page.html
+  const facts = body.dataset; // proof, nonce, kind, shown, fingerprint, former, trial: see page.html
   const status = document.getElementById("status");
   const SECONDS = 1000;
   const PATIENCE = 10 * SECONDS; // for an answer; a refused certificate fails at once
@@ -97,7 +98,9 @@
     let away = Boolean(fetched.get()); // since the download; on a phone, in the settings
     let busy = false;
     let leave = () => {}; // gives up what is being asked
-    const again = Boolean(proved.get());
+    let again = Boolean(proved.get());
+    let following = facts.trial !== undefined; // served by a Home Assistant that goes to https
+    let ticket = ""; // for the proof at Home Assistant's own address
     if (again || kind !== facts.kind) nonce = ""; // that one says something else of this device
 
     for (const link of document.querySelectorAll("a[data-root]")) {
@@ -119,12 +122,38 @@
     }
 
     async function look() {
-      if (busy || document.hidden || facts.state === "trusted") return;
+      const trusted = facts.state === "trusted";
+      if (busy || document.hidden || (trusted && !following)) return;
       busy = true;
-      const state = await outcome();
+      try {
+        if (trusted) await follow();
+        else say(await outcome());
+      } catch {
+        // The page was left, or the connection, in the middle of an answer: it is asked again.
+      }
       busy = false;
-      say(state);
-      if (state !== "trusted") soon(PAUSE);
+      if (facts.state !== "trusted") soon(PAUSE);
+      else if (following) soon(trusted ? PAUSE : 0);
+    }
+
+    // Waits until Home Assistant tries https, and then proves it at its own address: it is kept if
+    // a browser that trusts the root gets through. It restarts meanwhile, and the page with it.
+    async function follow() {
+      const answer = await ask("/about.json", { cache: "no-store" });
+      if (typeof answer === "string" || !answer.ok) return;
+      const about = await answer.json();
+      if (Boolean(about.trial) !== Boolean(facts.trial)) {
+        following = false;
+        location.reload(); // only then may it ask there, or is it told that all is done
+      } else if (facts.trial) {
+        again = true;
+        if (!ticket && (await outcome()) !== "trusted") return;
+        const spent = ticket;
+        ticket = "";
+        await ask(facts.trial + "?nonce=" + encodeURIComponent(spent), {
+          mode: "cors", cache: "no-store", credentials: "omit",
+        });
+      }
     }
 
     async function outcome() {
@@ -153,7 +182,13 @@
           const enough = away ? TRIES_ONCE_BACK : TRIES;
           return fetched.get() && failures >= enough ? "missing" : "waiting";
         }
-        if (answer.ok) return "trusted";
+        if (answer.ok) {
+          if (facts.trial) {
+            ticket = (await answer.json()).trial || "";
+            nonce = ""; // it is spent, and there may be another round
+          }
+          return "trusted";
+        }
         nonce = ""; // used or old; the connection is trusted, but it has to be counted
       }
       return "waiting";
