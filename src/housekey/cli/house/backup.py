@@ -47,6 +47,7 @@ def command(**options: Any) -> None:
     from housekey.house.backup import back_up, try_out  # noqa: PLC0415 - after --help
     from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.house.reasons import told as in_plain_words  # noqa: PLC0415
 
     output = Output(as_json=options["as_json"])
     files = Files()
@@ -71,7 +72,9 @@ def command(**options: Any) -> None:
         output.row("heads up", f"{name} is no regular file, and is not in the backup")
     for finding in made.wrong:
         output.row("heads up", f"as in the house: {told(finding)}")
-    if is_beside := path.parent.stat().st_dev == folder.stat().st_dev:
+    with in_plain_words(path):
+        is_beside = path.parent.stat().st_dev == folder.stat().st_dev
+    if is_beside:
         output.row("heads up", "it is on the same disk as the house: take a copy to another place")
     output.document(
         {
