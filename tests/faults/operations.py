@@ -107,6 +107,8 @@ class Disk:
                 number = self.fault.number
                 if number == errno.ENOSPC and name in NEEDS_NO_ROOM:
                     return
+                if number == errno.ENOENT and CHANGING.get(name) == -1:
+                    return  # what is open does not go missing
                 if name.startswith("sqlite "):
                     self.done.append(name)
                     raise _sqlite_error(number)

@@ -85,7 +85,8 @@ def test_a_clock_that_jumps_at_any_operation_breaks_nothing(
         try:
             told += done.code not in (*case.good, 1)
             must_be_private(place)
-            must_keep_everything(place)
+            if "rotate" not in case.arguments:  # in 2050 the old root has ended, and is dropped
+                must_keep_everything(place)
             if done.code not in (*case.good, 1):
                 must_be_told(done)
                 if case.before:
@@ -142,7 +143,10 @@ def must_be_as_told(place: Place, done: Ended, *, stays: bool, operation: str) -
         assert any(each in done.out for each in words), done
     elif done.code not in place.case.good:
         must_be_told(done)
-        if place.case.before and not stays:
+        # Known: rotate and recover change the house in one step, and note it in the ledger after.
+        # When only the note fails, the change stands, and the error names the ledger.
+        only_the_note = place.case.noted_last and "ledger.sqlite" in done.err
+        if place.case.before and not stays and not only_the_note:
             # What could not be removed has the name of a stray: the next one removes it.
             must_be_the_old_state(place, with_strays=operation in ("unlink", "rmdir"))
     if not place.case.begins_broken:
