@@ -28,6 +28,7 @@ from housekey.house.leaves import (
     is_due,
 )
 from housekey.house.root_key import SEALED, SEALED_ROOT_KEY
+from housekey.house.view import MENDS
 from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.keys import PrivateKey
@@ -93,7 +94,7 @@ def _of_files(
         if name not in seen.files and name not in seen.trouble:
             yield wrong(name, "it is missing", RESTORE if name == ROOT else RECOVER)
     for generation in generations:
-        yield from _of_generation(seen, generation, root=generation.root or today.root)
+        yield from _of_generation(seen, generation)
     yield from _of_sealed_key(seen)
     for certificate, name in ((today.root, ROOT), (today.issuing, ISSUING)):
         if certificate is not None:
@@ -111,15 +112,15 @@ def findings_of_leaves(
         yield from _of_leaf(seen, folder, generations, now=now)
 
 
-def _of_generation(
-    seen: Seen, generation: Generation, *, root: Certificate | None
-) -> Iterator[Finding]:
-    place, issuing = generation.place, generation.issuing
+def _of_generation(seen: Seen, generation: Generation) -> Iterator[Finding]:
+    place, root, issuing = generation.place, generation.root, generation.issuing
     repair = RECOVER if not place else RESTORE
-    for name, certificate in ((ROOT, generation.root), (ISSUING, issuing)):
+    if place and place + ROOT not in {*seen.files, *seen.trouble}:
+        yield wrong(place + ROOT, "it is missing", RESTORE)
+    for name, certificate in ((ROOT, root), (ISSUING, issuing)):
         if certificate is None and place + name in seen.files:
             yield wrong(place + name, "it is damaged", RESTORE if name == ROOT else repair)
-    if generation.root is not None and not _signed(generation.root, generation.root):
+    if root is not None and not _signed(root, root):
         yield wrong(place + ROOT, "it is not signed by its own key", RESTORE)
     if root is not None and issuing is not None:
         if not _signed(issuing, root):
@@ -128,7 +129,11 @@ def _of_generation(
             yield wrong(place + ISSUING, "it may not speak for the same names as the root", repair)
     for name, certificate in ((ISSUING, issuing), (PROVING, generation.proving)):
         key = place + name.replace(".pem", ".key")
+        repair = MENDS.get(key, RESTORE)
         if key not in seen.files:
+            needed = key in MENDS and key != ISSUING_KEY  # of this one it is told already
+            if needed and certificate is not None and key not in seen.trouble:
+                yield wrong(key, "it is missing", repair)
             continue
         found = _key(seen, key)
         if found is None:
@@ -192,7 +197,7 @@ def _of_leaf(
     pem = seen.files.get(f"{folder}/{CERTIFICATE}")
     if pem is None:
         if f"{folder}/{CERTIFICATE}" not in seen.trouble:
-            yield note(about, "its folder has no certificate", "it was never finished; do it again")
+            yield note(about, "its folder has no certificate", "housekey cert new makes it again")
         return
     try:
         certificate, *others = certificates_from_pem(pem)
@@ -235,12 +240,25 @@ def _of_chain(
         for signer in (each.issuing, each.proving)
         if signer is not None and _signed(certificate, signer)
     ]
-    if not signers:
+    today = generations[0]
+    if not signers and others and _by_a_lost_issuing_ca(certificate, others[0], generations):
+        if today.issuing and today.root and _signed(today.issuing, today.root):
+            yield note(about, "it is from an earlier issuing CA", "housekey renew")
+        # else it may be today's, of which it is told already that it is not as it should be
+    elif not signers:
         yield wrong(about, "no issuing CA of this house has signed it", AGAIN)
     elif signers[0][1] not in others:
         yield wrong(about, "its issuing CA is not behind it in its file", "housekey renew")
     elif signers[0][0]:
         yield note(about, "it is from an earlier issuing CA", "housekey renew")
+
+
+def _by_a_lost_issuing_ca(
+    certificate: Certificate, signer: Certificate, generations: tuple[Generation, ...]
+) -> bool:
+    """Whether `signer`, which only stands behind the leaf, is an issuing CA of this house."""
+    roots = [each.root for each in generations if each.root is not None]
+    return _signed(certificate, signer) and any(_signed(signer, root) for root in roots)
 
 
 def _of_names(about: str, names: tuple[object, ...], issuing: Certificate) -> Iterator[Finding]:
