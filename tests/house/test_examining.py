@@ -22,7 +22,7 @@ from housekey.house.journal import Journal, State
 from housekey.house.leaves import ONBOARDING
 from housekey.house.reasons import trouble_from
 from housekey.house.root_key import open_root_key
-from housekey.house.rotating import prepare_new_root
+from housekey.house.rotating import abort, finish, prepare_new_root
 from housekey.house.seen import seen_on_disk
 from housekey.pki.encoding import chain_to_pem, fingerprint
 from housekey.pki.names import parse_name
@@ -383,6 +383,28 @@ def test_no_content_of_a_journal_stops_the_examination(entry: str, folder: Path)
     look(folder)
     entries.write_text(entry + "\n")
     look(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"), [(Kind.CROSSED, finish), (Kind.WAITING, finish), (Kind.WAITING, abort)]
+)
+def test_the_leaf_of_the_page_is_nobodys_to_mend_after_a_rotation_or_its_end(
+    kind: Kind, end: Callable[[House], object], folder: Path, new: NewHouse
+) -> None:
+    with opened(folder) as house:
+        key = open_root_key(house, new.recovery_code) if kind is Kind.CROSSED else None
+        prepare_new_root(house, kind, old_key=key).write(house)
+    with opened(folder) as house:
+        house.issue(ONBOARDING, NAMES)
+        assert "leaf onboarding-page" not in {each.about for each in look(folder)}
+        end(house)
+    assert wrong(folder) == []
+    was_finished = (kind, end) == (Kind.WAITING, finish)  # then its signer is today's
+    found = [each.do for each in look(folder) if "page" in each.about]
+    served = "nothing: the page gets a new one whenever it is served"
+    assert found == ([] if was_finished else [served])
+    years_later = LATER + timedelta(days=800)
+    assert not [each for each in wrong(folder, now=years_later) if "page" in each]
 
 
 @pytest.mark.parametrize("kind", [Kind.CROSSED, Kind.WAITING])

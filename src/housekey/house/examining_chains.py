@@ -23,6 +23,7 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     CERTIFICATE,
     KEY,
+    ONBOARDING,
     PREVIOUS_CERTIFICATE,
     PREVIOUS_KEY,
     is_due,
@@ -46,6 +47,8 @@ _GENERATION = re.compile(r"(?:next/|old/[0-9]+/)?")
 RESTORE = "housekey house restore FILE, from a backup of the house"
 RECOVER = "housekey house recover makes a new issuing CA, with the recovery code"
 ROTATE = "housekey house rotate makes a new root"
+RENEW = "housekey renew"
+SERVED = "nothing: the page gets a new one whenever it is served"
 AGAIN = "move its folder away; housekey secure or housekey cert new makes it again"
 
 
@@ -215,14 +218,32 @@ def _of_leaf(
         yield note(about, "a renewal of it was cut short", "housekey renew makes it whole")
     else:
         yield wrong(about, "its certificate and its key do not belong together", AGAIN)
+    if folder == f"leaves/{ONBOARDING}":
+        yield from _of_page(about, certificate, generations, now=now)
+        return
     yield from _of_chain(about, certificate, others, generations)
     if not _signed(certificate, certificate) and generations[0].issuing is not None:
         yield from _of_names(about, names, generations[0].issuing)
     end = certificate.not_valid_after_utc
     if now >= end:
-        yield wrong(about, f"it ended on {end:%Y-%m-%d}", "housekey renew")
+        yield wrong(about, f"it ended on {end:%Y-%m-%d}", RENEW)
     elif is_due(certificate, now=now):
-        yield note(about, f"it ends on {end:%Y-%m-%d}", "housekey renew")
+        yield note(about, f"it ends on {end:%Y-%m-%d}", RENEW)
+
+
+def _of_page(
+    about: str, certificate: Certificate, generations: tuple[Generation, ...], *, now: datetime
+) -> Iterator[Finding]:
+    """The leaf of the onboarding page: who signs it goes with every rotation, its end or not."""
+    if now >= (end := certificate.not_valid_after_utc):
+        yield note(about, f"it ended on {end:%Y-%m-%d}", SERVED)
+    elif not any(
+        signer is not None and _signed(certificate, signer)
+        for each in generations
+        if not each.place.startswith(OLD)
+        for signer in (each.issuing, each.proving)
+    ):
+        yield note(about, "it is from an earlier issuing CA", SERVED)
 
 
 def _of_chain(
@@ -243,14 +264,14 @@ def _of_chain(
     today = generations[0]
     if not signers and others and _by_a_lost_issuing_ca(certificate, others[0], generations):
         if today.issuing and today.root and _signed(today.issuing, today.root):
-            yield note(about, "it is from an earlier issuing CA", "housekey renew")
+            yield note(about, "it is from an earlier issuing CA", RENEW)
         # else it may be today's, of which it is told already that it is not as it should be
     elif not signers:
         yield wrong(about, "no issuing CA of this house has signed it", AGAIN)
     elif signers[0][1] not in others:
-        yield wrong(about, "its issuing CA is not behind it in its file", "housekey renew")
+        yield wrong(about, "its issuing CA is not behind it in its file", RENEW)
     elif signers[0][0]:
-        yield note(about, "it is from an earlier issuing CA", "housekey renew")
+        yield note(about, "it is from an earlier issuing CA", RENEW)
 
 
 def _by_a_lost_issuing_ca(
