@@ -125,6 +125,21 @@ def test_one_that_cannot_be_renewed_stops_no_other_and_is_told_loudly(lived_in: 
     assert "hint      " in plain.out
 
 
+def test_a_folder_that_never_had_a_certificate_is_no_failure_and_one_that_lost_it_is(
+    lived_in: Person,
+) -> None:
+    Files().make_folder(folder_of(lived_in, "cut.short"), 0o700)
+    for more in ([], ["--all"]):
+        code, told = renewed(lived_in, *more)
+        assert (code, "cut.short" in told) == (0, False)
+    (folder_of(lived_in, "good.lan") / "certificate.pem").unlink()
+    code, told = renewed(lived_in)
+    assert code == 1
+    assert told["good.lan"]["error"]["hint"] == "housekey cert new good.lan makes it again"
+    assert lived_in.run("cert", "new", "good.lan").code == 0
+    assert renewed(lived_in)[0] == 0
+
+
 def test_a_house_whose_issuing_ca_has_ended_says_so_of_each(person: Person) -> None:
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3700)
     new = prepare_house(names=(), subject=Subject("Test root"), clock=lambda: at)

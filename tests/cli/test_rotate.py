@@ -170,6 +170,28 @@ def test_going_back_gives_the_old_root_and_its_code_back(person: Person, code: P
     rotate(person, "--recovery-code-file", code)
 
 
+def test_who_drops_the_old_root_before_any_device_has_proved_the_new_one_is_told(
+    person: Person, code: Path
+) -> None:
+    rotate(person, "--lost-code")
+    done = person.run("house", "rotate", "--finish")
+    assert done.code == 0, done
+    assert "no device has proved the new root: those that lack it refuse what is" in done.out
+
+
+def test_a_code_of_an_earlier_root_is_not_said_to_be_of_another_house_alone(
+    person: Person, code: Path
+) -> None:
+    rotate(person, "--recovery-code-file", code)
+    done = person.run("house", "recover", "--recovery-code-file", code, "--yes")
+    assert done.code == 3, done
+    assert "of an earlier root of this one" in done.err
+    nothing = person.folder / "nothing.txt"
+    Files().write(nothing, b"\n")
+    done = person.run("house", "recover", "--recovery-code-file", nothing, "--yes")
+    assert done.err.splitlines()[-1] == "hint: the recovery code must be in its first line"
+
+
 @pytest.mark.parametrize("how", ["--lost-code", "--leaked"])
 def test_a_second_one_meanwhile_is_refused_in_two_lines(
     how: str, person: Person, code: Path

@@ -193,9 +193,16 @@ def test_without_a_house_it_does_not_stay(person: Person) -> None:
 
 
 def test_options_that_go_with_others_say_so(with_one: Person) -> None:
-    for words in (["--timer"], ["--dry-run"], ["--install", "--uninstall"]):
+    for words in (
+        ["--timer"],
+        ["--dry-run"],
+        ["--install", "--uninstall"],
+        ["--uninstall", "--timer"],
+    ):
         done = with_one.run("run", *words)
         assert done.code == 2, done
+    timer = with_one.run("run", "--timer").err.splitlines()
+    assert timer == ["error: --timer goes with --install", "hint: housekey run --install --timer"]
 
 
 # Time that a test lets pass

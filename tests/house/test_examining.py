@@ -22,7 +22,7 @@ from housekey.house.journal import Journal, State
 from housekey.house.leaves import ONBOARDING
 from housekey.house.reasons import trouble_from
 from housekey.house.root_key import open_root_key
-from housekey.house.rotating import prepare_new_root
+from housekey.house.rotating import abort, finish, prepare_new_root
 from housekey.house.seen import seen_on_disk
 from housekey.pki.encoding import chain_to_pem, fingerprint
 from housekey.pki.names import parse_name
@@ -156,7 +156,7 @@ def opened_to_all(name: str) -> Callable[[Path], object]:
         (damaged("ledger.sqlite"), "ledger.sqlite: "),
         (strangers("root.pem"), "issuing.pem: it is not signed by the root in root.pem"),
         (strangers("issuing.key"), "issuing.key: it is not the key of issuing.pem"),
-        (strangers("issuing.pem"), "leaf ha: no issuing CA of this house has signed it"),
+        (strangers("issuing.pem"), "issuing.pem: it is not signed by the root in root.pem"),
         (damaged("leaves/ha/certificate.pem"), "leaf ha: this is not a certificate in PEM form"),
         (
             strangers("leaves/ha/privkey.pem"),
@@ -181,6 +181,33 @@ def test_what_is_wrong_is_found_and_said_what_to_do(
 ) -> None:
     spoil(folder)
     assert [each for each in wrong(folder) if each.startswith(found)], wrong(folder)
+
+
+@pytest.mark.parametrize("spoil", [missing, damaged, strangers])
+def test_without_the_issuing_ca_nobody_is_sent_to_move_sound_leaves_away(
+    spoil: Callable[[str], Callable[[Path], object]], folder: Path
+) -> None:
+    spoil("issuing.pem")(folder)
+    assert wrong(folder)
+    assert not [each for each in look(folder) if each.about.startswith("leaf")]
+
+
+def test_after_a_recovery_of_a_lost_issuing_ca_its_leaves_are_to_be_renewed(
+    folder: Path, new: NewHouse
+) -> None:
+    (folder / "issuing.pem").unlink()
+    recovered(folder, new.recovery_code, now=LATER)
+    assert wrong(folder) == []
+    assert ("note", "leaf ha", "it is from an earlier issuing CA") in said(folder)
+
+
+def test_a_leaf_of_another_house_is_found(folder: Path) -> None:
+    stranger = folder.with_name("another")
+    with a_new_house().write(stranger, Files()) as house:
+        house.issue("ha", NAMES)
+    for name in ("certificate.pem", "privkey.pem"):
+        shutil.copy(stranger / "leaves" / "ha" / name, folder / "leaves" / "ha" / name)
+    assert "leaf ha: no issuing CA of this house has signed it" in wrong(folder)
 
 
 def test_what_a_recovery_mends_says_so(folder: Path) -> None:
@@ -358,6 +385,28 @@ def test_no_content_of_a_journal_stops_the_examination(entry: str, folder: Path)
     look(folder)
 
 
+@pytest.mark.parametrize(
+    ("kind", "end"), [(Kind.CROSSED, finish), (Kind.WAITING, finish), (Kind.WAITING, abort)]
+)
+def test_the_leaf_of_the_page_is_nobodys_to_mend_after_a_rotation_or_its_end(
+    kind: Kind, end: Callable[[House], object], folder: Path, new: NewHouse
+) -> None:
+    with opened(folder) as house:
+        key = open_root_key(house, new.recovery_code) if kind is Kind.CROSSED else None
+        prepare_new_root(house, kind, old_key=key).write(house)
+    with opened(folder) as house:
+        house.issue(ONBOARDING, NAMES)
+        assert "leaf onboarding-page" not in {each.about for each in look(folder)}
+        end(house)
+    assert wrong(folder) == []
+    was_finished = (kind, end) == (Kind.WAITING, finish)  # then its signer is today's
+    found = [each.do for each in look(folder) if "page" in each.about]
+    served = "nothing: the page gets a new one whenever it is served"
+    assert found == ([] if was_finished else [served])
+    years_later = LATER + timedelta(days=800)
+    assert not [each for each in wrong(folder, now=years_later) if "page" in each]
+
+
 @pytest.mark.parametrize("kind", [Kind.CROSSED, Kind.WAITING])
 def test_a_house_with_two_roots_has_nothing_wrong_and_each_part_of_it_is_examined(
     kind: Kind, folder: Path, new: NewHouse
@@ -373,11 +422,17 @@ def test_a_house_with_two_roots_has_nothing_wrong_and_each_part_of_it_is_examine
         path
         for path in folder.rglob("*")
         if path.name in ("issuing.pem", "root.pem", "cross.pem", "rotation.json", "proving.key")
+        or path == folder / "next" / "issuing.key"
     ]
     assert len(parts) >= 5
     for part in parts:
         was = part.read_bytes()
+        mode = part.stat().st_mode
         part.write_bytes(b"damaged")
         assert wrong(folder) != [], part
+        part.unlink()
+        is_for_the_record = part == folder / "old" / "0001" / "issuing.pem"
+        assert (wrong(folder) == []) is is_for_the_record, part
         part.write_bytes(was)
+        part.chmod(mode)
     assert wrong(folder) == []

@@ -542,12 +542,40 @@ def test_what_is_missing_or_damaged_of_an_overlap_is_named(
     rotated(folder, code)
     if how == "damaged":
         (folder / file).write_bytes(b"\x00garbage")
-    elif file == "rotation.json":
-        return  # then there is no overlap; `house check` sees what is left over
     else:
         (folder / file).unlink()
     with pytest.raises(HouseBroken, match=file.rpartition("/")[2].partition(".")[0]):
         opened(folder)
+
+
+@pytest.mark.parametrize("kind", [Kind.CROSSED, Kind.WAITING])
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_without_the_key_that_signs_the_proof_the_rotation_can_be_ended(
+    kind: Kind, how: str, folder: Path, code: RecoveryCode
+) -> None:
+    rotated(folder, code) if kind is Kind.CROSSED else waiting(folder)
+    file = "proving.key" if kind is Kind.CROSSED else "next/issuing.key"
+    way = "--finish" if kind is Kind.CROSSED else "--abort"
+    Files().remove(folder / file)
+    if how == "damaged":
+        Files().write(folder / file, b"\x00garbage", mode=0o600)
+    with opened(folder) as house:
+        with pytest.raises(HouseBroken) as broken:
+            house.issue(ONBOARDING, HA)
+        assert f"housekey house rotate {way}" in broken.value.hint
+        (finish if kind is Kind.CROSSED else abort)(house)
+    with opened(folder) as house:
+        house.issue(ONBOARDING, HA)
+
+
+def test_a_proof_that_is_signed_as_a_rotation_ends_says_that_another_is_at_work(
+    folder: Path, code: RecoveryCode
+) -> None:
+    rotated(folder, code)
+    with opened(folder) as late, opened(folder) as house:
+        finish(house)
+        with pytest.raises(HouseBusy, match="new root"):
+            late.issue(ONBOARDING, HA)
 
 
 def test_a_cross_of_another_house_is_not_presented(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _BACKWARDS = timedelta(minutes=10)  # a clock may be set a little back
 _FIRST = 3  # files that are named of many
+_IF_READ = "and then, if somebody else may have read it: housekey house rotate --leaked"
 
 
 def examined(seen: Seen, *, folder: Path, now: datetime) -> tuple[Finding, ...]:
@@ -66,7 +67,7 @@ def _of_places(places: Mapping[str, Place], folder: Path) -> Iterator[Finding]:
         yield wrong(
             "folder",
             f"it is open to other users of this machine (mode {whole.mode:o})",
-            f"chmod 700 {folder}; if somebody may have read it: housekey house rotate --leaked",
+            f"chmod 700 {folder}; {_IF_READ}",
         )
     within = {name: place for name, place in places.items() if name != "."}
     foreign = [name for name, place in within.items() if place.uid != whole.uid]
@@ -86,7 +87,7 @@ def _of_places(places: Mapping[str, Place], folder: Path) -> Iterator[Finding]:
             yield wrong(
                 name,
                 f"it is open to other users of this machine (mode {place.mode:o})",
-                f"if nobody else has read it: chmod 600 {folder / name}",
+                f"chmod 600 {folder / name}; {_IF_READ}",
             )
 
 

@@ -23,11 +23,13 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     CERTIFICATE,
     KEY,
+    ONBOARDING,
     PREVIOUS_CERTIFICATE,
     PREVIOUS_KEY,
     is_due,
 )
 from housekey.house.root_key import SEALED, SEALED_ROOT_KEY
+from housekey.house.view import MENDS
 from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.keys import PrivateKey
@@ -45,6 +47,8 @@ _GENERATION = re.compile(r"(?:next/|old/[0-9]+/)?")
 RESTORE = "housekey house restore FILE, from a backup of the house"
 RECOVER = "housekey house recover makes a new issuing CA, with the recovery code"
 ROTATE = "housekey house rotate makes a new root"
+RENEW = "housekey renew"
+SERVED = "nothing: the page gets a new one whenever it is served"
 AGAIN = "move its folder away; housekey secure or housekey cert new makes it again"
 
 
@@ -93,7 +97,7 @@ def _of_files(
         if name not in seen.files and name not in seen.trouble:
             yield wrong(name, "it is missing", RESTORE if name == ROOT else RECOVER)
     for generation in generations:
-        yield from _of_generation(seen, generation, root=generation.root or today.root)
+        yield from _of_generation(seen, generation)
     yield from _of_sealed_key(seen)
     for certificate, name in ((today.root, ROOT), (today.issuing, ISSUING)):
         if certificate is not None:
@@ -111,15 +115,15 @@ def findings_of_leaves(
         yield from _of_leaf(seen, folder, generations, now=now)
 
 
-def _of_generation(
-    seen: Seen, generation: Generation, *, root: Certificate | None
-) -> Iterator[Finding]:
-    place, issuing = generation.place, generation.issuing
+def _of_generation(seen: Seen, generation: Generation) -> Iterator[Finding]:
+    place, root, issuing = generation.place, generation.root, generation.issuing
     repair = RECOVER if not place else RESTORE
-    for name, certificate in ((ROOT, generation.root), (ISSUING, issuing)):
+    if place and place + ROOT not in {*seen.files, *seen.trouble}:
+        yield wrong(place + ROOT, "it is missing", RESTORE)
+    for name, certificate in ((ROOT, root), (ISSUING, issuing)):
         if certificate is None and place + name in seen.files:
             yield wrong(place + name, "it is damaged", RESTORE if name == ROOT else repair)
-    if generation.root is not None and not _signed(generation.root, generation.root):
+    if root is not None and not _signed(root, root):
         yield wrong(place + ROOT, "it is not signed by its own key", RESTORE)
     if root is not None and issuing is not None:
         if not _signed(issuing, root):
@@ -128,7 +132,11 @@ def _of_generation(
             yield wrong(place + ISSUING, "it may not speak for the same names as the root", repair)
     for name, certificate in ((ISSUING, issuing), (PROVING, generation.proving)):
         key = place + name.replace(".pem", ".key")
+        repair = MENDS.get(key, RESTORE)
         if key not in seen.files:
+            needed = key in MENDS and key != ISSUING_KEY  # of this one it is told already
+            if needed and certificate is not None and key not in seen.trouble:
+                yield wrong(key, "it is missing", repair)
             continue
         found = _key(seen, key)
         if found is None:
@@ -192,7 +200,7 @@ def _of_leaf(
     pem = seen.files.get(f"{folder}/{CERTIFICATE}")
     if pem is None:
         if f"{folder}/{CERTIFICATE}" not in seen.trouble:
-            yield note(about, "its folder has no certificate", "it was never finished; do it again")
+            yield note(about, "its folder has no certificate", "housekey cert new makes it again")
         return
     try:
         certificate, *others = certificates_from_pem(pem)
@@ -210,14 +218,32 @@ def _of_leaf(
         yield note(about, "a renewal of it was cut short", "housekey renew makes it whole")
     else:
         yield wrong(about, "its certificate and its key do not belong together", AGAIN)
+    if folder == f"leaves/{ONBOARDING}":
+        yield from _of_page(about, certificate, generations, now=now)
+        return
     yield from _of_chain(about, certificate, others, generations)
     if not _signed(certificate, certificate) and generations[0].issuing is not None:
         yield from _of_names(about, names, generations[0].issuing)
     end = certificate.not_valid_after_utc
     if now >= end:
-        yield wrong(about, f"it ended on {end:%Y-%m-%d}", "housekey renew")
+        yield wrong(about, f"it ended on {end:%Y-%m-%d}", RENEW)
     elif is_due(certificate, now=now):
-        yield note(about, f"it ends on {end:%Y-%m-%d}", "housekey renew")
+        yield note(about, f"it ends on {end:%Y-%m-%d}", RENEW)
+
+
+def _of_page(
+    about: str, certificate: Certificate, generations: tuple[Generation, ...], *, now: datetime
+) -> Iterator[Finding]:
+    """The leaf of the onboarding page: who signs it goes with every rotation, its end or not."""
+    if now >= (end := certificate.not_valid_after_utc):
+        yield note(about, f"it ended on {end:%Y-%m-%d}", SERVED)
+    elif not any(
+        signer is not None and _signed(certificate, signer)
+        for each in generations
+        if not each.place.startswith(OLD)
+        for signer in (each.issuing, each.proving)
+    ):
+        yield note(about, "it is from an earlier issuing CA", SERVED)
 
 
 def _of_chain(
@@ -235,12 +261,25 @@ def _of_chain(
         for signer in (each.issuing, each.proving)
         if signer is not None and _signed(certificate, signer)
     ]
-    if not signers:
+    today = generations[0]
+    if not signers and others and _by_a_lost_issuing_ca(certificate, others[0], generations):
+        if today.issuing and today.root and _signed(today.issuing, today.root):
+            yield note(about, "it is from an earlier issuing CA", RENEW)
+        # else it may be today's, of which it is told already that it is not as it should be
+    elif not signers:
         yield wrong(about, "no issuing CA of this house has signed it", AGAIN)
     elif signers[0][1] not in others:
-        yield wrong(about, "its issuing CA is not behind it in its file", "housekey renew")
+        yield wrong(about, "its issuing CA is not behind it in its file", RENEW)
     elif signers[0][0]:
-        yield note(about, "it is from an earlier issuing CA", "housekey renew")
+        yield note(about, "it is from an earlier issuing CA", RENEW)
+
+
+def _by_a_lost_issuing_ca(
+    certificate: Certificate, signer: Certificate, generations: tuple[Generation, ...]
+) -> bool:
+    """Whether `signer`, which only stands behind the leaf, is an issuing CA of this house."""
+    roots = [each.root for each in generations if each.root is not None]
+    return _signed(certificate, signer) and any(_signed(signer, root) for root in roots)
 
 
 def _of_names(about: str, names: tuple[object, ...], issuing: Certificate) -> Iterator[Finding]:

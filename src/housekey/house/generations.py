@@ -171,6 +171,9 @@ def generations_in(
     # A folder may still stand of which `changed` says that everything in it was removed.
     former = tuple(_former(folder, read, number) for number in numbers if _holds(read, number))
     overlap, proving, next_issuing = None, None, None
+    if read[ROTATION] is None and any(read[name] for name in (CROSS, PROVING, _NEXT_ROOT)):
+        # Without it the cross would silently be sent no more, to devices that still need it.
+        raise HouseBroken(f"the house in {folder} lacks {ROTATION}", hint=_FROM_BACKUP)
     if (rotation := read[ROTATION]) is not None:
         try:
             said = json.loads(rotation)

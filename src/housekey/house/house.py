@@ -292,16 +292,24 @@ class House(HouseView):
         path = where(self.folder, name) or self.folder / name
         try:
             key = PrivateKey.from_pem(read_key(path, files=self.files))
+        except FileNotFoundError as error:
+            self._must_be_as_it_was_opened()
+            raise HouseBroken(
+                f"the house in {self.folder} lacks {name}", hint=view.MENDS[name]
+            ) from error
         except PemUnreadable as error:
-            raise HouseBroken(f"{path}: {error.message}", hint=view.FROM_BACKUP) from error
+            raise HouseBroken(f"{path}: {error.message}", hint=view.MENDS[name]) from error
         if not matches(certificate, key):
-            now = read_generations(self.folder, files=self.files)
-            if now.root != self.root or now.issuing != self.issuing:
-                raise HouseBusy(
-                    "another housekey has just given this house a new root or issuing CA",
-                    hint="run the same command again",
-                )
+            self._must_be_as_it_was_opened()
         return Issuer(certificate, key)
+
+    def _must_be_as_it_was_opened(self) -> None:
+        now = read_generations(self.folder, files=self.files)
+        if now.root != self.root or now.issuing != self.issuing or now.overlap != self.overlap:
+            raise HouseBusy(
+                "another housekey has just given this house a new root or issuing CA",
+                hint="run the same command again",
+            )
 
     def _keep(
         self,

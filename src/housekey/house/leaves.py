@@ -186,8 +186,8 @@ def refuse_if_open(path: Path, kind: str) -> None:
         raise HouseUnsafe(
             f"the {kind} {path} is open to other users of this machine"
             f" (mode {stat.S_IMODE(mode):o})",
-            hint=f"if nobody else has read it: chmod {wanted} {path};"
-            " otherwise housekey house rotate --leaked",
+            hint=f"chmod {wanted} {path}; and then, if somebody else may have read it:"
+            " housekey house rotate --leaked",
         )
 
 

@@ -55,7 +55,8 @@ def root_key_of(root: Certificate, path: Path, code: RecoveryCode, *, files: Fil
     except PemUnreadable as error:
         raise RecoveryCodeWrong(
             f"the recovery code does not open {path}",
-            hint="it has no typo, so it is the code of another house, or the file is damaged",
+            hint="it has no typo: it is the code of another house, or of an earlier root of this"
+            " one, or the file is damaged",
         ) from error
     if not matches(root, key):
         raise _broken(path, "it is the key of another root")

@@ -20,7 +20,15 @@ from housekey.house.generations import (
     is_by,
     read_generations,
 )
-from housekey.house.leaves import ONBOARDING, label_of, read_public, refuse_if_open
+from housekey.house.leaves import (
+    CERTIFICATE,
+    ONBOARDING,
+    PREVIOUS_CERTIFICATE,
+    folder_name,
+    label_of,
+    read_public,
+    refuse_if_open,
+)
 from housekey.house.ledger import SqliteLedger
 from housekey.house.ledger_troubles import REBUILD
 from housekey.house.reasons import told
@@ -48,6 +56,15 @@ FROM_BACKUP = (
 _RECOVER = (
     "housekey house recover makes a new issuing CA, with the recovery code; or restore a backup"
 )
+
+
+MENDS = {  # a key that is missing or damaged, by what brings it back or does without it
+    ISSUING_KEY: _RECOVER,
+    PROVING_KEY: "housekey house rotate --finish goes on with the new root alone; or restore a"
+    " backup",
+    f"{NEXT}/{ISSUING_KEY}": "housekey house rotate --abort goes on with the old root alone; or"
+    " restore a backup",
+}
 
 
 class HouseView:
@@ -181,6 +198,11 @@ class HouseView:
         if not folder.is_dir():
             return ()
         return tuple(sorted(label_of(path.name) for path in folder.iterdir()))
+
+    def ever_had(self, label: str) -> bool:
+        """Whether a certificate for `label` lies there, or lay there; else it was cut short."""
+        folder = self.folder / LEAVES / folder_name(label)
+        return any((folder / name).exists() for name in (CERTIFICATE, PREVIOUS_CERTIFICATE))
 
     def public_leaves(self) -> tuple[PublicLeaf, ...]:
         """Read all leaves without their keys, by label."""

@@ -81,7 +81,8 @@ def standing_of(
         return Standing(label, None, None, trouble)
     if leaf is None:
         gone = RenewalFailed(
-            f"there is no certificate under {label}", hint="housekey cert list shows what there is"
+            f"there is no certificate under {label}",
+            hint=f"housekey cert new {label.removeprefix('_')} makes it again",
         )
         return Standing(label, None, None, gone)
     known = house.ledger.revoked() if revoked is None else revoked
@@ -104,10 +105,13 @@ def others(house: House) -> tuple[str, ...]:
     """Return the labels that are renewed here.
 
     Not Home Assistant's, which is renewed as it is delivered, nor that of the onboarding page,
-    which renews itself whenever the page is served, nor what was revoked for good.
+    which renews itself whenever the page is served, nor what was revoked for good, nor a folder
+    that never had one (a full disk, a kill: who asked for it was told).
     """
     elsewhere = {HOME_ASSISTANT, ONBOARDING_PAGE, *given_up(house)}
-    return tuple(label for label in house.labels() if label not in elsewhere)
+    return tuple(
+        label for label in house.labels() if label not in elsewhere and house.ever_had(label)
+    )
 
 
 def given_up(house: House) -> Iterator[str]:

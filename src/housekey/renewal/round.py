@@ -113,7 +113,9 @@ def _all(house: House, *, everything: bool) -> tuple[str, ...]:
     """Return the labels of a round that was not told any."""
     if everything:
         gone = set(given_up(house))
-        return tuple(label for label in house.labels() if label not in gone)
+        return tuple(
+            label for label in house.labels() if label not in gone and house.ever_had(label)
+        )
     home = (HOME_ASSISTANT,) if HOME_ASSISTANT in house.labels() else ()
     return (*others(house), *home)
 

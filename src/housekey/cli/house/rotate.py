@@ -198,6 +198,11 @@ def _finish(folder: Path, output: Output, *, keep_old_key: bool) -> None:
             output.row("heads up", f"{has} not proved the new root, and may be locked out")
             if not output.confirm("Drop the old root all the same?"):
                 raise Stopped
+        elif standing is not None and not (standing.known or standing.others):
+            output.row(
+                "heads up",
+                "no device has proved the new root: those that lack it refuse what is renewed",
+            )
         finish(house, keep_old_key=keep_old_key)
     with open_house(folder) as house:
         old = house.former[-1].root

@@ -178,7 +178,7 @@ def moment(text: str) -> datetime:
 
 def _checked(passphrase: bytes, where: str, what: str = "passphrase") -> Secret:
     if not passphrase:
-        raise UsageError(f"{where} is empty", hint=f"a {what} has at least one letter")
+        raise UsageError(f"{where} is empty", hint=f"the {what} must be in its first line")
     if len(passphrase) > _MOST_OF_A_PASSPHRASE:
         raise UsageError(
             f"{where} holds a first line that is too long for a {what}",

@@ -97,12 +97,13 @@ def command(**options: Any) -> None:
 
         install_or_remove(options, output)
         return
-    for option in ("timer", "dry_run"):
-        if options[option]:
-            name = option.replace("_", "-")
-            raise UsageError(
-                f"--{name} goes with --install or --uninstall", hint="housekey renew --dry-run"
-            )
+    if options["timer"]:
+        raise UsageError("--timer goes with --install", hint="housekey run --install --timer")
+    if options["dry_run"]:
+        raise UsageError(
+            "--dry-run goes with --install or --uninstall",
+            hint="housekey renew --dry-run says what would be renewed",
+        )
     service = running(_run(options), output, ending="a change is being put back")
     output.document(
         {
