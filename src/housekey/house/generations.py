@@ -110,6 +110,15 @@ class Generations:
         """Return the generation that an overlap may go back to."""
         return next((each for each in reversed(self.former) if each.dropped is None), None)
 
+    @property
+    def leaked(self) -> tuple[Former, ...]:
+        """Return those whose leaves' keys somebody else may have: all up to the last that leaked.
+
+        What leaked is the folder, and the leaves of the generations before it lay there as well.
+        """
+        numbers = (at for at, each in enumerate(self.former, 1) if each.why is Why.LEAKED)
+        return self.former[: max(numbers, default=0)]
+
 
 def read_generations(folder: Path, *, files: Files) -> Generations:
     """Read what the house in `folder` says of its roots, as of one moment.

@@ -6,6 +6,7 @@ often, such as `housekey status`, and what issuing needs takes as long to import
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from housekey.errors import HouseBroken, HouseMissing
@@ -17,6 +18,7 @@ from housekey.house.generations import (
     ROOT,
     SEALED_ROOT_KEY,
     Former,
+    Why,
     is_by,
     read_generations,
 )
@@ -135,12 +137,16 @@ class HouseView:
 
     @property
     def former(self) -> tuple[Former, ...]:
-        """The roots that are over, oldest first; not today's, whose issuing CA alone was new."""
-        over = {
-            each.root: each
-            for each in self.generations.former
-            if each.dropped is not None and each.root != self.root
-        }
+        """The roots that are over, oldest first; not today's, whose issuing CA alone was new.
+
+        A root of which an issuing CA has leaked, as it was recovered, has leaked with it.
+        """
+        over: dict[Certificate, Former] = {}
+        for each in self.generations.former:
+            if each.dropped is not None and each.root != self.root:
+                before = over.get(each.root)
+                leaked = before is not None and before.why is Why.LEAKED
+                over[each.root] = replace(each, why=Why.LEAKED) if leaked else each
         return tuple(over.values())
 
     def chain_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
