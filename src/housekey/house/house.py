@@ -18,6 +18,7 @@ from cryptography.x509 import SubjectKeyIdentifier
 from housekey.errors import HouseBroken, HouseBusy, PemUnreadable
 from housekey.house import view
 from housekey.house.generations import (
+    FROM_BACKUP,
     ISSUING,
     ISSUING_KEY,
     ROOT,
@@ -292,7 +293,7 @@ class House(HouseView):
         try:
             key = PrivateKey.from_pem(read_key(path, files=self.files))
         except PemUnreadable as error:
-            raise HouseBroken(f"{path}: {error.message}", hint=view.FROM_BACKUP) from error
+            raise HouseBroken(f"{path}: {error.message}", hint=FROM_BACKUP) from error
         if not matches(certificate, key):
             now = read_generations(self.folder, files=self.files)
             if now.root != self.root or now.issuing != self.issuing:

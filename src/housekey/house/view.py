@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from housekey.errors import HouseBroken, HouseMissing
 from housekey.house.generations import (
+    FROM_BACKUP,
     ISSUING,
     ISSUING_KEY,
     NEXT,
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 
 LEDGER = "ledger.sqlite"
 LEAVES = "leaves"
-FROM_BACKUP = (
-    "housekey house check says what is broken; housekey house restore brings a backup back"
-)
 _RECOVER = (
     "housekey house recover makes a new issuing CA, with the recovery code; or restore a backup"
 )
