@@ -134,7 +134,8 @@ async def home_standing(
         names, trouble = await _names(house, home, keep, world)
     else:
         trouble = await _why_not_served(home, presents)
-    standing = standing_of(house, LABEL, now=world.clock(), names=names)
+    revoked = house.ledger.revoked()
+    standing = standing_of(house, LABEL, now=world.clock(), names=names, revoked=revoked)
     if standing.leaf is None:
         return HomeStanding(
             None, None, presents, serves, owed=False, revoked=False, trouble=standing.trouble
@@ -152,7 +153,7 @@ async def home_standing(
         presents=presents,
         serves=serves,
         owed=met is not None and met != fingerprint(standing.leaf.certificate),
-        revoked=met is not None and met in house.ledger.revoked(),
+        revoked=met is not None and met in revoked,
         rests_until=rests_until,
         keep=keep,
         trouble=trouble,
