@@ -110,10 +110,9 @@ def others(house: House, revoked: Mapping[str, Event]) -> tuple[str, ...]:
 
 def given_up(house: House, revoked: Mapping[str, Event]) -> Iterator[str]:
     """Yield the labels whose leaf was revoked for good."""
-    gone = {
-        sha256: event.data.get("label") for sha256, event in revoked.items() if is_given_up(event)
-    }
-    for label in {*gone.values()}.intersection(house.labels() if gone else ()):
+    gone = {sha256: event for sha256, event in revoked.items() if is_given_up(event)}
+    meant = {str(event.data.get("label")) for event in gone.values()}
+    for label in sorted(meant.intersection(house.labels() if gone else ())):
         with contextlib.suppress(HousekeyError):  # told when it is looked at
             leaf = house.leaf(label)
             if leaf is not None and fingerprint(leaf.certificate) in gone:

@@ -16,7 +16,8 @@ from housekey.homeassistant.secure import LOCK_SECONDS
 from housekey.house.house import House
 from housekey.house.lock import house_lock
 from housekey.pki.encoding import fingerprint
-from housekey.renewal.home import HomeStanding, home_standing, renew_home
+from housekey.renewal.home import HomeStanding, home_standing
+from housekey.renewal.home_renewing import renew_home
 from housekey.renewal.renewing import chosen, given_up, others, renew, standing_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from housekey.house.records import Event
     from housekey.renewal.delivery import Delivery, QuietHours
     from housekey.renewal.due import Due
-    from housekey.renewal.home import Home, HomeRenewed
+    from housekey.renewal.home import Home
+    from housekey.renewal.home_renewing import HomeRenewed
     from housekey.renewal.renewing import Renewed, Standing
 
 
