@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from housekey.errors import HousekeyError, RenewalFailed, UsageError
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.exported import copies_of, replace_copies
+from housekey.house.labels import labels_meant, shown
 from housekey.house.leaves import days_asked_for
 from housekey.house.records import is_given_up
 from housekey.house.revoking import replace as replace_revoked
@@ -124,23 +125,18 @@ def chosen(house: House, asked: Iterable[str]) -> tuple[str, ...]:
 
     Raises UsageError for what is not there.
     """
-    labels = house.labels()
     found: list[str] = []
     for text in asked:
-        wanted = text.lower()
-        meant = next((each for each in labels if wanted in (each, each.removeprefix("_"))), None)
-        if meant is None:
-            having = [each for each in labels if wanted in _names_under(house, each)]
-            if len(having) != 1:
-                known = ", ".join(each.removeprefix("_") for each in labels) or "none yet"
-                raise UsageError(
-                    f"there is no certificate for {text}"
-                    if not having
-                    else f"several certificates have the name {text}",
-                    hint=f"there are: {known}",
-                )
-            meant = having[0]
-        found.append(meant)
+        meant = labels_meant(house, text)
+        if len(meant) != 1:
+            known = ", ".join(map(shown, house.labels())) or "none yet"
+            raise UsageError(
+                f"several certificates have the name {text}"
+                if meant
+                else f"there is no certificate for {text}",
+                hint=f"there are: {known}",
+            )
+        found += meant
     return tuple(dict.fromkeys(found))
 
 
@@ -244,11 +240,3 @@ def _must_be_worth_a_try(certificate: Certificate, *, now: datetime) -> None:
             f" {now:%Y-%m-%d}: one of the two is wrong",
             hint="set the clock right; if it is: housekey renew LABEL --all",
         )
-
-
-def _names_under(house: House, label: str) -> tuple[str, ...]:
-    try:
-        leaf = house.leaf(label)
-    except HousekeyError:
-        return ()
-    return () if leaf is None else tuple(map(str, leaf.names))
