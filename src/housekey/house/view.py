@@ -26,8 +26,7 @@ from housekey.house.generations import (
 from housekey.house.leaves import ONBOARDING, label_of, read_public, refuse_if_open
 from housekey.house.ledger import SqliteLedger
 from housekey.house.ledger_troubles import REBUILD
-from housekey.house.reasons import told
-from housekey.house.together import where
+from housekey.house.together import mode_of, where
 from housekey.pki.encoding import certificates_from_pem
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class HouseView:
         """
         folder = folder.absolute()
         needed = (ROOT, ISSUING, ISSUING_KEY, LEDGER)
-        missing = [name for name in needed if not _is_there(where(folder, name))]
+        missing = [name for name in needed if mode_of(folder, name) is None]
         if missing == list(needed):
             raise HouseMissing(
                 f"there is no house in {folder}",
@@ -92,9 +91,8 @@ class HouseView:
                 hint=wanted.pop() if len(wanted) == 1 else FROM_BACKUP,
             )
         for name in (ISSUING_KEY, SEALED_ROOT_KEY, PROVING_KEY):
-            path = where(folder, name)
-            if path is not None and _is_there(path):
-                refuse_if_open(path, "key")
+            if (mode := mode_of(folder, name)) is not None:
+                refuse_if_open(where(folder, name) or folder / name, "key", mode=mode)
         return cls(
             folder,
             generations=read_generations(folder, files=files),
@@ -224,15 +222,3 @@ class HouseView:
             if self.generations.next_issuing is not None:
                 return self.generations.next_issuing, f"{NEXT}/{ISSUING_KEY}"
         return self.issuing, ISSUING_KEY
-
-
-def _is_there(path: Path | None) -> bool:
-    """As `Path.exists`, which from Python 3.14 on takes what it may not see for missing."""
-    if path is None:
-        return False
-    with told(path):
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-    return True
