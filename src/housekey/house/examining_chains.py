@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-
 from housekey.errors import HouseBroken, HousekeyError
 from housekey.house.findings import Finding, Weight, note, wrong
 from housekey.house.generations import (
@@ -32,6 +30,7 @@ from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.keys import PrivateKey
 from housekey.pki.names import names_of
+from housekey.pki.verifying import is_signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,10 +118,10 @@ def _of_generation(
     for name, certificate in ((ROOT, generation.root), (ISSUING, issuing)):
         if certificate is None and place + name in seen.files:
             yield wrong(place + name, "it is damaged", RESTORE if name == ROOT else repair)
-    if generation.root is not None and not _signed(generation.root, generation.root):
+    if generation.root is not None and not is_signed_by(generation.root, generation.root):
         yield wrong(place + ROOT, "it is not signed by its own key", RESTORE)
     if root is not None and issuing is not None:
-        if not _signed(issuing, root):
+        if not is_signed_by(issuing, root):
             yield wrong(place + ISSUING, f"it is not signed by the root in {place}{ROOT}", repair)
         elif not _same_constraints(issuing, root):
             yield wrong(place + ISSUING, "it may not speak for the same names as the root", repair)
@@ -211,7 +210,7 @@ def _of_leaf(
     else:
         yield wrong(about, "its certificate and its key do not belong together", AGAIN)
     yield from _of_chain(about, certificate, others, generations)
-    if not _signed(certificate, certificate) and generations[0].issuing is not None:
+    if not is_signed_by(certificate, certificate) and generations[0].issuing is not None:
         yield from _of_names(about, names, generations[0].issuing)
     end = certificate.not_valid_after_utc
     if now >= end:
@@ -227,13 +226,13 @@ def _of_chain(
     generations: tuple[Generation, ...],
 ) -> Iterator[Finding]:
     """Who signed it, and is that what stands behind it in its file?"""
-    if _signed(certificate, certificate):  # made so on request: cert new --self-signed
+    if is_signed_by(certificate, certificate):  # made so on request: cert new --self-signed
         return
     signers = [
         (each.place, signer)
         for each in generations
         for signer in (each.issuing, each.proving)
-        if signer is not None and _signed(certificate, signer)
+        if signer is not None and is_signed_by(certificate, signer)
     ]
     if not signers:
         yield wrong(about, "no issuing CA of this house has signed it", AGAIN)
@@ -282,11 +281,3 @@ def _same_constraints(one: Certificate, other: Certificate) -> bool:
         return constraints_of(one) == constraints_of(other)
     except HousekeyError:
         return False
-
-
-def _signed(certificate: Certificate, issuer: Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return True

@@ -57,7 +57,7 @@ from housekey.pki.issuing import (
 )
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.secret import Secret
-from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
+from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject, subject_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -297,8 +297,9 @@ def _subjects(
     """
     mark = SubjectKeyIdentifier.from_public_key(root_key.public_key).digest.hex()[:8]
     taken = {_cn(house.root), *(_cn(each.root) for each in house.generations.former)}
-    old = _subject_of(house.root)
-    assert old.common_name is not None  # noqa: S101 - a root has one
+    old = subject_from(house.root.subject)
+    assert old is not None  # noqa: S101 - a root has a CN
+    assert old.common_name is not None  # noqa: S101
     own = _TAIL.sub("", old.common_name)
     for length in (4, 8):
         tail = f"{now:%Y} {mark[:length]}"
@@ -313,20 +314,6 @@ def _subjects(
 def _cn(certificate: Certificate) -> str:
     found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else ""
-
-
-def _subject_of(certificate: Certificate) -> Subject:
-    oids = {
-        "common_name": NameOID.COMMON_NAME,
-        "country": NameOID.COUNTRY_NAME,
-        "state": NameOID.STATE_OR_PROVINCE_NAME,
-        "locality": NameOID.LOCALITY_NAME,
-        "organization": NameOID.ORGANIZATION_NAME,
-        "organizational_unit": NameOID.ORGANIZATIONAL_UNIT_NAME,
-        "email": NameOID.EMAIL_ADDRESS,
-    }
-    found = {name: certificate.subject.get_attributes_for_oid(oid) for name, oid in oids.items()}
-    return Subject(**{name: str(each[0].value) if each else None for name, each in found.items()})
 
 
 def _present(house: House) -> dict[str, bytes | Secret | None]:
