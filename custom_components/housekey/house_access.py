@@ -165,6 +165,11 @@ class HouseAccess:
         with self.opened() as house:
             return to_der(house.root_for_devices)
 
+    def root_of_devices(self) -> str:
+        """Return the SHA-256 of the root that devices are to trust."""
+        with self.opened() as house:
+            return fingerprint(house.root_for_devices)
+
     # Creating
 
     def prepare(self, names: Sequence[Name], *, home: str) -> NewHouse:
@@ -214,14 +219,17 @@ class HouseAccess:
 
     # Remembering
 
-    def record_device(self, event: Event) -> None:
-        """Write down that a device has proved its trust."""
+    def record_device(self, event: Event, root: str) -> None:
+        """Write down that a device has proved its trust in the root of this SHA-256.
+
+        The page's, when it was opened: the house may have another one by now.
+        """
         with self.opened() as house:
             house.ledger.record_event(
                 TRUSTS,
                 at=event.at,
                 by="home-assistant",
-                sha256=fingerprint(house.root_for_devices),
+                sha256=root,
                 data=data_of(event),
             )
 

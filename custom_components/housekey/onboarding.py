@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _HOURS = 2  # after which the page closes by itself
+_MOST_PROOFS = 500  # that one page writes down; no home has as many devices
 
 
 class Onboarding:
@@ -45,7 +46,8 @@ class Onboarding:
         self._served: Served | None = None
         self._lock = asyncio.Lock()
         self._listeners: list[Callable[[], None]] = []
-        self._unrecorded: list[Event] = []
+        self._unrecorded: list[tuple[Event, str]] = []
+        self._room = 0  # for proofs: who is on the network can send any number of them
         self._end: Callable[[], None] | None = None
         self.proved = asyncio.Event()  # a device has, since the page was opened
 
@@ -70,13 +72,17 @@ class Onboarding:
     ) -> tuple[str, ...]:
         """Serve the page; one that is served already goes on, unless it would say otherwise now.
 
+        So it does after a rotation: it hands out another root.
+
         In a `trial` it leads to Home Assistant's own https address, to prove it. Raises
         `HousekeyError`.
         """
         async with self._lock:
-            if self._served is not None and self._served.asked != (home_assistant, trial):
-                served, self._served = self._served, None
-                await served.close()
+            if self._served is not None:
+                root = await self._hass.async_add_executor_job(self._access.root_of_devices)
+                if self._served.asked != (home_assistant, trial) or self._served.root != root:
+                    served, self._served = self._served, None
+                    await served.close()
             if self._served is None:
                 page = await async_load(self._hass, "onboarding_page")
                 facts = await page.look_around(self._hass)
@@ -91,7 +97,10 @@ class Onboarding:
                         trial=trial,
                     )
                 )
-                self._served = page.serve(self._hass, ready, self._async_proved)
+                self._served = page.serve(
+                    self._hass, ready, partial(self._async_proved, ready.root)
+                )
+                self._room = _MOST_PROOFS
                 self.proved.clear()
             if self._end is not None:
                 self._end()
@@ -117,22 +126,23 @@ class Onboarding:
         await self.async_stop()
 
     @callback
-    def _async_proved(self, event: Event) -> None:
-        """A device has proved its trust."""
-        if event.again:
+    def _async_proved(self, root: str, event: Event) -> None:
+        """A device has proved its trust in the root of this fingerprint."""
+        if event.again or self._room == 0:
             self._proved()
         else:
-            self._unrecorded.append(event)
+            self._room -= 1
+            self._unrecorded.append((event, root))
             self._hass.async_create_task(self._async_record(), "housekey proof")
 
     async def _async_record(self) -> None:
         """Write proofs into the ledger; what cannot be written is tried again with the next."""
         waiting, self._unrecorded = self._unrecorded, []
-        for event in waiting:
+        for event, root in waiting:
             try:
-                await self._hass.async_add_executor_job(self._access.record_device, event)
+                await self._hass.async_add_executor_job(self._access.record_device, event, root)
             except HousekeyError as trouble:
-                self._unrecorded.append(event)
+                self._unrecorded.append((event, root))
                 _LOGGER.warning("A device is not in the ledger yet: %s", trouble.message)
         self._proved()
 

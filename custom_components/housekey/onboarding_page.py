@@ -36,7 +36,7 @@ from housekey.onboarding.proof_server import ProofServer, proof_context
 from housekey.onboarding.reach import Facts, decide, url
 from housekey.onboarding.render import Page
 from housekey.onboarding.roots import former_roots
-from housekey.pki.encoding import to_der
+from housekey.pki.encoding import fingerprint, to_der
 from housekey.pki.secret import Secret
 
 from .house_access import now
@@ -68,6 +68,7 @@ class Served:
     urls: tuple[str, ...]  # what to open on a device, best first
     devices: Devices
     asked: tuple[str | None, PageProofs | None]  # what it was made for
+    root: str  # the SHA-256 of what it hands out, and of what is proved
     _gates: tuple[Gate, ...]
     _listeners: tuple[socket.socket, ...]
     _tasks: tuple[asyncio.Task[None], ...]
@@ -89,6 +90,7 @@ class Ready:
 
     page: Page
     offer: Offer
+    root: str  # its SHA-256
     reach: Reach
     port: int
     trial: PageProofs | None
@@ -110,13 +112,14 @@ def make_ready(
     with access.opened() as house:
         reach = decide(facts, bind=(), constraints=house.constraints)
         leaf = usable_leaf(house, reach.leaf_names, now=now())
-        root_der = to_der(house.root_for_devices)
-        former = former_roots(house)
+        root, former = house.root_for_devices, former_roots(house)
         crl_der = list_to_serve(house, files=access.files, by="integration", at=now())
         theirs = house.leaf(HOME_ASSISTANT)
     if leaf is None:
         with access.held() as house:
             leaf = new_leaf(house, reach.leaf_names)
+            # Of the same moment as the leaf that proves it.
+            root, former = house.root_for_devices, former_roots(house)
     pages, port = listen(reach.listen, port)
     try:
         proofs, proof_port = listen(reach.listen, proof_port)
@@ -127,7 +130,7 @@ def make_ready(
     for each in (*pages, *proofs):
         each.setblocking(False)  # noqa: FBT003
     offer = Offer(
-        root_der=root_der,
+        root_der=to_der(root),
         home=access.look().home,
         proof_port=proof_port,
         hosts=reach.hosts,
@@ -141,6 +144,7 @@ def make_ready(
     return Ready(
         page=Page(offer, port=port),
         offer=offer,
+        root=fingerprint(root),
         reach=reach,
         port=port,
         trial=trial,
@@ -189,6 +193,7 @@ def serve(hass: HomeAssistant, ready: Ready, proved: Callable[[Event], None]) ->
         urls=tuple(url(host, ready.port) for host in best),
         devices=devices,
         asked=(ready.offer.home_assistant, trial),
+        root=ready.root,
         _gates=(page_gate, proof_gate),
         _listeners=(*ready.page_listeners, *ready.proof_listeners),
         _tasks=tuple(tasks),

@@ -225,6 +225,12 @@ class FakeTime:
         heapq.heappush(self._sleeping, (at, next(self._number), woken))
         await woken
 
+    def set_clock(self, now: datetime) -> None:
+        """Set it anew; whoever sleeps sleeps for as long as was asked for."""
+        by = now - self.now
+        self._sleeping = [(at + by, number, woken) for at, number, woken in self._sleeping]
+        self.now = now
+
     async def pass_until(self, end: datetime) -> None:
         while True:
             for _ in range(20):  # whoever can work, works first
@@ -385,6 +391,26 @@ def test_a_clock_that_jumps_neither_ends_it_nor_makes_it_sleep_for_years() -> No
 
     life = asyncio.run(jumps())
     assert max(life.rounds) > datetime(2050, 1, 1, tzinfo=UTC)
+
+
+def test_a_clock_that_was_years_ahead_and_is_set_right_makes_a_round_soon() -> None:
+    async def set_right() -> Life:
+        life = Life(FakeTime(NOON + timedelta(days=5000)))
+        async with living(life):
+            assert len(life.rounds) == 1
+            life.time.set_clock(NOON)
+            await life.time.pass_until(NOON + timedelta(minutes=11))
+            assert len(life.rounds) == 2, "what was planned lies years ahead"
+            assert life.pages[-1] > NOON - timedelta(days=1), "its leaf began in the future"
+            life.time.set_clock(life.time.now - timedelta(minutes=5))
+            await life.time.pass_until(life.time.now + timedelta(minutes=30))
+            assert len(life.rounds) == 2, "a little is no reason"
+            await life.time.pass_until(NOON + timedelta(days=3))
+        return life
+
+    life = asyncio.run(set_right())
+    assert "clock was set back" in life.log.getvalue()
+    assert len(life.rounds) == 2 + 3
 
 
 def test_it_ends_when_told_in_the_middle_of_a_switch_once_that_is_put_back() -> None:

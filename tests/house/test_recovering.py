@@ -23,15 +23,19 @@ from housekey.errors import (
     RecoveryCodeWrong,
 )
 from housekey.house.files import Files
+from housekey.house.generations import Kind, Why
 from housekey.house.house import House
 from housekey.house.lock import house_lock
 from housekey.house.recovering import Recovered, recover, remains_of
 from housekey.house.recovery import RecoveryCode
+from housekey.house.root_key import open_root_key
+from housekey.house.rotating import finish, prepare_new_root
 from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificate_from_pem, fingerprint, matches
 from housekey.pki.keys import PrivateKey
 from housekey.pki.names import parse_name
 from housekey.pki.verifying import verify
+from housekey.renewal.renewing import renew
 from tests.house.disks import small_disk
 from tests.house.exposed import no_umask, readable_by_others
 from tests.house.killing import killed_at_every_moment
@@ -165,6 +169,40 @@ def test_after_a_leak_it_is_told_what_devices_still_accept(
     assert recovered(folder, code, leaked=True).accepted == ()  # none is of the second
     with opened(folder) as house:  # the keys of leaves were on the same machine
         assert not any(house.may_keep_key(leaf) for leaf in house.leaves())
+        assert all(house.has_leaked(leaf) for leaf in house.leaves()), "under the same root, too"
+
+
+def test_after_a_leak_no_leaf_keeps_its_key_whichever_issuing_ca_it_is_of(
+    folder: Path, code: RecoveryCode
+) -> None:
+    """One that was not renewed since the issuing CA before lay in the same folder."""
+    with opened(folder) as house:
+        keys = {leaf.label: leaf.key_pem.reveal() for leaf in house.leaves()}
+    recovered(folder, code)
+    recovered(folder, code, leaked=True)
+    with opened(folder) as house:
+        assert all(house.has_leaked(leaf) for leaf in house.leaves())
+        renew(house, None, everything=False, now=LATER, files=Files())
+        renewed = house.leaves()
+        assert all(house.is_current(leaf) for leaf in renewed)
+        assert not any(leaf.key_pem.reveal() == keys[leaf.label] for leaf in renewed)
+        assert not any(house.has_leaked(leaf) for leaf in renewed)
+    recovered(folder, code)  # a good one after the leak
+    with opened(folder) as house:
+        assert all(house.may_keep_key(leaf) for leaf in house.leaves())
+
+
+def test_a_root_whose_issuing_ca_leaked_is_told_as_leaked_when_it_is_over(
+    folder: Path, code: RecoveryCode
+) -> None:
+    recovered(folder, code, leaked=True)
+    with opened(folder) as house:
+        old = house.root
+        prepare_new_root(house, Kind.CROSSED, old_key=open_root_key(house, code)).write(house)
+    with opened(folder) as house:
+        finish(house)
+    with opened(folder) as house:
+        assert [(each.root, each.why) for each in house.former] == [(old, Why.LEAKED)]
 
 
 def test_an_issuing_ca_that_has_ended_is_replaced(folder: Path) -> None:

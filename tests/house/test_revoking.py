@@ -125,6 +125,16 @@ def test_a_name_and_the_ways_to_write_a_serial_number_are_understood(
         assert meant(chosen(house, what, clock)) == of(leaf), what
 
 
+def test_a_damaged_leaf_keeps_nobody_from_revoking_another(house: House, clock: Clock) -> None:
+    broken, leaf = issue(house, "aa.lan"), issue(house, "nas.lan", "192.168.1.9")
+    (broken.folder / "certificate.pem").write_text("damaged")
+    for what in ("nas.lan", "192.168.1.9", serial(leaf)):
+        assert meant(chosen(house, what, clock)) == of(leaf), what
+    with pytest.raises(UsageError) as raised:
+        chosen(house, "tv.lan", clock)
+    assert "aa.lan, nas.lan" in (raised.value.hint or "")
+
+
 def test_a_stolen_key_takes_every_certificate_for_it_along(house: House, clock: Clock) -> None:
     first = issue(house, "nas.lan")
     second = issue(house, "nas.lan", reuse_key=True)

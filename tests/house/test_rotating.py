@@ -477,6 +477,40 @@ def test_what_waits_can_be_taken_back(folder: Path) -> None:
     assert not (folder / "next").exists()
 
 
+@pytest.mark.parametrize("damage", ["missing", "damaged", "another"])
+@pytest.mark.parametrize("way", ["finish", "abort"])
+def test_a_generation_without_its_key_never_becomes_todays(
+    folder: Path, code: RecoveryCode, way: str, damage: str
+) -> None:
+    """A house that can issue nothing is worse than one that has two roots for longer."""
+    if way == "finish":
+        waiting(folder)
+    else:
+        rotated(folder, code)
+    key = folder / ("next" if way == "finish" else "old/0001") / "issuing.key"
+    if damage == "missing":
+        key.unlink()
+    else:
+        other = (folder / "issuing.key").read_bytes()
+        key.write_bytes(other if damage == "another" else b"damaged")
+    before = state_of(folder)
+    with opened(folder) as house, pytest.raises(HouseBroken, match=r"issuing\.key"):
+        finish(house) if way == "finish" else abort(house)
+    assert state_of(folder) == before
+    with opened(folder) as house:
+        house.issue("tv.lan", HA)
+
+
+def test_who_relies_on_the_new_root_is_seen_though_the_clock_went_back(
+    folder: Path, code: RecoveryCode
+) -> None:
+    rotated(folder, code)
+    with opened(folder, at=LATER - timedelta(minutes=30)) as house:
+        house.issue("ha.lan", HA)
+    with opened(folder) as house, pytest.raises(RotationRefused, match=r"ha\.lan has a certif"):
+        abort(house)
+
+
 # At once.
 
 

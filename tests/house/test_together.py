@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from housekey.errors import FileTrouble
+from housekey.house import together
 from housekey.house.files import STRAY_SUFFIX, Files
-from housekey.house.together import CHANGED, read_together, replace_together, settle, where
+from housekey.house.together import (
+    CHANGED,
+    mode_of,
+    read_together,
+    replace_together,
+    settle,
+    where,
+)
 from housekey.pki.secret import Secret
 from tests.house.disks import read_only, small_disk
 from tests.house.killing import KilledAt, killed_at_every_moment
@@ -224,3 +232,24 @@ def test_counting_moments_dies_nowhere(house: Path) -> None:
     files = KilledAt()
     _change(house, files)
     assert files.moments > 100
+
+
+def test_a_file_that_is_settled_between_the_question_and_the_look_is_not_missing(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens a house without its lock would else be told that it lacks its root."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(together, "settle", lambda *_args, **_more: None)
+        replace_together(house, CHANGE, files=Files())
+    asked = []
+
+    def settled_meanwhile(folder: Path, name: str) -> Path | None:
+        path = where(folder, name)
+        asked.append(path)
+        settle(folder, files=Files())
+        return path
+
+    monkeypatch.setattr(together, "where", settled_meanwhile)
+    assert mode_of(house, "root.pem") == stat.S_IFREG | 0o600
+    assert asked == [house / CHANGED / "new/root.pem", house / "root.pem"]
+    assert mode_of(house, "next/note") is None

@@ -93,7 +93,8 @@ async def test_a_device_that_proves_its_trust_is_counted(
         device="1",
         visitor=recognise(iphone),
     )
-    await hass.async_add_executor_job(house.record_device, event)
+    root = await hass.async_add_executor_job(house.root_of_devices)
+    await hass.async_add_executor_job(house.record_device, event, root)
     await coordinator.async_refresh()
     await hass.async_block_till_done()
     assert hass.states.get("sensor.housekey_devices_that_trust_this_home").state == "1"

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 from urllib.request import urlopen
 
 import pytest
 from aiohttp.web_runner import SockSite
 from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.housekey.const import CONF_PAGE
@@ -25,6 +27,10 @@ from custom_components.housekey.coordinator import HousekeyCoordinator
 from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.model import Stage
 from custom_components.housekey.page_proof import PATH, PageProofs
+from housekey.house.generations import Kind as Overlapping
+from housekey.house.rotating import prepare_new_root
+from housekey.onboarding.devices import TRUSTS
+from housekey.onboarding.events import Event, Step
 from housekey.onboarding.nonce import Facts, Issuer
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.secret import Secret
@@ -59,9 +65,13 @@ class Opened:
             told: dict[str, Any] = json.load(answer)
         return told
 
-    def prove(self) -> dict[str, Any]:
+    def prove_anew(self) -> dict[str, Any]:
+        """Prove trust as a device that has never done so."""
+        return self.prove(again="")
+
+    def prove(self, again: str = "&again=1") -> dict[str, Any]:
         """Prove trust at the proof listener."""
-        with urlopen(f"{self.url}/nonce?kind=iphone&again=1") as answer:
+        with urlopen(f"{self.url}/nonce?kind=iphone{again}") as answer:
             nonce = json.load(answer)["nonce"]
         said = self.ask(self.about()["proof"]["port"], f"/proof?nonce={nonce}")
         told: dict[str, Any] = json.loads(said.body)
@@ -319,3 +329,60 @@ def test_proofs_come_no_faster_than_one_a_second() -> None:
     now[0] = 70.0
     assert proofs.take(proofs.issuer.issue(A_PHONE, now=5), origin="http://a") == 403  # old
     assert proved == [0.0, 1.0]
+
+
+async def test_what_is_proved_counts_for_the_root_that_the_page_handed_out(
+    hass: HomeAssistant,
+    house: HouseAccess,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    free_ports: dict[str, int],
+) -> None:
+    """A page that was opened before a rotation proves the old root, and nothing of the new one."""
+    hass.config_entries.async_update_entry(
+        entry, options={"names": ["localhost", *NAMES], **free_ports}
+    )
+    coordinator = await set_up()
+    old = await hass.async_add_executor_job(house.root_of_devices)
+    (url, *_) = await coordinator.async_start_onboarding()
+    page = await hass.async_add_executor_job(Opened, url)
+
+    def rotate() -> str:
+        with house.held() as opened:
+            prepare_new_root(opened, Overlapping.WAITING).write(opened)
+        return house.root_of_devices()
+
+    def proofs() -> list[str | None]:
+        with house.opened() as opened:
+            return [event.sha256 for event in opened.ledger.events(kind=TRUSTS)]
+
+    new = await hass.async_add_executor_job(rotate)
+    assert new != old
+    assert (await hass.async_add_executor_job(page.prove_anew))["trusted"] is True
+    await hass.async_block_till_done()
+    assert await hass.async_add_executor_job(proofs) == [old]
+    # Opened once more, it hands out the new one.
+    (url, *_) = await coordinator.async_start_onboarding()
+    page = await hass.async_add_executor_job(Opened, url)
+    assert (await hass.async_add_executor_job(page.about))["sha256"] == new
+    assert (await hass.async_add_executor_job(page.prove_anew))["trusted"] is True
+    await hass.async_block_till_done()
+    assert await hass.async_add_executor_job(proofs) == [new, old]
+    await coordinator.async_stop_onboarding()
+
+
+async def test_who_floods_the_page_with_proofs_does_not_fill_the_ledger(
+    hass: HomeAssistant, house: HouseAccess, set_up: Callable[[], Any]
+) -> None:
+    coordinator = await set_up()
+    page = coordinator.onboarding
+    with patch.object(page, "_room", 3):
+        for device in range(1, 10):
+            page._async_proved("ab" * 32, Event(dt_util.utcnow(), Step.TRUSTS, device))
+        await hass.async_block_till_done()
+
+    def proofs() -> int:
+        with house.opened() as opened:
+            return len(opened.ledger.events(kind=TRUSTS))
+
+    assert await hass.async_add_executor_job(proofs) == 3

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from housekey.homeassistant.recorded import LABEL
 from housekey.house import ledger as ledger_module
 from housekey.house.files import Files
 from housekey.house.generations import Kind
@@ -18,7 +17,7 @@ from housekey.house.view import HouseView
 from housekey.pki.encoding import fingerprint
 from housekey.pki.names import parse_name
 from housekey.pki.subject import Subject
-from housekey.renewal.glance import HOME_ASSISTANT, next_steps, read
+from housekey.renewal.glance import next_steps, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,10 +122,6 @@ def test_opening_a_ledger_takes_no_more_steps_either(
     few = opened()
     fill(folder, 5_000)
     assert opened() <= few + 10
-
-
-def test_the_label_of_home_assistant_is_that_of_the_switch() -> None:
-    assert HOME_ASSISTANT == LABEL
 
 
 def test_a_copy_is_told_where_it_lies(folder: Path) -> None:

@@ -102,9 +102,15 @@ def test_an_older_one_of_ours_comes_back_when_the_newer_does_not_start(tmp_path:
     install(systemd(tmp_path, FakeSystemctl()), SERVICES)
     before = there(tmp_path)
     other = units_of(Kind.SERVICE, replace(NEEDS, options=("--no-page",)))
+    systemctl = FakeSystemctl(refuses=("restart",))
     with pytest.raises(ServicePutBack):
-        install(systemd(tmp_path, FakeSystemctl(refuses=("restart",))), other)
+        install(systemd(tmp_path, systemctl), other)
     assert there(tmp_path) == before
+    assert systemctl.told[-3:] == [
+        "systemctl --user daemon-reload",
+        f"systemctl --user enable {SERVICE}",
+        f"systemctl --user restart {SERVICE}",
+    ], "nobody would renew any more"
 
 
 def test_without_a_manager_nothing_is_written(tmp_path: Path) -> None:

@@ -177,7 +177,9 @@ class Home:
         """Home Assistant's certificate: due as housekey says, with the names of today."""
         home, now = self.home_assistant, self.clock()
         with self.opened() as house, house_lock(self.folder, wait=0, files=self.files):
-            standing = standing_of(house, LABEL, now=now, names=home.names)
+            standing = standing_of(
+                house, LABEL, now=now, names=home.names, revoked=house.ledger.revoked()
+            )
             assert standing.leaf is not None
             if standing.due is None:
                 return

@@ -23,6 +23,7 @@ from housekey.cli.output import (
     yes_option,
 )
 from housekey.errors import HousekeyError, HouseMissing, Stopped, UsageError
+from housekey.house.labels import shown
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def list_(**options: Any) -> None:
     for leaf in leaves:
         left = (leaf.certificate.not_valid_after_utc - now()).days
         names = [str(name) for name in leaf.names]
-        whose = "" if shown(leaf) in names else f"{shown(leaf)}: "
+        whose = "" if shown(leaf.label) in names else f"{shown(leaf.label)}: "
         facts = _facts(leaf, leaf.folder, revoked)
         label = "revoked" if facts["revoked"] else f"{left} days"
         output.row(label, f"{whose}{', '.join(names)}")
@@ -166,11 +167,11 @@ def show(**options: Any) -> None:
             (
                 leaf
                 for leaf in house.leaves()
-                if options["name"].lower() in (leaf.label, shown(leaf), *map(str, leaf.names))
+                if options["name"].lower() in (leaf.label, shown(leaf.label), *map(str, leaf.names))
             ),
             None,
         )
-        known = [shown(each) for each in house.leaves()]
+        known = [shown(each.label) for each in house.leaves()]
     if leaf is None:
         raise UsageError(
             f"there is no certificate for {options['name']}",
@@ -194,11 +195,6 @@ def show(**options: Any) -> None:
     ):
         output.row(label, str(facts[key]))
     output.document(facts)
-
-
-def shown(leaf: Leaf) -> str:
-    """Return a leaf's label as people are shown it."""
-    return leaf.label.removeprefix("_")
 
 
 def _house(
@@ -278,7 +274,7 @@ def _facts(leaf: Leaf, folder: Path, revoked: Mapping[str, Event] | None = None)
     certificate = leaf.certificate
     event = (revoked or {}).get(fingerprint(certificate))
     return {
-        "label": shown(leaf),
+        "label": shown(leaf.label),
         "names": [str(name) for name in leaf.names],
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),

@@ -53,7 +53,9 @@ def revoke(**options: Any) -> None:
     files = Files()
     folder = house_folder(options)
     reason = Reason(options["reason"])
-    with open_house(folder) as house, house_lock(folder, wait=_LOCK_SECONDS, files=files):
+    open_house(folder).close()  # says what is wrong with it before a lock is made in it
+    # As it is once the lock is held: it may be rotated, or restored, while we wait.
+    with house_lock(folder, wait=_LOCK_SECONDS, files=files), open_house(folder) as house:
         chosen = revoking.choose(house, options["what"], reason=reason, now=now())
         to_replace = None if options["no_replacement"] else chosen.to_replace
         if not chosen.targets and chosen.already and to_replace is None:

@@ -8,6 +8,7 @@ import click
 
 from housekey.cli.home import REMEMBERED, choose_home, folder_of, known_token
 from housekey.errors import UsageError
+from housekey.house.labels import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,16 +69,11 @@ async def home_to_renew(
     return Home(folder, door, token, options["restart_command"])
 
 
-def called(label: str) -> str:
-    """Return a label as people are shown it."""
-    return label.removeprefix("_")
-
-
 def told(item: Item, *, now: datetime) -> tuple[str, str]:
     """Say in one line what became of a certificate: a label, and a text."""
     from housekey.renewal.round import Became  # noqa: PLC0415 - loaded already
 
-    what, until = called(item.label), _until(item.ends, now)
+    what, until = shown(item.label), _until(item.ends, now)
     reason = _reason(item)
     match item.became:
         case Became.GOOD:
@@ -102,7 +98,7 @@ def facts_of(item: Item, *, now: datetime) -> dict[str, Any]:
     """Return what --json says of a certificate."""
     delivery = item.delivery
     return {
-        "label": called(item.label),
+        "label": shown(item.label),
         "became": item.became.value,
         "due": None
         if item.due is None

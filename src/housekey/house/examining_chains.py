@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-
 from housekey.errors import HouseBroken, HousekeyError
 from housekey.house.findings import Finding, Weight, note, wrong
 from housekey.house.generations import (
@@ -34,6 +32,7 @@ from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.keys import PrivateKey
 from housekey.pki.names import names_of
+from housekey.pki.verifying import is_signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,10 +122,10 @@ def _of_generation(seen: Seen, generation: Generation) -> Iterator[Finding]:
     for name, certificate in ((ROOT, root), (ISSUING, issuing)):
         if certificate is None and place + name in seen.files:
             yield wrong(place + name, "it is damaged", RESTORE if name == ROOT else repair)
-    if root is not None and not _signed(root, root):
+    if root is not None and not is_signed_by(root, root):
         yield wrong(place + ROOT, "it is not signed by its own key", RESTORE)
     if root is not None and issuing is not None:
-        if not _signed(issuing, root):
+        if not is_signed_by(issuing, root):
             yield wrong(place + ISSUING, f"it is not signed by the root in {place}{ROOT}", repair)
         elif not _same_constraints(issuing, root):
             yield wrong(place + ISSUING, "it may not speak for the same names as the root", repair)
@@ -222,7 +221,7 @@ def _of_leaf(
         yield from _of_page(about, certificate, generations, now=now)
         return
     yield from _of_chain(about, certificate, others, generations)
-    if not _signed(certificate, certificate) and generations[0].issuing is not None:
+    if not is_signed_by(certificate, certificate) and generations[0].issuing is not None:
         yield from _of_names(about, names, generations[0].issuing)
     end = certificate.not_valid_after_utc
     if now >= end:
@@ -238,7 +237,7 @@ def _of_page(
     if now >= (end := certificate.not_valid_after_utc):
         yield note(about, f"it ended on {end:%Y-%m-%d}", SERVED)
     elif not any(
-        signer is not None and _signed(certificate, signer)
+        signer is not None and is_signed_by(certificate, signer)
         for each in generations
         if not each.place.startswith(OLD)
         for signer in (each.issuing, each.proving)
@@ -253,17 +252,17 @@ def _of_chain(
     generations: tuple[Generation, ...],
 ) -> Iterator[Finding]:
     """Who signed it, and is that what stands behind it in its file?"""
-    if _signed(certificate, certificate):  # made so on request: cert new --self-signed
+    if is_signed_by(certificate, certificate):  # made so on request: cert new --self-signed
         return
     signers = [
         (each.place, signer)
         for each in generations
         for signer in (each.issuing, each.proving)
-        if signer is not None and _signed(certificate, signer)
+        if signer is not None and is_signed_by(certificate, signer)
     ]
     today = generations[0]
     if not signers and others and _by_a_lost_issuing_ca(certificate, others[0], generations):
-        if today.issuing and today.root and _signed(today.issuing, today.root):
+        if today.issuing and today.root and is_signed_by(today.issuing, today.root):
             yield note(about, "it is from an earlier issuing CA", RENEW)
         # else it may be today's, of which it is told already that it is not as it should be
     elif not signers:
@@ -279,7 +278,7 @@ def _by_a_lost_issuing_ca(
 ) -> bool:
     """Whether `signer`, which only stands behind the leaf, is an issuing CA of this house."""
     roots = [each.root for each in generations if each.root is not None]
-    return _signed(certificate, signer) and any(_signed(signer, root) for root in roots)
+    return is_signed_by(certificate, signer) and any(is_signed_by(signer, root) for root in roots)
 
 
 def _of_names(about: str, names: tuple[object, ...], issuing: Certificate) -> Iterator[Finding]:
@@ -321,11 +320,3 @@ def _same_constraints(one: Certificate, other: Certificate) -> bool:
         return constraints_of(one) == constraints_of(other)
     except HousekeyError:
         return False
-
-
-def _signed(certificate: Certificate, issuer: Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return True

@@ -13,6 +13,7 @@ from housekey.house.who import who
 from housekey.pki.encoding import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from housekey.house.files import Files
@@ -34,26 +35,34 @@ def record_copy(house: House, leaf: Leaf, folder: Path, *, now: datetime) -> Non
     )
 
 
-def copies_of(house: House, label: str) -> tuple[Path, ...]:
-    """Return the folders in which a copy of the pair was put."""
-    events = house.ledger.events(-1, kind=DELIVERED)
-    copies = [
-        Path(str(event.data["to"]))
-        for event in events
-        if event.data.get("label") == label and event.data.get("way") == COPY
-    ]
-    return tuple(dict.fromkeys(copies))
+def copies_of(house: House) -> Mapping[str, tuple[Path, ...]]:
+    """Return by label the folders in which a copy of its pair was put: one reading for all."""
+    found: dict[str, dict[Path, None]] = {}
+    for event in house.ledger.events(-1, kind=DELIVERED):
+        if event.data.get("way") == COPY:
+            folders = found.setdefault(str(event.data.get("label")), {})
+            folders[Path(str(event.data["to"]))] = None
+    return {label: tuple(folders) for label, folders in found.items()}
 
 
 def replace_copies(
-    house: House, new: Leaf, *, before: Leaf, now: datetime, files: Files
+    house: House,
+    new: Leaf,
+    *,
+    before: Leaf,
+    now: datetime,
+    files: Files,
+    folders: Sequence[Path] | None = None,
 ) -> tuple[Path, ...]:
     """Replace the copies of `before`. What somebody else has put in their place stays.
 
-    Raises RenewalFailed, when all that could be replaced is.
+    `folders` are those with a copy, for who asks for many labels. Raises RenewalFailed, when all
+    that could be replaced is.
     """
+    if folders is None:
+        folders = copies_of(house).get(new.label, ())
     done, troubles = [], []
-    for folder in copies_of(house, new.label):
+    for folder in folders:
         try:
             if _replace_copy(new, before=before, folder=folder, files=files):
                 record_copy(house, new, folder, now=now)

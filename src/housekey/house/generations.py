@@ -52,7 +52,7 @@ NEXT = "next"
 OLD = "old"
 DROPPED = "dropped.json"
 
-_FROM_BACKUP = (
+FROM_BACKUP = (
     "housekey house check says what is broken; housekey house restore brings a backup back"
 )
 _NEXT_ROOT, _NEXT_ISSUING = f"{NEXT}/{ROOT}", f"{NEXT}/{ISSUING}"
@@ -109,6 +109,15 @@ class Generations:
     def previous(self) -> Former | None:
         """Return the generation that an overlap may go back to."""
         return next((each for each in reversed(self.former) if each.dropped is None), None)
+
+    @property
+    def leaked(self) -> tuple[Former, ...]:
+        """Return those whose leaves' keys somebody else may have: all up to the last that leaked.
+
+        What leaked is the folder, and the leaves of the generations before it lay there as well.
+        """
+        numbers = (at for at, each in enumerate(self.former, 1) if each.why is Why.LEAKED)
+        return self.former[: max(numbers, default=0)]
 
 
 def read_generations(folder: Path, *, files: Files) -> Generations:
@@ -173,19 +182,19 @@ def generations_in(
     overlap, proving, next_issuing = None, None, None
     if read[ROTATION] is None and any(read[name] for name in (CROSS, PROVING, _NEXT_ROOT)):
         # Without it the cross would silently be sent no more, to devices that still need it.
-        raise HouseBroken(f"the house in {folder} lacks {ROTATION}", hint=_FROM_BACKUP)
+        raise HouseBroken(f"the house in {folder} lacks {ROTATION}", hint=FROM_BACKUP)
     if (rotation := read[ROTATION]) is not None:
         try:
             said = json.loads(rotation)
             kind, since = Kind(said["kind"]), datetime.fromisoformat(said["since"])
         except (ValueError, KeyError, TypeError) as error:
             raise HouseBroken(
-                f"{folder / ROTATION} is damaged, or of a newer housekey", hint=_FROM_BACKUP
+                f"{folder / ROTATION} is damaged, or of a newer housekey", hint=FROM_BACKUP
             ) from error
         if kind is Kind.CROSSED:
             standing = [each for each in former if each.dropped is None]
             if not standing:
-                raise HouseBroken(f"the house in {folder} lacks its old root", hint=_FROM_BACKUP)
+                raise HouseBroken(f"the house in {folder} lacks its old root", hint=FROM_BACKUP)
             old_root = standing[-1].root
             cross = _certificate(folder, read, CROSS)
             _must_be_signed(folder, cross, old_root, CROSS, f"{OLD}/{standing[-1].number}/{ROOT}")
@@ -214,7 +223,7 @@ def _former(folder: Path, read: Mapping[str, bytes | None], number: str) -> Form
         said = None if dropped is None else json.loads(dropped)
         over = None if said is None else (datetime.fromisoformat(said["at"]), Why(said["why"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise HouseBroken(f"{folder / at / DROPPED} is damaged", hint=_FROM_BACKUP) from error
+        raise HouseBroken(f"{folder / at / DROPPED} is damaged", hint=FROM_BACKUP) from error
     issuing = f"{at}/{ISSUING}"
     return Former(
         number=number,
@@ -234,13 +243,13 @@ def _certificates(
 ) -> tuple[Certificate, ...]:
     content = read[name]
     if content is None:
-        raise HouseBroken(f"the house in {folder} lacks {name}", hint=_FROM_BACKUP)
+        raise HouseBroken(f"the house in {folder} lacks {name}", hint=FROM_BACKUP)
     try:
         found = certificates_from_pem(content)
     except PemUnreadable as error:
-        raise HouseBroken(f"{folder / name}: {error.message}", hint=_FROM_BACKUP) from error
+        raise HouseBroken(f"{folder / name}: {error.message}", hint=FROM_BACKUP) from error
     if len(found) < least:
-        raise HouseBroken(f"{folder / name} holds too few certificates", hint=_FROM_BACKUP)
+        raise HouseBroken(f"{folder / name} holds too few certificates", hint=FROM_BACKUP)
     return found
 
 
@@ -254,4 +263,4 @@ def _must_be_signed(
 
 
 def _apart(folder: Path, one: str, other: str) -> HouseBroken:
-    return HouseBroken(f"{one} and {other} in {folder} do not belong together", hint=_FROM_BACKUP)
+    return HouseBroken(f"{one} and {other} in {folder} do not belong together", hint=FROM_BACKUP)

@@ -21,7 +21,6 @@ from housekey.house.generations import (
     ISSUING,
     ISSUING_KEY,
     ROOT,
-    Why,
     is_by,
     read_generations,
 )
@@ -175,12 +174,12 @@ class House(HouseView):
         """Whether `leaf` is of this house, today's or an earlier one, and its key did not leak."""
         generations = self.generations
         ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
-        ours += [each.issuing for each in generations.former if each.why is not Why.LEAKED]
+        ours += [each.issuing for each in generations.former if each not in generations.leaked]
         return any(is_by(leaf.certificate, each) for each in ours if each is not None)
 
     def has_leaked(self, leaf: Leaf) -> bool:
         """Whether the key of `leaf` lay beside keys that somebody else may have."""
-        leaked = (each.issuing for each in self.former if each.why is Why.LEAKED)
+        leaked = (each.issuing for each in self.generations.leaked)
         return any(is_by(leaf.certificate, each) for each in leaked if each is not None)
 
     # Issuing

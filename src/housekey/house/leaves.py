@@ -177,10 +177,14 @@ def read_key(path: Path, *, files: Files) -> bytes:
     return files.read(path)
 
 
-def refuse_if_open(path: Path, kind: str) -> None:
-    """Raise `HouseUnsafe` if anybody but the owner may read, change or enter `path`."""
-    with told(path):
-        mode = path.stat().st_mode
+def refuse_if_open(path: Path, kind: str, *, mode: int | None = None) -> None:
+    """Raise `HouseUnsafe` if anybody but the owner may read, change or enter `path`.
+
+    `mode` is what the system said of it, for who has asked.
+    """
+    if mode is None:
+        with told(path):
+            mode = path.stat().st_mode
     if mode & 0o077:
         wanted = "700" if stat.S_ISDIR(mode) else "600"
         raise HouseUnsafe(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.x509 import SubjectKeyIdentifier
-from cryptography.x509.oid import NameOID
 
 from housekey.errors import HouseBroken, HouseExpired, HouseMissing, LedgerNewer, PemUnreadable
 from housekey.house.generations import (
@@ -43,7 +42,7 @@ from housekey.pki.encoding import (
 )
 from housekey.pki.issuing import Issuer, issue_issuing_ca
 from housekey.pki.keys import KeyType, PrivateKey
-from housekey.pki.subject import Subject
+from housekey.pki.subject import Subject, subject_from
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -208,18 +207,14 @@ def _accepted(
 
 def _subject(root: Certificate, key: PrivateKey, *, now: datetime) -> Subject:
     """The root's country and organization, and a CN that no other issuing CA of the house has."""
-    organization = _field(root, NameOID.ORGANIZATION_NAME)
+    old = subject_from(root.subject) or Subject(None)
     mark = SubjectKeyIdentifier.from_public_key(key.public_key).digest.hex()[:4]
+    tail = f"{now:%Y} {mark}"
     return Subject(
-        common_name=common_name_of("housekey issuing CA", organization, tail=f"{now:%Y} {mark}"),
-        country=_field(root, NameOID.COUNTRY_NAME),
-        organization=organization,
+        common_name=common_name_of("housekey issuing CA", old.organization, tail=tail),
+        country=old.country,
+        organization=old.organization,
     )
-
-
-def _field(certificate: Certificate, oid: object) -> str | None:
-    found = [each.value for each in certificate.subject if each.oid == oid]
-    return str(found[0]) if found else None
 
 
 def _certificate(pem: bytes) -> Certificate | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from housekey.errors import FileTrouble, HousekeyError, PemUnreadable, RevokeRefused, UsageError
+from housekey.house.labels import labels_meant, shown
 from housekey.house.leaves import days_asked_for
 from housekey.house.lock import house_lock
 from housekey.house.records import REVOKED
@@ -248,17 +249,13 @@ def recall(house: House, present: RevocationList | None, *, by: str) -> int:
 
 
 def _leaf_named(house: House, asked: str) -> Leaf | None:
-    leaves = house.leaves()
-    for leaf in leaves:
-        if asked in (leaf.label, leaf.label.removeprefix("_")):
-            return leaf
-    found = [leaf for leaf in leaves if asked in map(str, leaf.names)]
+    found = labels_meant(house, asked)
     if len(found) > 1:
         raise UsageError(
             f"several certificates have the name {asked}",
-            hint=f"say which: {', '.join(_shown(leaf.label) for leaf in found)}",
+            hint=f"say which: {', '.join(map(shown, found))}",
         )
-    return found[0] if found else None
+    return house.leaf(found[0]) if found else None
 
 
 def _serial_in(text: str) -> int | None:
@@ -343,17 +340,13 @@ def already_revoked(what: str, event: Event) -> RevokeRefused:
 
 
 def _unknown(house: House, what: str) -> UsageError:
-    known = [_shown(leaf.label) for leaf in house.leaves()]
+    known = list(map(shown, house.labels()))
     return UsageError(
         f"there is no certificate for {what}, and none with that serial number",
         hint=f"there are: {', '.join(known)}; housekey cert show tells the serial number of each"
         if known
         else "housekey cert list shows what there is",
     )
-
-
-def _shown(label: str) -> str:
-    return label.removeprefix("_")
 
 
 def _key_of(issued: IssuedCertificate) -> object:

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 from cryptography.x509 import SubjectKeyIdentifier, load_der_x509_certificate
 from cryptography.x509.oid import NameOID
 
-from housekey.errors import RotationRefused
+from housekey.errors import HouseBroken, PemUnreadable, RotationRefused
 from housekey.house.generations import (
     CROSS,
     DROPPED,
+    FROM_BACKUP,
     ISSUING,
     ISSUING_KEY,
     NEXT,
@@ -46,7 +47,7 @@ from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import replace_together, where
 from housekey.house.who import who
 from housekey.pki.constraints import constraints_of
-from housekey.pki.encoding import certificate_to_pem, chain_to_pem, fingerprint
+from housekey.pki.encoding import certificate_to_pem, chain_to_pem, fingerprint, matches
 from housekey.pki.issuing import (
     Issuer,
     issue_cross,
@@ -56,7 +57,7 @@ from housekey.pki.issuing import (
 )
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.secret import Secret
-from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
+from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject, subject_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,7 +184,8 @@ def finish(house: House, *, keep_old_key: bool = False) -> None:
     """End the overlap: the old root counts no more, and today's is the new one.
 
     The private keys of the old generation are removed; with `keep_old_key` the sealed one of its
-    root stays, under old/. Raises `RotationRefused` if there is no overlap, and `FileTrouble`.
+    root stays, under old/. Raises `RotationRefused` if there is no overlap, `HouseBroken` if the
+    new one lacks a key, and `FileTrouble`.
     """
     overlap, now = house.overlap, house.clock()
     if overlap is None:
@@ -203,9 +205,7 @@ def finish(house: House, *, keep_old_key: bool = False) -> None:
         files = _over(house, old, Why.ROTATED, now)
         if keep_old_key and (sealed := _present(house).get(SEALED_ROOT_KEY)):
             files[f"{old}/{SEALED_ROOT_KEY}"] = sealed
-        for name in _FILES:
-            files[name] = _content(house, f"{NEXT}/{name}")
-            files[f"{NEXT}/{name}"] = None
+        files |= _in_use_again(house, NEXT, house.generations.next_issuing)
     replace_together(house.folder, {**files, **dict.fromkeys(_OF_OVERLAP)}, files=house.files)
     _record_dropped(house, overlap.old_root, Why.ROTATED, now)
 
@@ -213,7 +213,8 @@ def finish(house: House, *, keep_old_key: bool = False) -> None:
 def abort(house: House) -> None:
     """Go back to the old root, as long as nobody relies on the new one.
 
-    Raises `RotationRefused` if somebody does, or if there is no overlap, and `FileTrouble`.
+    Raises `RotationRefused` if somebody does, or if there is no overlap, `HouseBroken` if the old
+    one lacks a key, and `FileTrouble`.
     """
     overlap, now = house.overlap, house.clock()
     if overlap is None:
@@ -228,8 +229,7 @@ def abort(house: House) -> None:
         previous = house.generations.previous()
         assert previous is not None  # noqa: S101 - House.open has seen it
         old = f"{OLD}/{previous.number}"
-        files = {name: _content(house, f"{old}/{name}") for name in _FILES}
-        files |= {f"{old}/{name}": None for name in _FILES}
+        files = _in_use_again(house, old, previous.issuing)
     else:
         files = {f"{NEXT}/{name}": None for name in _FILES}
     replace_together(house.folder, {**files, **dict.fromkeys(_OF_OVERLAP)}, files=house.files)
@@ -248,9 +248,7 @@ def _relied_on(house: House) -> str:
         number = len(proofs)
         return f"{number} device{' has' if number == 1 else 's have'} proved the new root"
     if overlap.kind is Kind.CROSSED:
-        for issued in house.ledger.certificates():
-            if issued.issued_at < overlap.since:
-                break  # newest first
+        for issued in house.ledger.certificates():  # all: a clock may have gone back since
             is_leaf = issued.role == "leaf" and issued.label != ONBOARDING
             if is_leaf and is_by(load_der_x509_certificate(issued.der), house.issuing):
                 name = issued.label or (issued.names or ("a signed request",))[0]
@@ -299,8 +297,9 @@ def _subjects(
     """
     mark = SubjectKeyIdentifier.from_public_key(root_key.public_key).digest.hex()[:8]
     taken = {_cn(house.root), *(_cn(each.root) for each in house.generations.former)}
-    old = _subject_of(house.root)
-    assert old.common_name is not None  # noqa: S101 - a root has one
+    old = subject_from(house.root.subject)
+    assert old is not None  # noqa: S101 - a root has a CN
+    assert old.common_name is not None  # noqa: S101
     own = _TAIL.sub("", old.common_name)
     for length in (4, 8):
         tail = f"{now:%Y} {mark[:length]}"
@@ -317,24 +316,35 @@ def _cn(certificate: Certificate) -> str:
     return str(found[0].value) if found else ""
 
 
-def _subject_of(certificate: Certificate) -> Subject:
-    oids = {
-        "common_name": NameOID.COMMON_NAME,
-        "country": NameOID.COUNTRY_NAME,
-        "state": NameOID.STATE_OR_PROVINCE_NAME,
-        "locality": NameOID.LOCALITY_NAME,
-        "organization": NameOID.ORGANIZATION_NAME,
-        "organizational_unit": NameOID.ORGANIZATIONAL_UNIT_NAME,
-        "email": NameOID.EMAIL_ADDRESS,
-    }
-    found = {name: certificate.subject.get_attributes_for_oid(oid) for name, oid in oids.items()}
-    return Subject(**{name: str(each[0].value) if each else None for name, each in found.items()})
-
-
 def _present(house: House) -> dict[str, bytes | Secret | None]:
     """Return the files of today's generation; without the sealed key if it is kept elsewhere."""
     content = {name: _content(house, name) for name in _FILES}
     return {name: each for name, each in content.items() if each is not None}
+
+
+def _in_use_again(
+    house: House, place: str, issuing: Certificate | None
+) -> dict[str, bytes | Secret | None]:
+    """Return what makes the generation in the folder `place` today's.
+
+    Its root's sealed key may be kept elsewhere. Without the key of its issuing CA the house could
+    issue nothing any more: raises `HouseBroken`, and it is as before.
+    """
+    content = {name: _content(house, f"{place}/{name}") for name in _FILES}
+    key = content[ISSUING_KEY]
+    if issuing is None or not isinstance(key, Secret) or not _is_key_of(issuing, key):
+        raise HouseBroken(
+            f"{place}/{ISSUING_KEY} in {house.folder} is missing, or not the key of its issuing CA",
+            hint=FROM_BACKUP,
+        )
+    return {**content, **{f"{place}/{name}": None for name in _FILES}}
+
+
+def _is_key_of(certificate: Certificate, pem: Secret) -> bool:
+    try:
+        return matches(certificate, PrivateKey.from_pem(pem.reveal()))
+    except PemUnreadable:
+        return False
 
 
 def _content(house: House, name: str) -> bytes | Secret | None:

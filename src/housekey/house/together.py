@@ -101,6 +101,25 @@ def where(folder: Path, name: str) -> Path | None:
     return None if name in removed else folder / name
 
 
+def mode_of(folder: Path, name: str) -> int | None:
+    """Return the mode of the file `name` of the house, wherever it lies now; None: it is not there.
+
+    Asked of a place from which it was just settled, it would seem to be missing. Raises
+    `FileTrouble`.
+    """
+    for _ in range(_AS_OFTEN_AS_IT_MOVES):
+        path = where(folder, name)
+        if path is None:
+            return None
+        with told(path):
+            try:
+                return path.stat().st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                if path == folder / name:
+                    return None
+    return None
+
+
 def read_together(folder: Path, names: Iterable[str], *, files: Files) -> dict[str, bytes | None]:
     """Read several files of the house as they were at one moment, without its lock.
 

@@ -6,10 +6,12 @@ often, such as `housekey status`, and what issuing needs takes as long to import
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from housekey.errors import HouseBroken, HouseMissing
 from housekey.house.generations import (
+    FROM_BACKUP,
     ISSUING,
     ISSUING_KEY,
     NEXT,
@@ -17,6 +19,7 @@ from housekey.house.generations import (
     ROOT,
     SEALED_ROOT_KEY,
     Former,
+    Why,
     is_by,
     read_generations,
 )
@@ -31,8 +34,7 @@ from housekey.house.leaves import (
 )
 from housekey.house.ledger import SqliteLedger
 from housekey.house.ledger_troubles import REBUILD
-from housekey.house.reasons import told
-from housekey.house.together import where
+from housekey.house.together import mode_of, where
 from housekey.pki.encoding import certificates_from_pem
 
 if TYPE_CHECKING:
@@ -50,9 +52,6 @@ if TYPE_CHECKING:
 
 LEDGER = "ledger.sqlite"
 LEAVES = "leaves"
-FROM_BACKUP = (
-    "housekey house check says what is broken; housekey house restore brings a backup back"
-)
 _RECOVER = (
     "housekey house recover makes a new issuing CA, with the recovery code; or restore a backup"
 )
@@ -94,7 +93,7 @@ class HouseView:
         """
         folder = folder.absolute()
         needed = (ROOT, ISSUING, ISSUING_KEY, LEDGER)
-        missing = [name for name in needed if not _is_there(where(folder, name))]
+        missing = [name for name in needed if mode_of(folder, name) is None]
         if missing == list(needed):
             raise HouseMissing(
                 f"there is no house in {folder}",
@@ -109,9 +108,8 @@ class HouseView:
                 hint=wanted.pop() if len(wanted) == 1 else FROM_BACKUP,
             )
         for name in (ISSUING_KEY, SEALED_ROOT_KEY, PROVING_KEY):
-            path = where(folder, name)
-            if path is not None and _is_there(path):
-                refuse_if_open(path, "key")
+            if (mode := mode_of(folder, name)) is not None:
+                refuse_if_open(where(folder, name) or folder / name, "key", mode=mode)
         return cls(
             folder,
             generations=read_generations(folder, files=files),
@@ -152,12 +150,16 @@ class HouseView:
 
     @property
     def former(self) -> tuple[Former, ...]:
-        """The roots that are over, oldest first; not today's, whose issuing CA alone was new."""
-        over = {
-            each.root: each
-            for each in self.generations.former
-            if each.dropped is not None and each.root != self.root
-        }
+        """The roots that are over, oldest first; not today's, whose issuing CA alone was new.
+
+        A root of which an issuing CA has leaked, as it was recovered, has leaked with it.
+        """
+        over: dict[Certificate, Former] = {}
+        for each in self.generations.former:
+            if each.dropped is not None and each.root != self.root:
+                before = over.get(each.root)
+                leaked = before is not None and before.why is Why.LEAKED
+                over[each.root] = replace(each, why=Why.LEAKED) if leaked else each
         return tuple(over.values())
 
     def chain_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
@@ -242,15 +244,3 @@ class HouseView:
             if self.generations.next_issuing is not None:
                 return self.generations.next_issuing, f"{NEXT}/{ISSUING_KEY}"
         return self.issuing, ISSUING_KEY
-
-
-def _is_there(path: Path | None) -> bool:
-    """As `Path.exists`, which from Python 3.14 on takes what it may not see for missing."""
-    if path is None:
-        return False
-    with told(path):
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-    return True

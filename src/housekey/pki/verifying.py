@@ -79,7 +79,7 @@ def _trouble_of_path(
         if trouble is not None or present in roots:
             return trouble
         named = [each for each in (*roots, *others) if each.subject == present.issuer]
-        issuer = next((each for each in named if _signed(present, each)), None)
+        issuer = next((each for each in named if is_signed_by(present, each)), None)
         if issuer is None or issuer in seen:
             return _trouble_of_issuer(present, named)
         seen.add(issuer)
@@ -147,7 +147,8 @@ def _covers(own: Name, name: Name) -> bool:
     return own.text[2:] == name.text.partition(".")[2]
 
 
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether that authority signed it; what cannot be read was signed by nobody."""
     try:
         attempt(certificate.verify_directly_issued_by, issuer)
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
+from housekey.house.exported import COPY, DELIVERED
+from housekey.house.labels import shown
 from housekey.house.leaves import ONBOARDING
 from housekey.house.records import DEVICE_TRUSTS, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
     from housekey.live.glimpse import Glimpse
     from housekey.renewal.due import Due
 
-HOME_ASSISTANT = "_home-assistant"
-DELIVERED = "delivered"
 ROOT, ISSUING = "root", "issuing CA"
 _LAST_EVENTS = 4
 
@@ -148,11 +149,6 @@ def read(house: HouseView, *, now: datetime) -> Glance:
     )
 
 
-def shown(label: str) -> str:
-    """Return a leaf's label as people are shown it."""
-    return label.removeprefix("_")
-
-
 def next_steps(glance: Glance) -> tuple[str, ...]:
     """Say what to do next, the most urgent first; nothing when there is nothing to do.
 
@@ -225,7 +221,7 @@ def _leaf(house: HouseView, leaf: PublicLeaf, revoked: Event | None, now: dateti
 
 
 def _is_copy(delivered: Event) -> bool:
-    return delivered.data.get("way") == "copy" and "to" in delivered.data
+    return delivered.data.get("way") == COPY and "to" in delivered.data
 
 
 def _rotation(house: HouseView) -> Rotation | None:

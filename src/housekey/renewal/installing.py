@@ -105,6 +105,9 @@ def install(systemd: Systemd, units: Sequence[Unit]) -> None:
         for name, snapshot in before.items():
             systemd.files.restore(systemd.folder / name, snapshot)
         systemd.run(systemd.command("daemon-reload"))
+        if before[last] is not None:  # an older one ran: it is not to stay off
+            for words in install_commands(systemd, units)[1:]:
+                systemd.run(words)
         raise
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import HomeAssistantTrouble
 from housekey.homeassistant.client import Client
+from housekey.house.labels import shown
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.round import Became
@@ -49,7 +50,7 @@ def notice_of(items: Sequence[Item], *, now: datetime) -> Notice | None:
 
 
 def _told(item: Item, now: datetime) -> str:
-    lines = [f"**{item.label.removeprefix('_')}**: {_until(item.ends, now)}."]
+    lines = [f"**{shown(item.label)}**: {_until(item.ends, now)}."]
     if item.trouble is not None:
         lines += [f"What was in the way: {item.trouble.message}.", f"{item.trouble.hint}."]
     return " ".join(lines)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import HousekeyError, RenewalFailed, UsageError
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
-from housekey.house.exported import replace_copies
+from housekey.house.exported import copies_of, replace_copies
+from housekey.house.labels import labels_meant, shown
 from housekey.house.leaves import days_asked_for
 from housekey.house.records import is_given_up
 from housekey.house.revoking import replace as replace_revoked
@@ -68,12 +69,11 @@ def standing_of(
     *,
     now: datetime,
     names: Sequence[Name] = (),
-    revoked: Mapping[str, Event] | None = None,
+    revoked: Mapping[str, Event],
 ) -> Standing:
     """Say how the leaf under `label` stands; one that cannot be read is an answer as well.
 
-    `names` are what it is to cover today; `revoked` is what the ledger says was revoked, for who
-    asks for many. Raises only what the ledger raises.
+    `names` are what it is to cover today; `revoked` is what the ledger says was revoked.
     """
     try:
         leaf = house.leaf(label)
@@ -85,8 +85,7 @@ def standing_of(
             hint=f"housekey cert new {label.removeprefix('_')} makes it again",
         )
         return Standing(label, None, None, gone)
-    known = house.ledger.revoked() if revoked is None else revoked
-    event = known.get(fingerprint(leaf.certificate))
+    event = revoked.get(fingerprint(leaf.certificate))
     due = due_of(
         leaf.certificate,
         now=now,
@@ -101,28 +100,28 @@ def is_self_signed(leaf: Leaf) -> bool:
     return leaf.certificate.issuer == leaf.certificate.subject
 
 
-def others(house: House) -> tuple[str, ...]:
-    """Return the labels that are renewed here.
+def others(house: House, revoked: Mapping[str, Event]) -> tuple[str, ...]:
+    """Return the labels that are renewed here. `revoked` is what the ledger says was revoked.
 
     Not Home Assistant's, which is renewed as it is delivered, nor that of the onboarding page,
     which renews itself whenever the page is served, nor what was revoked for good, nor a folder
     that never had one (a full disk, a kill: who asked for it was told).
     """
-    elsewhere = {HOME_ASSISTANT, ONBOARDING_PAGE, *given_up(house)}
+    elsewhere = {HOME_ASSISTANT, ONBOARDING_PAGE, *given_up(house, revoked)}
     return tuple(
         label for label in house.labels() if label not in elsewhere and house.ever_had(label)
     )
 
 
-def given_up(house: House) -> Iterator[str]:
+def given_up(house: House, revoked: Mapping[str, Event]) -> Iterator[str]:
     """Yield the labels whose leaf was revoked for good."""
-    for sha256, event in house.ledger.revoked().items():
-        label = event.data.get("label")
-        if is_given_up(event) and isinstance(label, str):
-            with contextlib.suppress(HousekeyError):  # told when it is looked at
-                leaf = house.leaf(label)
-                if leaf is not None and fingerprint(leaf.certificate) == sha256:
-                    yield label
+    gone = {sha256: event for sha256, event in revoked.items() if is_given_up(event)}
+    meant = {str(event.data.get("label")) for event in gone.values()}
+    for label in sorted(meant.intersection(house.labels() if gone else ())):
+        with contextlib.suppress(HousekeyError):  # told when it is looked at
+            leaf = house.leaf(label)
+            if leaf is not None and fingerprint(leaf.certificate) in gone:
+                yield label
 
 
 def chosen(house: House, asked: Iterable[str]) -> tuple[str, ...]:
@@ -130,23 +129,18 @@ def chosen(house: House, asked: Iterable[str]) -> tuple[str, ...]:
 
     Raises UsageError for what is not there.
     """
-    labels = house.labels()
     found: list[str] = []
     for text in asked:
-        wanted = text.lower()
-        meant = next((each for each in labels if wanted in (each, each.removeprefix("_"))), None)
-        if meant is None:
-            having = [each for each in labels if wanted in _names_under(house, each)]
-            if len(having) != 1:
-                known = ", ".join(each.removeprefix("_") for each in labels) or "none yet"
-                raise UsageError(
-                    f"there is no certificate for {text}"
-                    if not having
-                    else f"several certificates have the name {text}",
-                    hint=f"there are: {known}",
-                )
-            meant = having[0]
-        found.append(meant)
+        meant = labels_meant(house, text)
+        if len(meant) != 1:
+            known = ", ".join(map(shown, house.labels())) or "none yet"
+            raise UsageError(
+                f"several certificates have the name {text}"
+                if meant
+                else f"there is no certificate for {text}",
+                hint=f"there are: {known}",
+            )
+        found += meant
     return tuple(dict.fromkeys(found))
 
 
@@ -164,21 +158,36 @@ def renew(
     what the ledger raises.
     """
     done = []
-    for label in others(house) if labels is None else labels:
-        standing = standing_of(house, label, now=now)
+    # Each read once, however many labels there are: the ledger forgets nothing.
+    revoked, copies = house.ledger.revoked(), copies_of(house)
+    for label in others(house, revoked) if labels is None else labels:
+        standing = standing_of(house, label, now=now, revoked=revoked)
         if standing.leaf is None:
             done.append(Renewed(label, None, None, None, standing.trouble))
         elif standing.due is not None or everything:
             done.append(
                 _renewed(
-                    house, standing, standing.leaf, everything=everything, now=now, files=files
+                    house,
+                    standing,
+                    standing.leaf,
+                    everything=everything,
+                    copies=copies.get(standing.leaf.label, ()),
+                    now=now,
+                    files=files,
                 )
             )
     return tuple(done)
 
 
 def _renewed(
-    house: House, standing: Standing, leaf: Leaf, *, everything: bool, now: datetime, files: Files
+    house: House,
+    standing: Standing,
+    leaf: Leaf,
+    *,
+    everything: bool,
+    copies: Sequence[Path],
+    now: datetime,
+    files: Files,
 ) -> Renewed:
     due = standing.due
     try:
@@ -195,10 +204,10 @@ def _renewed(
     except HousekeyError as trouble:
         return Renewed(leaf.label, due, leaf, None, trouble)
     try:
-        copies = replace_copies(house, new, before=leaf, now=now, files=files)
+        copies = replace_copies(house, new, before=leaf, folders=copies, now=now, files=files)
     except HousekeyError as trouble:
         return Renewed(leaf.label, due, leaf, new, trouble)
-    return Renewed(leaf.label, due, leaf, new, None, copies)
+    return Renewed(leaf.label, due, leaf, new, None, tuple(copies))
 
 
 def _issued(house: House, leaf: Leaf, due: Due | None) -> Leaf:
@@ -235,11 +244,3 @@ def _must_be_worth_a_try(certificate: Certificate, *, now: datetime) -> None:
             f" {now:%Y-%m-%d}: one of the two is wrong",
             hint="set the clock right; if it is: housekey renew LABEL --all",
         )
-
-
-def _names_under(house: House, label: str) -> tuple[str, ...]:
-    try:
-        leaf = house.leaf(label)
-    except HousekeyError:
-        return ()
-    return () if leaf is None else tuple(map(str, leaf.names))

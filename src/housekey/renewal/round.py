@@ -16,20 +16,23 @@ from housekey.homeassistant.secure import LOCK_SECONDS
 from housekey.house.house import House
 from housekey.house.lock import house_lock
 from housekey.pki.encoding import fingerprint
-from housekey.renewal.home import HomeStanding, home_standing, renew_home
+from housekey.renewal.home import HomeStanding, home_standing
+from housekey.renewal.home_renewing import renew_home
 from housekey.renewal.renewing import chosen, given_up, others, renew, standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from housekey.errors import HousekeyError
     from housekey.homeassistant.site import World
     from housekey.house.leaves import Leaf
+    from housekey.house.records import Event
     from housekey.renewal.delivery import Delivery, QuietHours
     from housekey.renewal.due import Due
-    from housekey.renewal.home import Home, HomeRenewed
+    from housekey.renewal.home import Home
+    from housekey.renewal.home_renewing import HomeRenewed
     from housekey.renewal.renewing import Renewed, Standing
 
 
@@ -91,16 +94,16 @@ async def go_round(folder: Path, home: Home | None, asked: Asked, world: World) 
     the ledger, `HouseBusy`, and UsageError for a label that is not there.
     """
     with House.open(folder, files=world.files, clock=world.clock) as house:
-        labels = chosen(house, asked.labels) or _all(house, everything=asked.everything)
-        wanted = [label for label in labels if label != HOME_ASSISTANT]
         revoked = house.ledger.revoked()
+        labels = chosen(house, asked.labels) or _all(house, revoked, everything=asked.everything)
+        wanted = [label for label in labels if label != HOME_ASSISTANT]
         standing = [
             standing_of(house, label, now=world.clock(), revoked=revoked) for label in wanted
         ]
         items = _others(house, standing, asked, world)
         if HOME_ASSISTANT not in labels:
             return items
-        known = standing_of(house, HOME_ASSISTANT, now=world.clock())
+        known = standing_of(house, HOME_ASSISTANT, now=world.clock(), revoked=revoked)
         at_home = None
         if home is not None:
             at_home = await home_standing(house, home, world, rest=asked.rest)
@@ -109,15 +112,15 @@ async def go_round(folder: Path, home: Home | None, asked: Asked, world: World) 
     return (*items, await _at_home(folder, home, at_home, asked, world))
 
 
-def _all(house: House, *, everything: bool) -> tuple[str, ...]:
+def _all(house: House, revoked: Mapping[str, Event], *, everything: bool) -> tuple[str, ...]:
     """Return the labels of a round that was not told any."""
     if everything:
-        gone = set(given_up(house))
+        gone = set(given_up(house, revoked))
         return tuple(
             label for label in house.labels() if label not in gone and house.ever_had(label)
         )
     home = (HOME_ASSISTANT,) if HOME_ASSISTANT in house.labels() else ()
-    return (*others(house), *home)
+    return (*others(house, revoked), *home)
 
 
 def _others(
@@ -130,9 +133,13 @@ def _others(
     ]
     done: dict[str, Renewed] = {}
     if to_do and not asked.dry_run:
-        with house_lock(house.folder, wait=LOCK_SECONDS, files=world.files):
+        with (
+            house_lock(house.folder, wait=LOCK_SECONDS, files=world.files),
+            # As it is now: while the lock was waited for, it may have been rotated or restored.
+            House.open(house.folder, files=world.files, clock=world.clock) as held,
+        ):
             renewed = renew(
-                house,
+                held,
                 to_do,
                 everything=asked.everything,
                 now=world.clock(),

@@ -62,9 +62,10 @@ def command(**options: Any) -> None:
         try_out(path, files=files)
         _may_be_replaced(path, options, output, files)
         opened_by, secret = _secret(house, options, output)
-        output.busy("Writing the backup and reading it back")
-        with house_lock(folder, wait=LOCK_SECONDS, files=files):
-            made = back_up(house, path, secret, opened_by=opened_by, at=now())
+    output.busy("Writing the backup and reading it back")
+    # As it is once the lock is held: questions take minutes.
+    with house_lock(folder, wait=LOCK_SECONDS, files=files), open_house(folder) as house:
+        made = back_up(house, path, secret, opened_by=opened_by, at=now())
     output.row("written", f"{made.path} ({made.files} files of the house, {_size(made.size)})")
     output.row("proven", "read back, opened and compared; its keys, chains and ledger examined")
     output.row("opened by", f"the {opened_by.told} alone: without it, by nobody")

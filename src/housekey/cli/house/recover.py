@@ -9,6 +9,7 @@ import click
 from housekey.cli.output import Output, common_options, house_folder, now, open_house, yes_option
 from housekey.cli.recovery_code import recovery_code, recovery_code_option
 from housekey.errors import Stopped
+from housekey.house.labels import shown
 
 if TYPE_CHECKING:
     from housekey.house.ledger import IssuedCertificate
@@ -53,7 +54,7 @@ def command(**options: Any) -> None:
         done = recover(remains, code, leaked=options["leaked"], files=files, now=now())
     with open_house(folder) as house:
         leaves = house.leaves()
-        due = [leaf.label.removeprefix("_") for leaf in leaves if not house.is_current(leaf)]
+        due = [shown(leaf.label) for leaf in leaves if not house.is_current(leaf)]
     output.row("recovered", f"a new issuing CA, {_name(done)}")
     output.row("", f"good until {done.issuing.not_valid_after_utc:%d %B %Y}, under the same root")
     if done.ledger_rebuilt:
@@ -100,7 +101,7 @@ def _tell_of_leak(done: Recovered, output: Output) -> None:
     output.row("", f"this home, and devices that trust the root accept them {until}.")
     output.row("", "Nothing withdraws that but a new root: housekey house rotate --leaked")
     for each in done.accepted[:_MOST_NAMED]:
-        named = each.label.removeprefix("_") if each.label else ", ".join(each.names)
+        named = shown(each.label) if each.label else ", ".join(each.names)
         output.row("accepted", f"{named}, until {each.not_after:%d %B %Y} (old issuing CA)")
     if (more := len(done.accepted) - _MOST_NAMED) > 0:
         output.row("", f"and {more} more")

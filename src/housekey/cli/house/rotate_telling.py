@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.x509 import NameOID
 
-from housekey.cli.cert import shown
 from housekey.house.generations import Kind, Why
+from housekey.house.labels import shown
 from housekey.house.leaves import ONBOARDING
 from housekey.pki.encoding import fingerprint
 from housekey.pki.fingerprint import grouped
@@ -149,7 +149,7 @@ def document_of(
 def due_in(house: House) -> tuple[str, ...]:
     """Return what the certificates are called whose chain is not today's."""
     return tuple(
-        shown(leaf)
+        shown(leaf.label)
         for leaf in house.leaves()
         if leaf.label != ONBOARDING and not house.is_current(leaf)
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @common_options
 def command(**options: Any) -> None:
     """Show the root, the issuing CA, what the house may issue for, and what there was before."""
-    from housekey.cli.cert import shown  # noqa: PLC0415 - after --help
+    from housekey.house.labels import shown  # noqa: PLC0415 - after --help
     from housekey.house.root_key import SEALED_ROOT_KEY  # noqa: PLC0415
     from housekey.house.together import where  # noqa: PLC0415
 
@@ -54,7 +54,7 @@ def command(**options: Any) -> None:
     earlier = [_earlier(house, each) for each in house.generations.former]
     for each in earlier:
         output.row("earlier", f"{each['what']} {each['subject']}{each['told']}")
-    output.row("leaves", ", ".join(map(shown, leaves)) or "none yet")
+    output.row("leaves", ", ".join(shown(leaf.label) for leaf in leaves) or "none yet")
     output.document(
         {
             "house": str(folder),
@@ -65,7 +65,7 @@ def command(**options: Any) -> None:
             "permitted": list(constraints.described()),
             "critical": constraints.critical,
             "root_key": "sealed" if sealed else "absent",
-            "leaves": [shown(leaf) for leaf in leaves],
+            "leaves": [shown(leaf.label) for leaf in leaves],
         }
     )
 

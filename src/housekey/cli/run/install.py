@@ -15,7 +15,7 @@ from housekey.cli.output import Output, house_folder, now, open_house
 from housekey.cli.renewing import quiet_hours
 from housekey.errors import ServiceTrouble, Stopped, UsageError
 from housekey.homeassistant.put_back import doors_of
-from housekey.house.exported import COPY, DELIVERED
+from housekey.house.exported import copies_of
 from housekey.house.files import Files
 from housekey.house.journal import FileChange, Journal
 from housekey.renewal.installing import (
@@ -134,11 +134,7 @@ def _needs(options: dict[str, Any], kind: Kind, *, system: bool) -> Needs:
     """Find out what the service needs. Raises as `House.open`."""
     folder = house_folder(options)
     with open_house(folder) as house:
-        copies = [
-            Path(str(event.data["to"]))
-            for event in house.ledger.events(-1, kind=DELIVERED)
-            if event.data.get("way") == COPY
-        ]
+        copies = [folder for folders in copies_of(house).values() for folder in folders]
     homes = _home_folders(folder, options)
     owner = folder.stat().st_uid
     of_root = system and owner == 0

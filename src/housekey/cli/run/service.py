@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # No longer at a time: a machine that slept, or whose clock was set, is noticed within this.
 _NAP_SECONDS = 600.0
 _PAGE_LASTS = timedelta(hours=20)  # a round a day serves it anew, one after a failure does not
+# A clock that goes back further was wrong before: what was worked out by it lies years ahead.
+_SET_BACK = timedelta(hours=1)
 _HOUSE_SECONDS = 60.0  # how often to look whether somebody else has changed the house
 
 
@@ -156,6 +158,7 @@ class Service:
 
     async def _until(self, at: datetime) -> bool:
         """Wait until then; False when something happened that makes it sooner."""
+        latest = self.parts.clock()
         while (left := (at - self.parts.clock()).total_seconds()) > 0:
             nap = asyncio.ensure_future(self.parts.sleep(min(left, _NAP_SECONDS)))
             called = asyncio.ensure_future(self._sooner.wait())
@@ -166,6 +169,11 @@ class Service:
                 called.cancel()
                 await asyncio.gather(nap, called, return_exceptions=True)
             if self._sooner.is_set():
+                return False
+            latest = max(latest, now := self.parts.clock())
+            if now < latest - _SET_BACK:
+                self._say("changed", "this machine's clock was set back")
+                self._page_anew.set()
                 return False
         if self._page_since is None or self.parts.clock() - self._page_since > _PAGE_LASTS:
             self._page_anew.set()  # its leaf is renewed as it is served anew

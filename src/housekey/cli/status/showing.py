@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from housekey.cli.output import line_of
 from housekey.cli.status.words import day, device, moment, told
-from housekey.renewal.glance import next_steps, shown
+from housekey.house.labels import shown
+from housekey.renewal.glance import next_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
