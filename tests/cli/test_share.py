@@ -131,6 +131,7 @@ def test_while_two_roots_overlap_the_page_hands_out_the_new_one_and_only_it_is_p
             device.prove()
         sharing.root = house / "root.pem"
         assert device.prove()["trusted"] is True
+        sharing.expect("trusts")
         sharing.send()
     with opened(house) as it:
         assert [event.sha256 for event in it.ledger.events(kind="device-trusts")] == [new]
@@ -149,6 +150,7 @@ def test_a_root_that_waits_is_handed_out_and_proven_too(person: Person) -> None:
         sharing.root = person.house / "next/root.pem"
         assert Device(sharing).about()["sha256"] == new
         assert Device(sharing).prove()["trusted"] is True
+        sharing.expect("trusts")
         sharing.send()
     with opened(person.house) as it:
         assert [event.sha256 for event in it.ledger.events(kind="device-trusts")] == [new]
