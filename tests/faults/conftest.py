@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from random import randrange
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from tests.faults.places import Place, stand_in
 from tests.faults.warmed import Warmed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.faults.cases import Case
 
@@ -38,6 +39,20 @@ class Places:
         folder = self._folder / f"place-{self._made}"
         home = self._held.enter_context(stand_in(folder, case)) if case.road else None
         return Place.make(folder, case, self._warmed, home)
+
+
+@pytest.fixture(params=["some", pytest.param("all", marks=pytest.mark.slow)])
+def chosen(request: pytest.FixtureRequest) -> Callable[[int, int], range]:
+    """Chooses the points of a sweep: in `make slow` all, in `make test` each n-th, at random.
+
+    The offset is another one each time, so that all are visited over time; a failure names its
+    point.
+    """
+
+    def choose(count: int, each: int) -> range:
+        return range(count) if request.param == "all" else range(randrange(each), count, each)
+
+    return choose
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ LOOKING = {"listdir": 0, "scandir": 0, "stat": 0, "lstat": 0}
 WRITING_FLAGS = os.O_CREAT | os.O_TRUNC
 # What a disk without room still does: it lets things go, and changes what has its place.
 NEEDS_NO_ROOM = {"unlink", "remove", "rmdir", "ftruncate", "fchmod", "fchown", "chmod", "chown"}
+REMOVING = ("unlink", "remove", "rmdir")
 ORDERS = ("configure", "promote", "restart", "update_urls")
 
 
@@ -107,8 +108,8 @@ class Disk:
                 number = self.fault.number
                 if number == errno.ENOSPC and name in NEEDS_NO_ROOM:
                     return
-                if number == errno.ENOENT and CHANGING.get(name) == -1:
-                    return  # what is open does not go missing
+                if number == errno.ENOENT and (CHANGING.get(name) == -1 or name in REMOVING):
+                    return  # what is open does not go missing, and what has gone is removed
                 if name.startswith("sqlite "):
                     self.done.append(name)
                     raise _sqlite_error(number)

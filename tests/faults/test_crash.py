@@ -16,6 +16,8 @@ from tests.faults.sound import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.faults.cases import Case
     from tests.faults.conftest import Places
     from tests.faults.places import Place
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("case", [*HOUSE, *HOMES], ids=lambda case: case.name)
 def test_killed_before_and_after_every_operation_it_leaves_what_the_next_command_finishes(
-    case: Case, places: Places, capsys: pytest.CaptureFixture[str]
+    case: Case,
+    places: Places,
+    chosen: Callable[[int, int], range],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     place = places(case)
     place.begin()
@@ -34,7 +39,8 @@ def test_killed_before_and_after_every_operation_it_leaves_what_the_next_command
 
     # What is after one is before the next: nothing else of the process reaches a disk, or changes
     # anything in Home Assistant.
-    for at in range(count + 1):
+    points = chosen(count + 1, 5 if case.road else 2)
+    for at in points:
         where = f"killed before operation {at} of {count}: {whole.operations[at : at + 1]}"
         place.begin()
         killed = place.run(fault=Fault("kill", at))
@@ -44,7 +50,7 @@ def test_killed_before_and_after_every_operation_it_leaves_what_the_next_command
         except AssertionError as failure:
             raise AssertionError(f"{where}: {failure}") from failure
     with capsys.disabled():
-        print(f"\n  {case.name}: {count} operations, killed at {count + 1} points")
+        print(f"\n  {case.name}: {count} operations, killed at {len(points)} points")
 
 
 def must_be_sound(place: Place, at: int) -> None:
