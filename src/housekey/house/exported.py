@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from housekey.errors import FileTrouble, RenewalFailed
+from housekey.errors import CopyNotRenewed, FileTrouble
 from housekey.house.who import who
 from housekey.pki.encoding import fingerprint
 
@@ -50,7 +50,7 @@ def replace_copies(
 ) -> tuple[Path, ...]:
     """Replace the copies of `before`. What somebody else has put in their place stays.
 
-    Raises RenewalFailed, when all that could be replaced is.
+    Raises CopyNotRenewed, when all that could be replaced is.
     """
     done, troubles = [], []
     for folder in copies_of(house, new.label):
@@ -62,7 +62,7 @@ def replace_copies(
             troubles.append(trouble)
     if troubles:
         what = "; ".join(trouble.message for trouble in troubles)
-        raise RenewalFailed(
+        raise CopyNotRenewed(
             f"it was renewed, and a copy of it was not: {what}", hint=troubles[0].hint
         )
     return tuple(done)
