@@ -39,6 +39,7 @@
     ├── PairRefused               a certificate and key that a running server is not given
     ├── SwapRefused               a running server could not be given another certificate
     ├── RenewalFailed             a certificate that is due could not be renewed
+    │   └── CopyNotRenewed        it was, and a copy of it elsewhere was not
     ├── ServiceTrouble            the service of systemd could not be installed or removed
     │   └── ServicePutBack        it was installed, did not start, and was taken away again (exit 4)
     ├── Stopped                   the user said no to a question                            (exit 1)
@@ -121,8 +122,8 @@ class NotPermitted(HousekeyError):
             f"this house may not issue a certificate for {', '.join(names)}:"
             " its name constraints were fixed at its creation,"
             " and every device that trusts its root relies on them",
-            hint=f"it covers {', '.join(permitted)}; a wider house is a new one:"
-            " --house DIR --permit NAME",
+            hint=f"it covers {', '.join(permitted)}; a new root can cover more:"
+            " housekey house rotate --permit NAME",
         )
         self.names = names
         self.permitted = permitted
@@ -293,6 +294,10 @@ class SwapRefused(HousekeyError):
 
 class RenewalFailed(HousekeyError):
     """A certificate that is due could not be renewed, or not be given to what serves it."""
+
+
+class CopyNotRenewed(RenewalFailed):
+    """A certificate was renewed, and a copy of it elsewhere was not replaced."""
 
 
 class ServiceTrouble(HousekeyError):

@@ -129,7 +129,7 @@ def test_a_new_house_takes_a_name_of_ones_own_and_says_so_and_an_old_one_refuses
     other = person.run("cert", "new", "cam.example.net", "--yes")
     assert other.code == 3, other
     assert "may not issue" in other.err
-    assert "--house DIR --permit" in other.err
+    assert "housekey house rotate --permit NAME" in other.err
     after = contents(person.house)
     assert {k: v for k, v in after.items() if "ledger" not in k and "lock" not in k} == {
         k: v for k, v in before.items() if "ledger" not in k and "lock" not in k

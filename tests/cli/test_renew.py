@@ -209,6 +209,16 @@ def test_a_copy_elsewhere_is_renewed_and_what_somebody_put_there_is_not(person: 
     assert (code, told["nas.lan"]["became"]) == (1, "failed")
     assert "something else than the pair from before" in told["nas.lan"]["error"]["message"]
     assert (out / "certificate.pem").read_text() == "mine"
+    said = " ".join(person.run("renew", "--all").out.split())
+    assert "and could not be renewed" not in said, "it was"
+    assert ": it was renewed, and a copy of it was not: " in said
+
+    done = person.run("cert", "revoke", "nas.lan")
+    assert done.code == 1, done
+    said = " ".join(done.out.split())
+    assert f"owed it was renewed, and a copy of it was not: {out}" in said
+    assert "; copy it by hand from " in said
+    assert "run the same command again" not in said, "that would revoke the new one, and copy none"
 
     (out / "certificate.pem").unlink()  # taken away by its owner: nothing is put there again
     code, told = renewed(person, "--all")

@@ -121,7 +121,8 @@ def new(**options: Any) -> None:
     life = leaf.certificate.not_valid_after_utc - now()
     output.row("names", ", ".join(map(str, leaf.names)))
     output.row("issued", f"{target / 'certificate.pem'}")
-    output.row("", f"{target / 'privkey.pem'}  ({life.days + 1} days, {leaf.key_type.label})")
+    days = "1 day" if life.days == 0 else f"{life.days + 1} days"
+    output.row("", f"{target / 'privkey.pem'}  ({days}, {leaf.key_type.label})")
     for path in saved:
         output.row("saved", f"what was there before is now {path.name}")
     if options["self_signed"]:

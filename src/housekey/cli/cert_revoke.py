@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from housekey.pki.crl import RevocationList
 
 _LOCK_SECONDS = 10.0
+_AGAIN = "run the same command again"
 _PATH = "/housekey.crl"
 REASONS = ("unspecified", "key-compromise", "superseded", "cessation-of-operation")
 
@@ -87,7 +88,11 @@ def revoke(**options: Any) -> None:
                 copies = replace_copies(house, new, before=to_replace, now=now(), files=files)
             except HousekeyError as error:
                 why = error.message
-                owed.append(f"no new certificate: {why}" if new is None else f"a copy: {why}")
+                owed.append(
+                    f"no new certificate: {why}; {_AGAIN}"
+                    if new is None
+                    else f"{why}; {error.hint}"
+                )
     if crl is not None and unlisted:
         output.row("heads up", "the list of today's issuing CA cannot name what it did not sign")
     steps = _next(new, to_replace, copies, kept=options["no_replacement"])
@@ -97,7 +102,7 @@ def revoke(**options: Any) -> None:
         for copy in copies:
             output.row("", f"and both in {copy}")
     for each in owed:
-        output.row("owed", f"{each}; run the same command again")
+        output.row("owed", each)
     for step in steps:
         output.row("next", step)
     ends = max((each.certificate.not_valid_after_utc for each in chosen.targets), default=None)
@@ -131,7 +136,7 @@ def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList 
         if crl_is_due(house, crl, now=now()):
             crl = remake_crl(house, files=files, by=who(), at=now())
     except HousekeyError as error:
-        return None, [f"the list of revoked certificates: {error.message}"]
+        return None, [f"the list of revoked certificates: {error.message}; {_AGAIN}"]
     if crl is not None:
         many = "1 certificate" if len(crl.serials) == 1 else f"{len(crl.serials)} certificates"
         output.row("list", f"{house.folder / 'crl.der'}: {many}, number {crl.number}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from housekey.cli.home import REMEMBERED, choose_home, folder_of, known_token
-from housekey.errors import UsageError
+from housekey.errors import CopyNotRenewed, UsageError
 from housekey.house.labels import shown
 
 if TYPE_CHECKING:
@@ -91,7 +91,11 @@ def told(item: Item, *, now: datetime) -> tuple[str, str]:
             return "unused", f"{what}: Home Assistant does not present it; housekey secure does"
         case Became.FAILED:
             trouble = "" if item.trouble is None else f": {item.trouble.message}"
-            return "failed", f"{what}: {until}, and could not be renewed{trouble}"
+            was = isinstance(item.trouble, CopyNotRenewed)  # it says so itself
+            return (
+                "failed",
+                f"{what}: {until}{'' if was else ', and could not be renewed'}{trouble}",
+            )
 
 
 def facts_of(item: Item, *, now: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from housekey.errors import FileTrouble, RenewalFailed
+from housekey.errors import CopyNotRenewed, FileTrouble
 from housekey.house.who import who
 from housekey.pki.encoding import fingerprint
 
@@ -56,7 +56,7 @@ def replace_copies(
 ) -> tuple[Path, ...]:
     """Replace the copies of `before`. What somebody else has put in their place stays.
 
-    `folders` are those with a copy, for who asks for many labels. Raises RenewalFailed, when all
+    `folders` are those with a copy, for who asks for many labels. Raises CopyNotRenewed, when all
     that could be replaced is.
     """
     if folders is None:
@@ -71,7 +71,7 @@ def replace_copies(
             troubles.append(trouble)
     if troubles:
         what = "; ".join(trouble.message for trouble in troubles)
-        raise RenewalFailed(
+        raise CopyNotRenewed(
             f"it was renewed, and a copy of it was not: {what}", hint=troubles[0].hint
         )
     return tuple(done)

@@ -171,8 +171,8 @@ CONSTRAINED = Matter(
     (
         "`housekey house show`: what the house may speak for",
         (
-            "leave that name out, or make a house that covers it:"
-            " `housekey secure --permit NAME --house DIR`"
+            "leave that name out, or give the house a new root that covers it:"
+            " `housekey house rotate --permit NAME`"
         ),
         _CHECK,
     ),
