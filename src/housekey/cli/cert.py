@@ -102,7 +102,9 @@ def new(**options: Any) -> None:
     if options["out"]:
         _try_out(Path(options["out"]).absolute(), files)
     house, code = _house(folder, names, fields, output, files)
-    with house, house_lock(folder, wait=LOCK_SECONDS, files=files):
+    house.close()
+    # As it is once the lock is held: it may be rotated, or restored, while we wait.
+    with house_lock(folder, wait=LOCK_SECONDS, files=files), open_house(folder) as house:
         label = str(names[0])
         present = house.leaf(label)
         issue = house.issue_self_signed if options["self_signed"] else house.issue

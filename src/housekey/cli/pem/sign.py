@@ -79,7 +79,9 @@ def command(**options: Any) -> None:
         )
     elif public_key is not None:
         folder = house_folder(options)
-        with open_house(folder) as house, house_lock(folder, wait=LOCK_SECONDS, files=files):
+        open_house(folder).close()  # says what is wrong with it before a lock is made in it
+        # As it is once the lock is held: it may be rotated, or restored, while we wait.
+        with house_lock(folder, wait=LOCK_SECONDS, files=files), open_house(folder) as house:
             chain = house.sign(
                 public_key, wishes.names, days=options["days"], subject=wishes.subject
             )
