@@ -422,7 +422,7 @@ def test_a_name_that_the_house_does_not_cover(option: str, owner: Owner) -> None
         owner,
         *(option, "example.com"),
         said="may not issue a certificate for example.com",
-        hint="--house DIR --permit NAME",
+        hint="housekey house rotate --permit NAME",
     )
 
 
