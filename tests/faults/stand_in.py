@@ -94,6 +94,13 @@ class StandIn:
     def stop(self) -> None:
         self._call(self._stop())
 
+    def settle(self) -> None:
+        """Wait until it is up again, if it was told to restart."""
+        self._call(self._settled())
+
+    async def _settled(self) -> None:
+        await asyncio.gather(*self._tasks)
+
     def _call(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
 
