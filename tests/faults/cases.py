@@ -111,7 +111,7 @@ HOMES = tuple(
     for case in (
         Case(SECURED, road=road),
         Case(f"{SECURED} --name printer.lan", before=(SECURED,), road=road),
-        Case("renew {home} --yes --now --all", before=(SECURED,), road=road),
+        Case("renew {home} --yes --now --all", before=(SECURED,), road=road, owes=True),
         Case("undo {home} --yes", before=(SECURED,), road=road),
     )
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.cases import HOUSE, READING
+from tests.faults.cases import HOMES, HOUSE, READING
 from tests.faults.operations import Fault
 from tests.faults.sound import (
     must_be_private,
@@ -47,7 +47,7 @@ def points(case: Case, place: Place, *, looks_too: bool = False) -> tuple[str, .
     return whole.operations
 
 
-@pytest.mark.parametrize("case", HOUSE, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*HOUSE, *HOMES], ids=lambda case: case.name)
 def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_the_old_state(
     case: Case,
     places: Places,
@@ -57,7 +57,7 @@ def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_t
     place = places(case)
     operations = points(case, place)
     failed = passed = 0
-    for at in chosen(len(operations), 4):
+    for at in chosen(len(operations), 12 if case.road else 4):
         operation = operations[at]
         for number, stays in errors_for(at):
             where = f"{errno.errorcode[number]} at operation {at} of {len(operations)}: {operation}"
@@ -159,7 +159,10 @@ def must_be_as_told(place: Place, done: Ended, *, stays: bool, operation: str) -
         # Known: rotate and recover change the house in one step, and note it in the ledger after.
         # When only the note fails, the change stands, and the error names the ledger.
         only_the_note = place.case.noted_last and "ledger.sqlite" in done.err
-        if place.case.before and not stays and not only_the_note:
+        # Known: with a Home Assistant an error at the last note of a change that is proven, or in
+        # the middle of `undo`, leaves what was reached. It starts, and the same command ends it.
+        whole = not only_the_note and not place.case.road
+        if place.case.before and not stays and whole:
             # What could not be removed has the name of a stray: the next one removes it.
             must_be_the_old_state(place, with_strays=operation in ("unlink", "rmdir"))
     if not place.case.begins_broken:

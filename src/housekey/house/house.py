@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.x509 import SubjectKeyIdentifier
 
-from housekey.errors import HouseBroken, HouseBusy, PemUnreadable
+from housekey.errors import FileTrouble, HouseBroken, HouseBusy, PemUnreadable
 from housekey.house import view
 from housekey.house.generations import (
     ISSUING,
@@ -291,7 +291,9 @@ class House(HouseView):
         path = where(self.folder, name) or self.folder / name
         try:
             key = PrivateKey.from_pem(read_key(path, files=self.files))
-        except FileNotFoundError as error:
+        except FileTrouble as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
             self._must_be_as_it_was_opened()
             raise HouseBroken(
                 f"the house in {self.folder} lacks {name}", hint=view.MENDS[name]
