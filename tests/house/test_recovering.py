@@ -21,6 +21,7 @@ from housekey.errors import (
     HouseMissing,
     HouseUnsafe,
     RecoveryCodeWrong,
+    RotationRefused,
 )
 from housekey.house.files import Files
 from housekey.house.generations import Kind, Why
@@ -203,6 +204,21 @@ def test_a_root_whose_issuing_ca_leaked_is_told_as_leaked_when_it_is_over(
         finish(house)
     with opened(folder) as house:
         assert [(each.root, each.why) for each in house.former] == [(old, Why.LEAKED)]
+
+
+@pytest.mark.parametrize("kind", [Kind.CROSSED, Kind.WAITING])
+def test_after_a_leak_of_two_roots_half_a_measure_is_refused_and_nothing_changes(
+    folder: Path, code: RecoveryCode, kind: Kind
+) -> None:
+    with opened(folder) as house:
+        key = open_root_key(house, code) if kind is Kind.CROSSED else None
+        new = prepare_new_root(house, kind, old_key=key)
+        new.write(house)
+    before = {path: path.read_bytes() for path in folder.rglob("*.*") if "ledger" not in path.name}
+    with pytest.raises(RotationRefused, match="two roots") as refused:
+        recovered(folder, new.recovery_code, leaked=True)
+    assert "--finish" in refused.value.hint
+    assert before == {path: path.read_bytes() for path in before}
 
 
 def test_an_issuing_ca_that_has_ended_is_replaced(folder: Path) -> None:

@@ -14,13 +14,21 @@ from typing import TYPE_CHECKING
 
 from cryptography.x509 import SubjectKeyIdentifier
 
-from housekey.errors import HouseBroken, HouseExpired, HouseMissing, LedgerNewer, PemUnreadable
+from housekey.errors import (
+    HouseBroken,
+    HouseExpired,
+    HouseMissing,
+    LedgerNewer,
+    PemUnreadable,
+    RotationRefused,
+)
 from housekey.house.generations import (
     DROPPED,
     ISSUING,
     ISSUING_KEY,
     OLD,
     ROOT,
+    ROTATION,
     Why,
     is_by,
     next_number,
@@ -120,8 +128,17 @@ def remains_of(folder: Path, *, files: Files) -> Remains:
     )
 
 
-def must_be_recoverable(remains: Remains, *, now: datetime) -> None:
-    """Raise `HouseExpired` if the root itself is over: nothing under it would be accepted."""
+def must_be_recoverable(remains: Remains, *, leaked: bool, now: datetime) -> None:
+    """Raise `HouseExpired` if the root itself is over: nothing under it would be accepted.
+
+    After a leak raise `RotationRefused` while two roots overlap: the keys of both lay in the same
+    folder, and a new issuing CA under one of them would leave the other's to the thief.
+    """
+    if leaked and (remains.folder / ROTATION).exists():
+        raise RotationRefused(
+            "the house has two roots, and whoever has this folder has the keys of both",
+            hint="housekey house rotate --finish, and then housekey house rotate --leaked",
+        )
     end = remains.root.not_valid_after_utc
     if now >= end:
         raise HouseExpired(
@@ -141,7 +158,7 @@ def recover(
     house is as before.
     """
     folder, root, old = remains.folder, remains.root, remains.issuing
-    must_be_recoverable(remains, now=now)
+    must_be_recoverable(remains, leaked=leaked, now=now)
     root_key = root_key_of(root, folder / SEALED_ROOT_KEY, code, files=files)
     key = PrivateKey.generate(KeyType.ECDSA_P256)
     issuing = issue_issuing_ca(

@@ -48,7 +48,7 @@ def command(**options: Any) -> None:
     must_be_there(folder)  # before a lock is left in a folder that is no house
     with house_lock(folder, wait=LOCK_SECONDS, files=files):
         remains = remains_of(folder, files=files)
-        must_be_recoverable(remains, now=now())
+        must_be_recoverable(remains, leaked=options["leaked"], now=now())
         _confirmed(remains, options, output)
         code = recovery_code(options, output=output)
         done = recover(remains, code, leaked=options["leaked"], files=files, now=now())
