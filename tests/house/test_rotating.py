@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.x509 import BasicConstraints, NameOID
 
-from housekey.errors import HouseBroken, HouseBusy, HouseExpired, PermitRefused, RotationRefused
+from housekey.errors import (
+    FileTrouble,
+    HouseBroken,
+    HouseBusy,
+    HouseExpired,
+    PermitRefused,
+    RotationRefused,
+)
 from housekey.house.files import STRAY_SUFFIX, Files
 from housekey.house.generations import Kind, Why
 from housekey.house.house import House, prepare_house
@@ -373,7 +380,7 @@ def test_there_is_no_second_rotation_before_the_first_has_ended(
 
 @pytest.mark.parametrize("end", [finish, abort])
 def test_without_a_rotation_there_is_nothing_to_end(
-    end: Callable[[House], None], folder: Path
+    end: Callable[[House], object], folder: Path
 ) -> None:
     with opened(folder) as house, pytest.raises(RotationRefused, match="one root"):
         end(house)
@@ -623,12 +630,33 @@ def test_a_cross_of_another_house_is_not_presented(
         opened(folder)
 
 
+@pytest.mark.parametrize("change", ["begin", "finish", "abort"])
+def test_what_the_ledger_cannot_note_is_done_all_the_same_and_told_so(
+    change: str, folder: Path, code: RecoveryCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = prepared(folder, code) if change == "begin" else rotated(folder, code)
+    before = state_of(folder)
+
+    def full(*_: object, **__: object) -> None:
+        raise FileTrouble(folder / "ledger.sqlite", "the disk is full", hint="make room")
+
+    with opened(folder) as house:
+        monkeypatch.setattr(house.ledger, "record_event", full)
+        work = {"begin": new.write, "finish": finish, "abort": abort}[change]
+        said = work(house)
+    assert said is not None
+    assert "the disk is full" in said
+    assert state_of(folder) != before
+    with opened(folder) as house:
+        assert (house.overlap is not None) is (change == "begin")
+
+
 @pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("change", ["crossed", "waiting", "leaked", "finish", "flip", "abort"])
 def test_a_kill_at_any_moment_leaves_the_state_from_before_or_the_one_from_after(
     change: str, every: int, folder: Path, code: RecoveryCode, tmp_path: Path
 ) -> None:
-    work: Callable[[House], None]
+    work: Callable[[House], object]
     if change == "crossed":
         work = prepared(folder, code).write
     elif change in ("waiting", "leaked"):

@@ -58,6 +58,11 @@ class Output:
         stream = sys.stderr if self.story_to_stderr or self.as_json else sys.stdout
         click.echo(line_of(label, text, stream=stream), file=stream)
 
+    def not_noted(self, reason: str | None) -> None:
+        """Say that what is done is missing from the ledger, if it is."""
+        if reason is not None:
+            self.row("heads up", f"it is done, but the ledger has no note of it: {reason}")
+
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the JSON document, if one was asked for."""
         if self.as_json:

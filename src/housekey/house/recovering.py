@@ -36,6 +36,7 @@ from housekey.house.generations import (
 from housekey.house.house import LEDGER, common_name_of
 from housekey.house.leaves import refuse_if_open
 from housekey.house.ledger import SqliteLedger
+from housekey.house.noting import note_done
 from housekey.house.reasons import told
 from housekey.house.rebuilding import rebuild
 from housekey.house.root_key import SEALED_ROOT_KEY, root_key_of
@@ -85,6 +86,7 @@ class Recovered:
     old: Certificate | None
     accepted: tuple[IssuedCertificate, ...]  # of the old one, and not ended: devices accept them
     ledger_rebuilt: bool
+    not_noted: str | None = None  # why the ledger has no note of it
 
 
 def must_be_there(folder: Path) -> None:
@@ -189,8 +191,8 @@ def recover(
         data: dict[str, JsonValue] = {"why": why.value}
         if old is not None:
             data["old"] = fingerprint(old)
-        ledger.record_event(RECOVERED, at=now, by=who(), sha256=fingerprint(issuing), data=data)
-    return Recovered(issuing, old, accepted, rebuilt)
+        why_not = note_done(ledger, RECOVERED, at=now, sha256=fingerprint(issuing), data=data)
+    return Recovered(issuing, old, accepted, rebuilt, why_not)
 
 
 def _mend_ledger(folder: Path, *, files: Files, now: datetime) -> bool:

@@ -41,11 +41,11 @@ from housekey.house.generations import (
 )
 from housekey.house.house import common_name_of
 from housekey.house.leaves import ONBOARDING, read_key
+from housekey.house.noting import note_done
 from housekey.house.records import DEVICE_TRUSTS
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import replace_together, where
-from housekey.house.who import who
 from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificate_to_pem, chain_to_pem, fingerprint, matches
 from housekey.pki.issuing import (
@@ -91,11 +91,12 @@ class NewRoot:
     _others: tuple[Certificate, ...]  # more that were made, for the ledger
     _files: Mapping[str, bytes | Secret | None] = field(repr=False)
 
-    def write(self, house: House) -> None:
+    def write(self, house: House) -> str | None:
         """Give the house its new root, or let it wait there. Raises `FileTrouble`: unchanged.
 
         What was made is recorded first: a certificate that is in use must never be missing from
-        the ledger, and one too many there harms nobody.
+        the ledger, and one too many there harms nobody. Returns why the ledger has no note of the
+        change itself, as `note_done` does.
         """
         at = house.clock()
         ledger = house.ledger
@@ -106,9 +107,10 @@ class NewRoot:
         told: dict[str, JsonValue] = {"how": self.how.value, "old": fingerprint(house.root)}
         if self.added:
             told["added"] = self.added
-        ledger.record_event(ROTATED, at=at, by=who(), sha256=fingerprint(self.root), data=told)
+        why_not = note_done(ledger, ROTATED, at=at, sha256=fingerprint(self.root), data=told)
         if isinstance(self.how, Why):
-            _record_dropped(house, house.root, self.how, at)
+            why_not = _note_dropped(house, house.root, self.how.value, at) or why_not
+        return why_not
 
 
 def prepare_new_root(
@@ -180,12 +182,12 @@ def must_have_one_root(house: House) -> None:
         )
 
 
-def finish(house: House, *, keep_old_key: bool = False) -> None:
+def finish(house: House, *, keep_old_key: bool = False) -> str | None:
     """End the overlap: the old root counts no more, and today's is the new one.
 
     The private keys of the old generation are removed; with `keep_old_key` the sealed one of its
     root stays, under old/. Raises `RotationRefused` if there is no overlap, `HouseBroken` if the
-    new one lacks a key, and `FileTrouble`.
+    new one lacks a key, and `FileTrouble`. Returns what `note_done` does.
     """
     overlap, now = house.overlap, house.clock()
     if overlap is None:
@@ -207,14 +209,14 @@ def finish(house: House, *, keep_old_key: bool = False) -> None:
             files[f"{old}/{SEALED_ROOT_KEY}"] = sealed
         files |= _in_use_again(house, NEXT, house.generations.next_issuing)
     replace_together(house.folder, {**files, **dict.fromkeys(_OF_OVERLAP)}, files=house.files)
-    _record_dropped(house, overlap.old_root, Why.ROTATED, now)
+    return _note_dropped(house, overlap.old_root, Why.ROTATED.value, now)
 
 
-def abort(house: House) -> None:
+def abort(house: House) -> str | None:
     """Go back to the old root, as long as nobody relies on the new one.
 
     Raises `RotationRefused` if somebody does, or if there is no overlap, `HouseBroken` if the old
-    one lacks a key, and `FileTrouble`.
+    one lacks a key, and `FileTrouble`. Returns what `note_done` does.
     """
     overlap, now = house.overlap, house.clock()
     if overlap is None:
@@ -233,9 +235,7 @@ def abort(house: House) -> None:
     else:
         files = {f"{NEXT}/{name}": None for name in _FILES}
     replace_together(house.folder, {**files, **dict.fromkeys(_OF_OVERLAP)}, files=house.files)
-    house.ledger.record_event(
-        GONE, at=now, by=who(), sha256=fingerprint(overlap.new_root), data={"why": "aborted"}
-    )
+    return _note_dropped(house, overlap.new_root, "aborted", now)
 
 
 def _relied_on(house: House) -> str:
@@ -373,10 +373,8 @@ def _dropped(why: Why, now: datetime) -> bytes:
     return json.dumps({"at": now.isoformat(), "why": why.value}).encode() + b"\n"
 
 
-def _record_dropped(house: House, root: Certificate, why: Why, at: datetime) -> None:
-    house.ledger.record_event(
-        GONE, at=at, by=who(), sha256=fingerprint(root), data={"why": why.value}
-    )
+def _note_dropped(house: House, root: Certificate, why: str, at: datetime) -> str | None:
+    return note_done(house.ledger, GONE, at=at, sha256=fingerprint(root), data={"why": why})
 
 
 def _nothing_to(what: str) -> RotationRefused:

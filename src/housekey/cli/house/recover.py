@@ -55,6 +55,7 @@ def command(**options: Any) -> None:
     with open_house(folder) as house:
         leaves = house.leaves()
         due = [shown(leaf.label) for leaf in leaves if not house.is_current(leaf)]
+    output.not_noted(done.not_noted)
     output.row("recovered", f"a new issuing CA, {_name(done)}")
     output.row("", f"good until {done.issuing.not_valid_after_utc:%d %B %Y}, under the same root")
     if done.ledger_rebuilt:
@@ -76,6 +77,7 @@ def command(**options: Any) -> None:
             "due": due,
             "still_accepted": [_facts(each) for each in done.accepted],
             "ledger_rebuilt": done.ledger_rebuilt,
+            "not_noted": done.not_noted,
         }
     )
 

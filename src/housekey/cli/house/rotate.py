@@ -140,14 +140,22 @@ def _begin(folder: Path, options: Mapping[str, Any], output: Output) -> None:
             raise Stopped
         if not note_code(output, new.recovery_code, what="gets a new root"):
             raise Stopped
-        new.write(house)
+        not_noted = new.write(house)
     promised["recovery_code"] = new.recovery_code.text
+    output.not_noted(not_noted)
     with open_house(folder) as house:
         standing = standing_in(house)
         tell_begun(house, how, standing, output)
         state = how.value if house.overlap else "done"
         document = document_of(house, state, old=old, standing=standing)
-    output.document({**document, "added": list(new.added), "recovery_code": new.recovery_code.text})
+    output.document(
+        {
+            **document,
+            "added": list(new.added),
+            "recovery_code": new.recovery_code.text,
+            "not_noted": not_noted,
+        }
+    )
 
 
 def _how(house: House, options: Mapping[str, Any]) -> Kind | Why:
@@ -203,11 +211,13 @@ def _finish(folder: Path, output: Output, *, keep_old_key: bool) -> None:
                 "heads up",
                 "no device has proved the new root: those that lack it refuse what is renewed",
             )
-        finish(house, keep_old_key=keep_old_key)
+        not_noted = finish(house, keep_old_key=keep_old_key)
+    output.not_noted(not_noted)
     with open_house(folder) as house:
         old = house.former[-1].root
         tell_dropped(house, old, output)
-        output.document(document_of(house, "done", old=old, standing=standing))
+        document = document_of(house, "done", old=old, standing=standing)
+        output.document({**document, "not_noted": not_noted})
 
 
 def _abort(folder: Path, output: Output) -> None:
@@ -219,8 +229,10 @@ def _abort(folder: Path, output: Output) -> None:
 
     with open_house(folder) as house:
         given_up = house.root_for_devices
-        abort(house)
+        not_noted = abort(house)
+    output.not_noted(not_noted)
     with open_house(folder) as house:
         output.row("root", f"{called(house.root)}, as before")
         output.row("given up", f"{called(given_up)}; its recovery code is of no use")
-        output.document(document_of(house, "aborted", old=None, standing=None))
+        document = document_of(house, "aborted", old=None, standing=None)
+        output.document({**document, "not_noted": not_noted})
