@@ -540,7 +540,7 @@ def _unborn(house: Path) -> None:
     [
         (_open_folder, "open to other users", "chmod 700"),
         (_open_key, "open to other users", "chmod 600"),
-        (_garbage_ledger, "ledger.sqlite", "backup"),
+        (_garbage_ledger, "ledger.sqlite", "housekey ledger rebuild"),
         (_newer_ledger, "newer", "update housekey"),
         (_no_issuing_ca, "lacks issuing.pem", "backup"),
         (_ended, "ended", ""),
