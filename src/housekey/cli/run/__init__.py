@@ -21,6 +21,7 @@ from housekey.cli.output import (
     open_house,
     yes_option,
 )
+from housekey.cli.page_options import page_options
 from housekey.cli.renewing import home_to_renew, quiet_hours, quiet_option
 from housekey.errors import UsageError
 
@@ -55,25 +56,7 @@ Examples:
     metavar="ADDRESS",
     help="Serve the page at this address of this machine.  [default: every private address]",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=8125,
-    metavar="PORT",
-    help="Where the page answers.  [default: 8125]",
-)
-@click.option(
-    "--proof-port",
-    type=click.IntRange(1, 65535),
-    default=8126,
-    metavar="PORT",
-    help="Where devices prove that they trust the root.  [default: 8126]",
-)
-@click.option(
-    "--home-assistant",
-    metavar="URL",
-    help="Where the page leads in the end.  [default: the Home Assistant that was secured]",
-)
+@page_options
 @click.option("--install", is_flag=True, help="Install a service of systemd, and start it.")
 @click.option("--timer", is_flag=True, help="With --install: a timer that renews once a day.")
 @click.option("--uninstall", is_flag=True, help="Remove what --install wrote.")

@@ -18,6 +18,7 @@ from housekey.cli.output import (
     promised,
     yes_option,
 )
+from housekey.cli.page_options import page_options
 from housekey.errors import HousekeyError, ShareFailed, UsageError
 
 if TYPE_CHECKING:
@@ -50,25 +51,7 @@ Examples:
     help="Answer at this address of this machine; 0.0.0.0 and :: stand for all of their kind."
     "  [default: every private address]",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=8125,
-    metavar="PORT",
-    help="Where the page answers.  [default: 8125]",
-)
-@click.option(
-    "--proof-port",
-    type=click.IntRange(1, 65535),
-    default=8126,
-    metavar="PORT",
-    help="Where devices prove that they trust the root.  [default: 8126]",
-)
-@click.option(
-    "--home-assistant",
-    metavar="URL",
-    help="Where the page leads in the end.  [default: the Home Assistant that was secured]",
-)
+@page_options
 @click.option(
     "--until", type=click.IntRange(1), metavar="N", help="End when N devices have proved trust."
 )
