@@ -74,7 +74,7 @@ async def show(house: House, home: Home, notice: Notice | None) -> bool:
     if presents is not None and house.ledger.certificate(fingerprint(presents)) is not None:
         pin = fingerprint(presents)  # ours, though it may have ended
     with contextlib.suppress(HomeAssistantTrouble):
-        async with Client(home.door.url, home.token, root=house.root, pin=pin) as client:
+        async with Client(home.door.url, home.token, **met_under(house), pin=pin) as client:
             if notice is None:
                 await client.dismiss(NOTIFICATION)
             else:
