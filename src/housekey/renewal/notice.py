@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import HomeAssistantTrouble
 from housekey.homeassistant.client import Client
+from housekey.homeassistant.secure import met_under
 from housekey.house.labels import shown
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import fingerprint
