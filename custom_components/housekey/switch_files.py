@@ -32,11 +32,13 @@ from housekey.pki.names import parse_name
 from . import http_yaml
 from .house_access import leaf_facts
 from .http_store import pair_of, port_of
+from .signing import issued, signing_for, take_road
 from .troubles import NotNow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.plan import Plan
     from housekey.house.house import House
     from housekey.house.journal import Transaction
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from .house_access import HouseAccess
     from .http_store import ServerFacts
     from .settings import Settings
+    from .signing import Signing
 
 WAY = "way"  # of a transaction's target: where it leads
 TO_HTTPS, TO_HTTP, RENEWAL = "https", "http", "renewal"
@@ -114,10 +117,16 @@ def standing(last: Transaction | None, server: ServerFacts) -> Standing:  # noqa
 
 
 def stage(
-    access: HouseAccess, server: ServerFacts, settings: Settings, *, internal_url: str | None
+    access: HouseAccess,
+    server: ServerFacts,
+    settings: Settings,
+    *,
+    internal_url: str | None,
+    chosen: Chosen | None = None,
 ) -> Staged | None:
     """Issue, write the pair, and on the YAML road edit; None when all is as wanted already.
 
+    By the road that was `chosen`, or else by the house's. What somebody else signs was prepared.
     Raises `HousekeyError`, with everything put back.
     """
     must_be_known(server)
@@ -130,7 +139,8 @@ def stage(
         )
     with access.held() as house:
         yaml = yaml_settings(access)
-        drawn = draw(access, house, server, settings, yaml=yaml, internal_url=internal_url)
+        signing = signing_for(access, house, settings, chosen)
+        drawn = draw(access, house, server, signing, yaml=yaml, internal_url=internal_url)
         if not (drawn.configure or drawn.edit_yaml):
             return None
         if drawn.port != server.port and not is_free(drawn.port):
@@ -143,7 +153,7 @@ def stage(
         transaction = access.journal().begin(target_of(access, server, TO_HTTPS))
         try:
             return _staged(
-                access, house, server, settings, yaml=yaml, drawn=drawn, transaction=transaction
+                access, house, server, signing, yaml=yaml, drawn=drawn, transaction=transaction
             )
         except BaseException:
             put_back(access, [transaction])
@@ -174,7 +184,7 @@ def draw(
     access: HouseAccess,
     house: House,
     server: ServerFacts,
-    settings: Settings,
+    signing: Signing,
     *,
     yaml: Mapping[str, Any],
     internal_url: str | None,
@@ -192,7 +202,7 @@ def draw(
     facts = Facts(
         now=datetime.now(UTC),
         road=Road.TRIAL if server.trials else Road.YAML,
-        leaf=None if leaf is None else leaf_facts(leaf, house),
+        leaf=None if leaf is None else leaf_facts(leaf, house, signing.authority),
         configured=configured,
         configured_port=port_of(kept) if kept.get("server_port") else server.port,
         on_trial=pair_of(tried) if tried else None,
@@ -204,15 +214,16 @@ def draw(
         stale_yaml=server.trials and bool(http_yaml.places(access)),
         internal_url=internal_url,
     )
-    names = settings.names or (() if leaf is None else leaf.names)
+    settings = signing.settings
     wanted = Wanted(
-        names=tuple(name for name in names if name not in house.constraints.refused(names)),
+        names=signing.names,
         dropped=(),
-        url_host=host_of(names, internal_url, names),
+        url_host=host_of(signing.names, internal_url, signing.names),
         pair=Pair(access.config / "certificate.pem", access.config / "privkey.pem"),
         key_type=settings.key_type,
         days=settings.days,
         port=settings.https_port,
+        renew=signing.due,
     )
     return plan(facts, wanted)
 
@@ -309,7 +320,7 @@ def _staged(
     access: HouseAccess,
     house: House,
     server: ServerFacts,
-    settings: Settings,
+    signing: Signing,
     *,
     yaml: Mapping[str, Any],
     drawn: Plan,
@@ -319,9 +330,11 @@ def _staged(
         for edit in http_yaml.plan_removal(access):
             with transaction.step("stale yaml", transaction.writing(edit.path, edit.after)):
                 access.files.write(edit.path, edit.after)
-    leaf = issued(house, drawn, settings)
+    take_road(access, house, signing.authority, transaction)
+    leaf = issued(house, signing, drawn)
     # Found now, while a failure costs nothing: a pair that devices would not take.
-    judge_pair(leaf.chain_pem, leaf.key_pem, root=house.root, names=(), at=datetime.now(UTC))
+    trust = signing.authority.trust
+    judge_pair(leaf.chain_pem, leaf.key_pem, root=trust, names=(), at=datetime.now(UTC))
     if drawn.write:
         write_pair(access, transaction, drawn.pair, leaf)
     wanted = {
@@ -333,22 +346,6 @@ def _staged(
         _edit_yaml(access, transaction, wanted, yaml=yaml, port=server.port)
         return Staged(transaction, drawn, leaf, None)
     return Staged(transaction, drawn, leaf, {**server.stable, **wanted})
-
-
-def issued(house: House, drawn: Plan, settings: Settings) -> Leaf:
-    """Return the leaf that a plan wants: the one there is, or a new one."""
-    present = house.leaf(LABEL)
-    if drawn.issue is None and present is not None:
-        return present
-    names = settings.names or (() if present is None else present.names)
-    refused = house.constraints.refused(names)
-    return house.issue(
-        LABEL,
-        [name for name in names if name not in refused],
-        key_type=drawn.key_type,
-        days=drawn.days,
-        reuse_key=drawn.reuse_key,
-    )
 
 
 def write_pair(access: HouseAccess, transaction: Transaction, pair: Pair, leaf: Leaf) -> None:
