@@ -125,6 +125,25 @@ class Lookup:
             for rdata in rrset
         )
 
+    async def published(self, name: str) -> frozenset[str]:
+        """Return the addresses of `name` by its own servers, which no router filters.
+
+        Raises `DnsFailed`, also where none of them can be asked from here.
+        """
+        name = await self.leads_to(name)
+        zone = await self.zone_of(name)
+        said = await asyncio.gather(
+            *(self.said_by(server, name, kind) for server in zone.servers for kind in ("A", "AAAA"))
+        )
+        if all(each.values is None for each in said):
+            raise DnsFailed(
+                f"none of the DNS servers of {zone.name} answers from here:"
+                f" {'; '.join(f'{each.server}: {each.trouble}' for each in said[::2])}",
+                hint="a router or provider that keeps DNS to itself does that; ask the name"
+                " elsewhere, on a phone without Wi-Fi",
+            )
+        return frozenset().union(*(each.values or () for each in said))
+
     async def said_by(self, server: Server, name: str, kind: str) -> Said:
         """Ask one server itself; TXT values and addresses come as text. Raises nothing."""
         import dns.asyncquery  # noqa: PLC0415 - only when an order is made
