@@ -4,7 +4,8 @@
     ├── UsageError                the command was called in a way that cannot be meant      (exit 2)
     │   ├── AnswerMissing         a question, and no terminal to ask it on; names the option
     │   ├── SubjectRefused        a subject field that no certificate can carry
-    │   └── PermitRefused         a name too wide for the constraints of one home
+    │   ├── PermitRefused         a name too wide for the constraints of one home
+    │   └── ProviderRefused       a DNS provider that does not exist, or cannot be used as called
     ├── NameRefused               no platform would take this name in a certificate
     ├── NotPermitted              the house's name constraints do not cover this name
     ├── PemUnreadable             bytes that should have been a certificate or a key
@@ -40,13 +41,15 @@
     ├── SwapRefused               a running server could not be given another certificate
     ├── RenewalFailed             a certificate that is due could not be renewed
     │   └── CopyNotRenewed        it was, and a copy of it elsewhere was not
-    ├── PublicTrouble             a public name: the CA that signs for it
+    ├── PublicTrouble             a public name: the CA that is to sign for it
     │   ├── CaUnreachable         it does not answer, or not as an ACME CA does
     │   ├── CaRefused             it understood and refused; carries its own code
     │   ├── CaAsksToWait          it, or a limit that it publishes, allows this only later
     │   └── NotProven             it did not find the record that proves a name
     ├── ServiceTrouble            the service of systemd could not be installed or removed
     │   └── ServicePutBack        it was installed, did not start, and was taken away again (exit 4)
+    ├── DnsFailed                 a DNS record could not be looked up or changed
+    │   └── DnsNotShown           it was changed, and the zone's own servers do not show it
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -107,6 +110,10 @@ class PermitRefused(UsageError):
         super().__init__(f"a house may not be permitted {name!r}: {reason}", hint=hint)
         self.name = name
         self.reason = reason
+
+
+class ProviderRefused(UsageError):
+    """No DNS provider has this name, or it lacks what it needs: a package, or credentials."""
 
 
 class NameRefused(HousekeyError):
@@ -355,6 +362,24 @@ class ServicePutBack(ServiceTrouble):
     """The service of systemd was installed, did not start, and was taken away again."""
 
     exit_code = 4
+
+
+class DnsFailed(HousekeyError):
+    """A DNS record could not be looked up, or the provider did not change it."""
+
+
+class DnsNotShown(DnsFailed):
+    """The zone's own servers do not show a record that was published.
+
+    `record`: its full name; `places`: the servers that were asked, and what each one showed.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str, record: str, places: tuple[tuple[str, str], ...]
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.record = record
+        self.places = places
 
 
 class Stopped(HousekeyError):

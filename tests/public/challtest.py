@@ -74,6 +74,8 @@ class ChallTest:
 class ChallTestRecords:
     """`Records` in a ChallTest at `url`; `hides` shows nothing, `lies` shows another value."""
 
+    one_at_a_time = False
+
     def __init__(self, url: str, *, hides: bool = False, lies: bool = False) -> None:
         self._url = url
         self.hides = hides
@@ -84,6 +86,7 @@ class ChallTestRecords:
     async def publish(self, domain: str, values: Sequence[str]) -> None:
         self.published.append(domain)
         clear_txt(self._url, domain)
+        assert len(values) == 1 or not self.one_at_a_time
         for value in values:
             if not self.hides:
                 set_txt(self._url, domain, value[::-1] if self.lies else value)

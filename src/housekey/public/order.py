@@ -60,6 +60,10 @@ PATIENCE = 300.0  # seconds for the CA to look at the records, and to sign
 class Records(Protocol):
     """The DNS records that prove a name; records.py has the real ones."""
 
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether there is room for one value in all: then one proof follows the other."""
+
     async def publish(self, domain: str, values: Sequence[str]) -> None:
         """Let every server of the zone show all of `values` for `domain`'s challenge."""
 

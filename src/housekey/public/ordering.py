@@ -79,6 +79,7 @@ class Ordering:
         self._hook = hook
         self._name = name_of(settings.directory)
         self._answered: set[str] = set()  # challenges, by URL
+        self._valid: set[str] = set()  # proofs, by URL
         self._finalized = 0
 
     async def reach(self) -> None:
@@ -122,7 +123,7 @@ class Ordering:
             else:
                 moved = False
             if moved:
-                polls = _pauses()
+                polls, end = _pauses(), loop.time() + patience
             if loop.time() > end:
                 raise self._slow(status)
             self._world.busy(f"{self._name}: {_DOING.get(status, 'waiting')}")
@@ -255,15 +256,24 @@ class Ordering:
     async def _proven(self, state: State, order: messages.Order) -> tuple[State, bool]:
         """Publish and answer what is not yet; whether that was done."""
         open_: list[tuple[str, messages.ChallengeBody]] = []
+        looked_at = False
         for url in order.authorizations:
+            if url in self._valid:
+                continue
             proof = await self._authorization(url)
             status = proof.status.name if proof.status is not None else ""
             if status == "pending":
                 challenge = self._dns_of(proof)
-                if challenge.uri not in self._answered:
+                if challenge.uri in self._answered:
+                    looked_at = True
+                else:
                     open_.append((plain(proof.identifier.value), challenge))
-            elif status != "valid":
+            elif status == "valid":
+                self._valid.add(url)
+            else:
                 raise await self._failure(order)
+        if self._records.one_at_a_time:  # what the CA looks at now must stay until it has
+            open_ = [] if looked_at else open_[:1]
         if not open_:
             return state, False
         key = self._ca.network.key
@@ -273,7 +283,7 @@ class Ordering:
         for domain, texts in values.items():
             state = self._steps.published(state, domain, tuple(texts))
             self._steps.note("publish", state, domain=domain)
-            await self._records.publish(domain, state.published[domain])
+            await self._records.publish(domain, texts)
             self._hook(f"published {domain}")
         self._steps.note("answer", state)
         for _, challenge in open_:
