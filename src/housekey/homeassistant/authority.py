@@ -47,9 +47,10 @@ class Authority(Protocol):
     def gave(self, leaf: Leaf) -> bool:
         """Whether it signed `leaf`, and would sign for the same key again."""
 
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:
+    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:
         """Get ready whatever takes its time or can fail, before Home Assistant is touched.
 
+        Returns whether it is for the key that the plan counts on; else it has to be made anew.
         Called for a plan that issues, or settles the road anew. Raises any `HousekeyError`:
         nothing was changed.
         """
@@ -100,8 +101,9 @@ class OfHouse:
             return False  # its key may have been elsewhere
         return house.may_keep_key(leaf) or house.has_leaked(leaf)
 
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:
+    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:  # noqa: ARG002 - see below
         """Nothing: to issue takes milliseconds."""
+        return True
 
     def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:
         return self._house.issue(
@@ -142,7 +144,7 @@ class _ByHand:
     def gave(self, leaf: Leaf) -> bool:
         return self._house.may_keep_key(leaf)
 
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:  # noqa: ARG002 - none helps
+    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:  # noqa: ARG002 - none helps
         raise RenewalFailed(
             f"a new certificate is due ({plan.issue}), and your own CA has to sign it",
             hint="housekey secure --csr FILE writes the request; --install CHAIN takes the answer",

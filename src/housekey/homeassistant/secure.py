@@ -127,8 +127,13 @@ class _Run:
                 house = held.enter_context(self._create(new, held))
             assert house is not None  # noqa: S101 - opened, or just created
             authority = authority or self._authority(house)
-            if drawn.issue is not None or drawn.settle:
-                await authority.prepare(drawn, names.chosen)
+            if (drawn.issue is not None or drawn.settle) and not await authority.prepare(
+                drawn, names.chosen
+            ):
+                drawn = replace(
+                    plan(facts, replace(wanted, keep_key=False)),
+                    remove_stale_yaml=drawn.remove_stale_yaml,
+                )
             self._fix_permissions(view, drawn)
             outcome, changed = await self._act(
                 view, house, authority, drawn, names=names, opened=opened
@@ -247,17 +252,15 @@ class _Run:
         """
         if await self._answered(public.names, site):
             return
+        from housekey.public.leading import why_not_here  # noqa: PLC0415 - only on this road
+
         name = str(public.names[0])
-        addresses = await self._world.resolve(name)
-        where = ", ".join(map(str, addresses))
-        raise NotReady(
-            f"{name} leads to {where}, and Home Assistant does not answer there at port"
-            f" {site.door.port}"
-            if addresses
-            else f"{name} does not lead anywhere, seen from this machine",
-            hint="let its A record be Home Assistant's address (DuckDNS: --point private); if it is,"
-            " the router hides it: docs/public.md, \"DNS rebinding\"",
+        message, hint, more = await why_not_here(
+            name, await self._world.resolve(name), port=site.door.port
         )
+        for label, text in more:
+            self._world.tell(label, text)
+        raise NotReady(message, hint=hint)
 
     def _tell_impacts(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
         if drawn.touches_server and self._request.renewal is None:

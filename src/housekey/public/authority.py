@@ -108,7 +108,7 @@ class PublicAuthority:
             for event in found
         )
 
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:  # noqa: ARG002 - as settled
+    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:  # noqa: ARG002 - as settled
         """Register, if need be, and get the certificate; then keep the credentials that did it.
 
         Raises as `register` and `obtain`; nothing that is in use was touched, and what the house
@@ -135,6 +135,7 @@ class PublicAuthority:
         if given.credentials is not None:
             described = provider(settings.provider)
             keep(house.folder, described, given.credentials, files=house.files)
+        return not plan.reuse_key or self._obtained is None or self._is_for_the_key_in_use()
 
     def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:  # noqa: ARG002
         """Make what `prepare` got the leaf of the house."""
@@ -185,6 +186,13 @@ class PublicAuthority:
         issuer = obtained.chain[0].issuer.rfc4514_string()
         world.tell("obtained", f"signed by {issuer}; the DNS records are gone again")
         return obtained
+
+    def _is_for_the_key_in_use(self) -> bool:
+        """Whether it is; an order that was begun for another key is gone on with, not repeated."""
+        leaf = self._house.leaf(self._label)
+        return leaf is not None and self._obtained is not None and (
+            self._obtained.key.public_key == PrivateKey.from_pem(leaf.key_pem.reveal()).public_key
+        )
 
     def _once_more(self, plan: Plan) -> Obtained | None:
         """Return what was got before and put aside, if it does: a CA counts what it gives.

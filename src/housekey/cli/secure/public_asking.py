@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from housekey.live.handshake import Address
     from housekey.public.settings import PublicSettings
 
+_LOOKS_EVERY = 3.0  # seconds
 _SETTLES_SECONDS = 90.0  # a resolver keeps an answer of DuckDNS for a minute
 
 
@@ -160,29 +161,25 @@ class _Pointing:
         from housekey.public.lookup import Lookup  # noqa: PLC0415 - only on this road
         from housekey.public.rebinding import (  # noqa: PLC0415
             Kind,
-            Rebinding,
             exceptions_for,
             look,
             told,
         )
 
-        world = self.world
-        seen: Rebinding | None = None
-
-        async def settled() -> bool:
-            nonlocal seen
-            seen = await look(name, lookup=Lookup())
-            return seen.kind not in (Kind.OTHER, Kind.NOWHERE)
-
+        world, left = self.world, _SETTLES_SECONDS
         world.busy(f"waiting until {name} leads there")
         try:
-            await world.until(settled, seconds=_SETTLES_SECONDS)
+            while (seen := await look(name, lookup=Lookup())).kind in (Kind.OTHER, Kind.NOWHERE):
+                if left <= 0:
+                    break
+                await world.sleep(_LOOKS_EVERY)
+                left -= _LOOKS_EVERY
         except DnsFailed as trouble:
             world.tell("heads up", f"{trouble.message}; {trouble.hint}")
             return
         finally:
             world.busy("")
-        if seen is None or (words := told(seen)) is None:
+        if (words := told(seen)) is None:
             return
         for line in words:
             world.tell("heads up", line)
