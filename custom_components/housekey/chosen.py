@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from housekey.homeassistant.site import World
     from housekey.house.house import House
     from housekey.pki.names import DnsName
+    from housekey.public.authority import Given
     from housekey.public.settings import PublicSettings
 
 _PRIVATE = "private"
@@ -32,8 +33,9 @@ _PRIVATE = "private"
 class PublicRoad:
     """A public name, as it was chosen."""
 
-    def __init__(self, settings: PublicSettings) -> None:
+    def __init__(self, settings: PublicSettings, given: Given | None = None) -> None:
         self.settings = settings
+        self._given = given  # what the user has just told, and the house keeps when it is proven
 
     @property
     def names(self) -> tuple[DnsName, ...]:
@@ -45,11 +47,18 @@ class PublicRoad:
         """What the house will keep of it."""
         return self.settings.road(LABEL)
 
+    @property
+    def signer(self) -> str:
+        """Who signs, for people."""
+        from housekey.public.limits import name_of  # noqa: PLC0415 - only on this road
+
+        return name_of(self.settings.directory)
+
     def authority(self, house: House, world: World) -> Authority:
         """Return who signs."""
         from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
 
-        return PublicAuthority(house, self.settings, LABEL, world)
+        return PublicAuthority(house, self.settings, LABEL, world, given=self._given, by_hand=True)
 
 
 def to_public(settings: PublicSettings) -> dict[str, Any]:

@@ -299,6 +299,8 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Look for the names anew."""
         entry = self._get_reconfigure_entry()
+        if await self._is_taken_elsewhere():
+            return self.async_abort(reason="names_of_road")
         kept = entry.options.get(CONF_NAMES, [])
         errors: dict[str, str] = {}
         refused = ""

@@ -22,6 +22,7 @@ from housekey.house.road import Kind
 from housekey.pki.names import IpName
 
 from . import http_yaml
+from .chosen import chosen_at
 from .const import DOMAIN, EVENT_CERTIFICATE
 from .deadline import work_lock
 from .device_lane import LaneControl
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.plan import Pair
     from housekey.live.handshake import Address
     from housekey.live.tls import Trust
@@ -240,6 +242,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             port_taken=self.port_taken or self.lane.port_taken,
             live=self.renewal.not_live is None,
             renewal_trouble=self.renewal.trouble,
+            chosen_at=chosen_at(self.config_entry.data),
             https_port=settings.https_port,
         )
 
@@ -315,6 +318,13 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             )
         try:
             await self.renewal.async_renew(self.wanted, force=force)
+        finally:
+            await self.async_refresh()
+
+    async def async_change_road(self, chosen: Chosen) -> None:
+        """Take another public name, CA or provider, as a renewal. Raises HomeAssistantError."""
+        try:
+            await self.renewal.async_renew(self.wanted, force=False, chosen=chosen)
         finally:
             await self.async_refresh()
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from housekey.pki.keys import KeyType
     from housekey.pki.names import Name
     from housekey.pki.secret import Secret
+    from housekey.public.settings import PublicSettings
 
 _LOCK_SECONDS = 10.0
 REPAIR = "repair"  # the way of a transaction that only puts something right
@@ -223,6 +224,16 @@ class HouseAccess:
         """Return the leaf under `label`."""
         with self.opened() as house:
             return house.leaf(label)
+
+    def public_settings(self) -> PublicSettings | None:
+        """Return what the house has settled on the road of a public name; None on another."""
+        with self.opened() as house:
+            road = house.road_of(HOME_ASSISTANT)
+        if road is None or road.kind is not Kind.PUBLIC:
+            return None
+        from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
+
+        return PublicSettings.of(road)
 
     def is_on_road(self) -> bool:
         """Whether another road than the house's own leads to Home Assistant's certificate."""

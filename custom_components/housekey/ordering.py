@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from housekey.house.road import DNS
-
+from .chosen import PublicRoad
 from .signing import HouseWorld, async_prepare, signing_for
 from .switch_files import draw, must_be_known, yaml_settings
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address
 
     from housekey.homeassistant.authority import Chosen
-    from housekey.house.house import House
     from housekey.pki.secret import Secret
     from housekey.public.account import About
     from housekey.public.settings import PublicSettings
@@ -34,9 +32,16 @@ class Application:
     """What the user has told about a public name."""
 
     settings: PublicSettings
-    credentials: Mapping[str, Secret]
+    credentials: Mapping[str, Secret] | None = None  # None: those that the house has
     eab_hmac: Secret | None = None
     point: IPv4Address | None = None  # where the name shall lead; None: it stays as it is
+
+    @property
+    def road(self) -> PublicRoad:
+        """The road as it was chosen."""
+        from housekey.public.authority import Given  # noqa: PLC0415 - only on this road
+
+        return PublicRoad(self.settings, Given(self.credentials, self.eab_hmac))
 
 
 async def async_about(access: HouseAccess, settings: PublicSettings) -> About:
@@ -46,66 +51,29 @@ async def async_about(access: HouseAccess, settings: PublicSettings) -> About:
     return await about(settings, world=HouseWorld(access.files))
 
 
-async def async_apply(
-    access: HouseAccess,
-    application: Application,
-    chosen: Chosen,
-    server: ServerFacts,
-    settings: Settings,
-) -> None:
-    """Register with the CA, and order. Raises `HousekeyError`, with the credentials as before."""
-    from housekey.public.account import register  # noqa: PLC0415 - only on this road
-
-    must_be_known(server)
-    public, world = application.settings, HouseWorld(access.files)
-    with access.held() as house:
-        path = house.folder / DNS
-        before = access.files.snapshot(path)
-        try:
-            keep_credentials(access, application)
-            if application.point is not None:
-                await _point(application, application.point, world)
-            await register(
-                house,
-                public,
-                agreed_terms=public.terms,
-                eab_hmac=application.eab_hmac,
-                world=world,
-            )
-            await _order(access, house, chosen, server, settings)
-        except BaseException:
-            if before is not None:  # of a public name that is in use, and has to be renewed
-                access.files.restore(path, before)
-            raise
-
-
 async def async_order(
     access: HouseAccess, chosen: Chosen | None, server: ServerFacts, settings: Settings
 ) -> None:
-    """Order once more what does not lie ready. Raises `HousekeyError`."""
+    """Order what does not lie ready. Raises `HousekeyError`, with the house as before."""
     must_be_known(server)
     with access.held() as house:
-        await _order(access, house, chosen, server, settings)
+        signing = signing_for(access, house, settings, chosen, by_hand=True)
+        yaml = yaml_settings(access)
+        drawn = draw(access, house, server, signing, yaml=yaml, internal_url=None)
+        await async_prepare(signing, drawn)
 
 
-async def _order(
-    access: HouseAccess,
-    house: House,
-    chosen: Chosen | None,
-    server: ServerFacts,
-    settings: Settings,
+async def async_apply(
+    access: HouseAccess, application: Application, server: ServerFacts, settings: Settings
 ) -> None:
-    signing = signing_for(access, house, settings, chosen)
-    yaml = yaml_settings(access)
-    drawn = draw(access, house, server, signing, yaml=yaml, internal_url=None)
-    await async_prepare(signing, drawn)
+    """Let the name lead here, if it shall; register with the CA, and order. As `async_order`."""
+    if application.point is not None and application.credentials is not None:
+        from housekey.public.duckdns import point  # noqa: PLC0415 - only for it
 
-
-async def _point(application: Application, address: IPv4Address, world: HouseWorld) -> None:
-    from housekey.public.duckdns import point  # noqa: PLC0415 - only for it
-
-    name = application.settings.names[0].removeprefix("*.")
-    await point(name, (address,), application.credentials, world=world)
+        name = application.settings.names[0].removeprefix("*.")
+        world = HouseWorld(access.files)
+        await point(name, (application.point,), application.credentials, world=world)
+    await async_order(access, application.road, server, settings)
 
 
 def kept_credentials(access: HouseAccess, provider: str) -> Mapping[str, Secret]:
@@ -115,10 +83,10 @@ def kept_credentials(access: HouseAccess, provider: str) -> Mapping[str, Secret]
     return kept(access.folder, provider, files=access.files) or {}
 
 
-def keep_credentials(access: HouseAccess, application: Application) -> None:
-    """Keep them in the house, for every renewal; the caller holds it. Raises `FileTrouble`."""
+def keep_credentials(access: HouseAccess, provider: str, credentials: Mapping[str, Secret]) -> None:
+    """Keep others in their place; in an executor. Raises `FileTrouble`, and `HouseBusy`."""
     from housekey.public.credentials import keep  # noqa: PLC0415 - only on this road
-    from housekey.public.providers import provider  # noqa: PLC0415
+    from housekey.public.providers import provider as described  # noqa: PLC0415
 
-    described = provider(application.settings.provider)
-    keep(access.folder, described, application.credentials, files=access.files)
+    with access.held():
+        keep(access.folder, described(provider), credentials, files=access.files)

@@ -74,14 +74,18 @@ def name_schema(providers: Iterable[str], before: PublicSettings | None) -> vol.
     def optional(key: str, value: str | None) -> vol.Optional:
         return vol.Optional(key, description={"suggested_value": value})
 
-    was = before.provider if before is not None else FIRST
+    def was(key: str) -> str | None:
+        kept: str | None = getattr(before, key, None)
+        return kept
+
+    provider = was("provider")
     return vol.Schema(
         {
             vol.Required(
                 CONF_PUBLIC_NAMES, default=list(before.names) if before is not None else []
             ): several,
-            vol.Required(CONF_PROVIDER, default=was if was in listed else FIRST): choose,
-            optional(CONF_EMAIL, before and before.email): email,
+            vol.Required(CONF_PROVIDER, default=provider if provider in listed else FIRST): choose,
+            optional(CONF_EMAIL, was("email")): email,
             vol.Required(CONF_ADVANCED): section(
                 vol.Schema(
                     {
@@ -89,12 +93,10 @@ def name_schema(providers: Iterable[str], before: PublicSettings | None) -> vol.
                             CONF_STAGING,
                             default=before is not None and before.directory == STAGING,
                         ): selector.BooleanSelector(),
-                        optional(
-                            CONF_DIRECTORY, before.directory if before and is_other else None
-                        ): url,
-                        optional(CONF_ROOTS, before and before.roots_pem): lines,
-                        optional(CONF_PROFILE, before and before.profile): _TEXT,
-                        optional(CONF_EAB_KID, before and before.eab_kid): _TEXT,
+                        optional(CONF_DIRECTORY, was("directory") if is_other else None): url,
+                        optional(CONF_ROOTS, was("roots_pem")): lines,
+                        optional(CONF_PROFILE, was("profile")): _TEXT,
+                        optional(CONF_EAB_KID, was("eab_kid")): _TEXT,
                         optional(CONF_EAB_HMAC, None): _PASSWORD,
                     }
                 ),

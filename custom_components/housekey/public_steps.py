@@ -20,7 +20,6 @@ from housekey.homeassistant.names import local_addresses
 from housekey.live.handshake import resolve
 
 from .apart import async_apart
-from .chosen import PublicRoad
 from .for_public import async_ensure
 from .house_access import HouseAccess
 from .http_store import server_facts
@@ -75,6 +74,10 @@ class PublicSteps(_Flow):
 
     async def _after_order(self) -> ConfigFlowResult:
         raise NotImplementedError
+
+    async def _before(self) -> PublicSettings | None:
+        """What was settled before."""
+        return None
 
     @property
     def _options_now(self) -> Mapping[str, Any]:
@@ -133,6 +136,8 @@ class PublicSteps(_Flow):
             except HousekeyError as trouble:
                 errors["base"], refused = "not_possible", await async_said(self.hass, trouble)
         providers = await self.hass.async_add_import_executor_job(_providers)
+        if self._public is None:
+            self._public = await self._before()
         schema = name_schema(providers, self._public)
         if user_input is not None:
             schema = self.add_suggested_values_to_schema(schema, user_input)
@@ -202,7 +207,7 @@ class PublicSteps(_Flow):
                 step_id="order",
                 progress_action="order",
                 progress_task=ordering,
-                description_placeholders={"names": shown_names(self._public.names)},
+                description_placeholders={"names": shown_names(self._application.settings.names)},
             )
         self._ordering = None
         self._trouble = await self._failure_of(ordering)
@@ -223,25 +228,29 @@ class PublicSteps(_Flow):
             description_placeholders={"reason": self._trouble},
         )
 
+    @property
+    def _application(self) -> Application:
+        assert self._public is not None  # noqa: S101 - the form comes before
+        return Application(self._public, self._credentials, self._eab_hmac, self._point)
+
     def _stop_waiting(self) -> None:
         for task in (self._installing, self._ordering):
             if task is not None:
                 task.cancel()
 
     async def _order(self) -> None:
-        public = self._public
-        assert public is not None  # noqa: S101 - the form comes before
         server = await server_facts(self.hass)
         settings = settings_of(self._options_now)
-        application = Application(public, self._credentials, self._eab_hmac, self._point)
-        work = partial(async_apply, self._house, application, PublicRoad(public), server, settings)
+        work = partial(async_apply, self._house, self._application, server, settings)
         await async_apart(work, name="housekey order")
 
     async def _look_up(self) -> None:
         """Ask the CA about itself, and find the provider. Raises `HousekeyError`."""
         public = self._public
         assert public is not None  # noqa: S101 - as above
-        self._described = await self.hass.async_add_import_executor_job(_provider, public.provider)
+        self._described = await self.hass.async_add_import_executor_job(
+            provider_of, public.provider
+        )
         self._about = await async_apart(
             partial(async_about, self._house, public), name="housekey asks the CA"
         )
@@ -273,7 +282,8 @@ def _providers() -> tuple[str, ...]:
     return names()
 
 
-def _provider(name: str) -> Provider:
+def provider_of(name: str) -> Provider:
+    """Return the DNS provider; loads lexicon. Raises `ProviderRefused`."""
     from housekey.public.providers import provider  # noqa: PLC0415 - only on this road
 
     return provider(name)

@@ -8,6 +8,7 @@ where the other half of another is.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,7 @@ from .apart import async_apart
 from .for_public import async_ensure
 from .http_store import async_keep_trial, async_try, pair_of, server_facts
 from .running_server import RunningServer
-from .signing import async_ask_when, async_prepare, issued, signing_for
+from .signing import async_ask_when, async_prepare, issued, signing_for, take_road
 from .switch_files import (
     RENEWAL,
     announce,
@@ -50,6 +51,7 @@ from .troubles import NotNow
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.plan import Pair, Plan
     from housekey.house.house import House
     from housekey.house.journal import Transaction
@@ -75,6 +77,7 @@ class Renewed:
     transaction: Transaction
     leaf: Leaf
     pair: Pair
+    trust: Trust  # of devices that accept it
     config: Mapping[str, Any] | None  # settings to be kept, where the pair's files are others
 
 
@@ -122,17 +125,20 @@ class Renewal:
             return wanted
         return wanted if now - last >= _NAMES_AT_MOST_EVERY else house.leaf.names
 
-    async def async_renew(self, names: tuple[Name, ...], *, force: bool) -> bool:
+    async def async_renew(
+        self, names: tuple[Name, ...], *, force: bool, chosen: Chosen | None = None
+    ) -> bool:
         """Renew if there is a reason, or for none with `force`; say whether it was.
 
-        `names` are what the leaf should cover.
+        `names` are what the leaf should cover. `chosen`: the public name, or its CA or provider,
+        is another from now on.
 
         Raises HomeAssistantError, with all as before.
         """
         try:
-            await self._prepare(names, force=force)
+            await self._prepare(names, force=force, chosen=chosen)
             async with self._coordinator.work:
-                renewed = await self._renewed(names, force=force)
+                renewed = await self._renewed(names, force=force, chosen=chosen)
         except HousekeyError as trouble:
             self.trouble = await async_said(self._hass, trouble)
             raise error_of(trouble) from trouble
@@ -168,7 +174,9 @@ class Renewal:
                 return Loaded(None, refused.reason)
         return Loaded(fingerprint(leaf), "")
 
-    async def _prepare(self, names: tuple[Name, ...], *, force: bool) -> None:
+    async def _prepare(
+        self, names: tuple[Name, ...], *, force: bool, chosen: Chosen | None
+    ) -> None:
         """Order what a public CA signs. It takes minutes, and nothing else waits for it."""
         house = self._coordinator.house
         if house is None or house.road is not Kind.PUBLIC:
@@ -186,7 +194,8 @@ class Renewal:
         self.is_ordering = True
         try:
             await async_apart(
-                lambda: _prepare(self._access, server, wanted, force=force), name="housekey order"
+                lambda: _prepare(self._access, server, wanted, force=force, chosen=chosen),
+                name="housekey order",
             )
         finally:
             self.is_ordering = False
@@ -194,22 +203,22 @@ class Renewal:
     def _wanted(self, names: tuple[Name, ...], server: ServerFacts) -> Settings:
         return replace(self._coordinator.settings, names=names, https_port=server.port)
 
-    async def _renewed(self, names: tuple[Name, ...], *, force: bool) -> Renewed | None:
+    async def _renewed(
+        self, names: tuple[Name, ...], *, force: bool, chosen: Chosen | None
+    ) -> Renewed | None:
         server = await server_facts(self._hass)
         wanted = self._wanted(names, server)
         renewed: Renewed | None = await self._hass.async_add_executor_job(
-            partial(_renew, self._access, server, wanted, force=force)
+            partial(_renew, self._access, server, wanted, force=force, chosen=chosen)
         )
         if renewed is None:
             return None
         self._for_names_at = datetime.now(UTC)
-        house = self._coordinator.house
-        assert house is not None  # noqa: S101 - set-up has looked
         not_live: NotLive | str | None = self._server.not_live
         if not_live is None:
             try:
                 await self._server.async_present(
-                    renewed.pair.certificate, renewed.pair.key, root=house.trust
+                    renewed.pair.certificate, renewed.pair.key, root=renewed.trust
                 )
             except PairRefused:
                 await self._hass.async_add_executor_job(
@@ -287,16 +296,19 @@ def _drawn(
     *,
     yaml: Mapping[str, Any],
     force: bool,
+    keep_key: bool | None = None,
 ) -> Plan | None:
     """Return the plan of a renewal; None when none is due."""
     must_be_known(server)
-    drawn = draw(access, house, server, signing, yaml=yaml, internal_url=None)
+    drawn = draw(access, house, server, signing, yaml=yaml, internal_url=None, keep_key=keep_key)
     moved = drawn.configure or drawn.edit_yaml
     if moved:
         must_try_nothing(server)
     if drawn.issue is not None:
         return drawn
-    return replace(drawn, issue="asked for", reuse_key=not moved) if force else None
+    if force:
+        return replace(drawn, issue="asked for", reuse_key=not moved)
+    return drawn if drawn.settle else None
 
 
 def _is_due(access: HouseAccess, server: ServerFacts, settings: Settings) -> bool:
@@ -307,12 +319,17 @@ def _is_due(access: HouseAccess, server: ServerFacts, settings: Settings) -> boo
 
 
 async def _prepare(
-    access: HouseAccess, server: ServerFacts, settings: Settings, *, force: bool
+    access: HouseAccess,
+    server: ServerFacts,
+    settings: Settings,
+    *,
+    force: bool,
+    chosen: Chosen | None,
 ) -> None:
     """Order if something is due, of which the CA may have its own idea; in a thread of its own."""
     with access.held() as house:
         await async_ask_when(access, house)
-        signing = signing_for(access, house, settings, None)
+        signing = signing_for(access, house, settings, chosen, by_hand=force)
         yaml = yaml_settings(access)
         drawn = _drawn(access, house, server, signing, yaml=yaml, force=force)
         if drawn is not None:
@@ -320,17 +337,27 @@ async def _prepare(
 
 
 def _renew(
-    access: HouseAccess, server: ServerFacts, settings: Settings, *, force: bool
+    access: HouseAccess,
+    server: ServerFacts,
+    settings: Settings,
+    *,
+    force: bool,
+    chosen: Chosen | None,
 ) -> Renewed | None:
     """Issue and write; in an executor. Raises `HousekeyError`, with everything put back."""
     with access.held() as house:
-        signing = signing_for(access, house, settings, None)
+        signing = signing_for(access, house, settings, chosen, by_hand=force)
         yaml = yaml_settings(access)
         drawn = _drawn(access, house, server, signing, yaml=yaml, force=force)
         if drawn is None:
             return None
+        # It lies ready; or it does, but for another key.
+        if signing.is_issuing(drawn) and not asyncio.run(async_prepare(signing, drawn)):
+            drawn = _drawn(access, house, server, signing, yaml=yaml, force=force, keep_key=False)
+            assert drawn is not None  # noqa: S101 - what was due is due
         transaction = access.journal().begin(target_of(access, server, RENEWAL))
         try:
+            take_road(access, house, signing.authority, transaction)
             leaf = issued(house, signing, drawn)
             trust = signing.authority.trust
             judge_pair(leaf.chain_pem, leaf.key_pem, root=trust, names=(), at=datetime.now(UTC))
@@ -348,5 +375,9 @@ def _renew(
             put_back(access, [transaction])
             raise
     return Renewed(
-        transaction, leaf, drawn.pair, {**server.stable, **paths} if drawn.configure else None
+        transaction,
+        leaf,
+        drawn.pair,
+        trust,
+        {**server.stable, **paths} if drawn.configure else None,
     )

@@ -58,15 +58,26 @@ class Signing:
 
     def is_issuing(self, drawn: Plan) -> bool:
         """Whether a plan wants something of somebody else than the house."""
-        return drawn.issue is not None and self.authority.road is not None
+        return (drawn.issue is not None or drawn.settle) and self.authority.road is not None
 
 
 def signing_for(
-    access: HouseAccess, house: House, settings: Settings, chosen: Chosen | None
+    access: HouseAccess,
+    house: House,
+    settings: Settings,
+    chosen: Chosen | None,
+    *,
+    by_hand: bool = False,
 ) -> Signing:
-    """Return who signs: on the road of the house, or on the one that was `chosen`."""
+    """Return who signs: on the road of the house, or on the one that was `chosen`.
+
+    `by_hand`: somebody has just asked for it.
+    """
     world = cast("World", HouseWorld(access.files))  # as much of one as an authority needs
-    authority = authority_of(house, world) if chosen is None else chosen.authority(house, world)
+    if chosen is None:
+        authority = authority_of(house, world, by_hand=by_hand)
+    else:
+        authority = chosen.authority(house, world)
     fixed = names_on(house) if chosen is None else chosen.names
     if fixed is not None:
         # How long it is good for is for its CA to say, and when it wants to renew it.
@@ -95,13 +106,15 @@ def _is_wanted_by_ca(house: House) -> bool:
     return leaf is not None and is_public(house) and house.clock() >= due_at(house, leaf)
 
 
-async def async_prepare(signing: Signing, drawn: Plan) -> None:
+async def async_prepare(signing: Signing, drawn: Plan) -> bool:
     """Get what a plan wants signed by somebody else; may take minutes. Raises `HousekeyError`.
 
-    What lies ready from before is found again, and nobody is asked.
+    What lies ready from before is found again, and nobody is asked. Returns whether it is for the
+    key that the plan counts on; else another plan is to be made, with another key.
     """
-    if signing.is_issuing(drawn):
-        await signing.authority.prepare(drawn, signing.names)
+    if not signing.is_issuing(drawn):
+        return True
+    return await signing.authority.prepare(drawn, signing.names)
 
 
 def take_road(
@@ -120,11 +133,8 @@ def take_road(
 
 
 def issued(house: House, signing: Signing, drawn: Plan) -> Leaf:
-    """Return the leaf that a plan wants: the one there is, or a new one; in an executor."""
+    """Return the leaf that a plan wants: the one there is, or a new one that was prepared."""
     present = house.leaf(LABEL)
     if drawn.issue is None and present is not None:
         return present
-    if signing.is_issuing(drawn):
-        # It was got before, and lies ready.
-        asyncio.run(async_prepare(signing, drawn))
     return signing.authority.issue(drawn, signing.names, None)

@@ -42,6 +42,7 @@ class Around:
     port_taken: int | None  # one that housekey wanted to listen on
     live: bool  # a new certificate can be given to the running server
     renewal_trouble: str  # why the last renewal failed; empty: it did not
+    chosen_at: datetime | None = None  # when a road was chosen that was not taken yet
     https_port: int | None = None  # where HTTPS shall be; None: where Home Assistant is
 
 
@@ -102,6 +103,14 @@ def not_covered(names: Sequence[Name], leaf: LeafFacts | None) -> tuple[Name, ..
     return () if leaf is None else tuple(name for name in names if name not in leaf.names)
 
 
+def _is_still_on_the_old_road(house: HouseFacts, around: Around, stage: Stage) -> bool:
+    """Whether another road was tried and taken back, where HTTPS is kept by the one from before."""
+    last, chosen = house.last, around.chosen_at
+    if stage is not Stage.KEPT or chosen is None or last is None or not house.reason:
+        return False
+    return last.state is State.PUT_BACK and last.began >= chosen
+
+
 def _expiring(house: HouseFacts, leaf: LeafFacts, around: Around) -> Problem | None:
     renews = house.leaf_renews or leaf.not_after
     ends = ("ends", leaf.not_after.date().isoformat())
@@ -132,7 +141,7 @@ def _problems(house: HouseFacts, around: Around, stage: Stage) -> list[Problem]:
     if around.missing:
         data = (("files", ", ".join(around.missing)),)
         found.append(Problem(ProblemKind.FILES_MISSING, data, fixable=leaf is not None))
-    if stage is Stage.REVERTED:
+    if stage is Stage.REVERTED or _is_still_on_the_old_road(house, around, stage):
         data = (("reason", house.reason),)
         found.append(Problem(ProblemKind.NOT_PROMOTED, data, fixable=True))
     if around.port_taken is not None:

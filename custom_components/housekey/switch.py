@@ -29,7 +29,7 @@ from housekey.live.handshake import resolve
 from housekey.pki.names import DnsName
 
 from .apart import async_apart
-from .chosen import chosen_of
+from .chosen import chosen_of, to_public
 from .const import CONF_PAGE, CONF_ROAD
 from .deadline import deadline
 from .for_public import async_ensure
@@ -305,6 +305,11 @@ class Switch:
         """Go back to plain http, as it was before housekey. Raises HomeAssistantError."""
         must_be_running(self._hass)
         self.async_stop()
+        settled = await self._in_executor(self._access.public_settings)
+        if settled is not None:  # or the next switch would lead to the house's own CA
+            entry = self._coordinator.config_entry
+            data = {**entry.data, CONF_ROAD: to_public(settled)}
+            self._hass.config_entries.async_update_entry(entry, data=data)
         await self._way_back.async_begin(attended=True)
 
     async def _in_executor(self, work: Callable[..., Any], *args: Any, **more: Any) -> Any:

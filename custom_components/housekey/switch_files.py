@@ -6,6 +6,8 @@ instant is recognised by `standing`, from the journal and from what Home Assista
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import socket
 from dataclasses import dataclass
@@ -26,13 +28,15 @@ from housekey.homeassistant.recorded import (
     owned,
 )
 from housekey.house.journal import SettingChange, State, before_of, restore
+from housekey.house.road import ROAD
 from housekey.live.pair import judge_pair
 from housekey.pki.names import parse_name
 
 from . import http_yaml
 from .house_access import leaf_facts
 from .http_store import pair_of, port_of
-from .signing import issued, signing_for, take_road
+from .settings import settings_of
+from .signing import async_prepare, issued, signing_for, take_road
 from .troubles import NotNow
 
 if TYPE_CHECKING:
@@ -141,6 +145,11 @@ def stage(
         yaml = yaml_settings(access)
         signing = signing_for(access, house, settings, chosen)
         drawn = draw(access, house, server, signing, yaml=yaml, internal_url=internal_url)
+        # It lies ready; or it does, but for another key.
+        if signing.is_issuing(drawn) and not asyncio.run(async_prepare(signing, drawn)):
+            drawn = draw(
+                access, house, server, signing, yaml=yaml, internal_url=internal_url, keep_key=False
+            )
         if not (drawn.configure or drawn.edit_yaml):
             return None
         if drawn.port != server.port and not is_free(drawn.port):
@@ -188,8 +197,9 @@ def draw(
     *,
     yaml: Mapping[str, Any],
     internal_url: str | None,
+    keep_key: bool | None = None,
 ) -> Plan:
-    """Decide what is missing."""
+    """Decide what is missing; `keep_key` as `Wanted` has it."""
     leaf = house.leaf(LABEL)
     kept = server.stable if server.trials else yaml
     tried = server.pending if server.on_trial and server.pending else None
@@ -213,6 +223,7 @@ def draw(
         presents=None,
         stale_yaml=server.trials and bool(http_yaml.places(access)),
         internal_url=internal_url,
+        settled=signing.authority.settled,
     )
     settings = signing.settings
     wanted = Wanted(
@@ -224,6 +235,8 @@ def draw(
         days=settings.days,
         port=settings.https_port,
         renew=signing.due,
+        keep_key=keep_key,
+        signer=signing.authority.signer,
     )
     return plan(facts, wanted)
 
@@ -270,6 +283,8 @@ def put_back(access: HouseAccess, transactions: Sequence[Transaction]) -> None:
     for file in reversed(before.files):
         if not restore(file, access.files) and yaml is not None and file.path.suffix == ".yaml":
             _edit_back(access, dict(yaml.before))
+    if any(file.path == access.folder / ROAD for file in before.files):
+        _keep_leaf_again(access)
     for transaction in reversed(transactions):
         if transaction.state is State.OPEN:
             transaction.close(State.PUT_BACK)
@@ -377,6 +392,15 @@ def _edit_yaml(
     with transaction.step("yaml", setting, transaction.writing(edit.path, edit.after)):
         access.files.write(edit.path, edit.after)
     transaction.mark(RESTART)
+
+
+def _keep_leaf_again(access: HouseAccess) -> None:
+    """Keep the leaf of the road from before, which is presented again; the new one is kept, too."""
+    with contextlib.suppress(HousekeyError), access.opened() as house:  # or it is renewed
+        signs = signing_for(access, house, settings_of({}), None).authority
+        leaf, before = house.leaf(LABEL), house.previous_leaf(LABEL)
+        if leaf is not None and before is not None and not signs.gave(leaf) and signs.gave(before):
+            house.keep_again(before)
 
 
 def _edit_back(access: HouseAccess, before: dict[str, Any]) -> None:
