@@ -277,9 +277,9 @@ class PublicSteps(_Flow):
 
 
 def _providers() -> tuple[str, ...]:
-    from housekey.public.providers import names  # noqa: PLC0415 - only on this road
+    from housekey.public.providers import available  # noqa: PLC0415 - only on this road
 
-    return names()
+    return available()
 
 
 def provider_of(name: str) -> Provider:
