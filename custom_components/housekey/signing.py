@@ -127,7 +127,9 @@ def take_road(
         if found is not None:
             with transaction.step("road", transaction.removing(path)):
                 files.remove(path)
-    elif found is None or found.data != (data := road.to_json()):
+        return
+    data = road.to_json()
+    if found is None or found.data != data:
         with transaction.step("road", transaction.writing(path, data)):
             files.write(path, data, mode=0o600)
 

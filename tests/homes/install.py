@@ -91,9 +91,15 @@ class Installed:
     template: Path  # a configuration folder to copy, its first user signed up
     token: str  # long-lived, the first user's, who is an administrator
 
-    def command(self, config: Path, *, user: int | None = None) -> tuple[list[str], str]:
-        """What starts it on a configuration folder, and that folder as Home Assistant sees it."""
-        return hass_command(self.venv, self.root, config, user=user, may_install=False)
+    def command(
+        self, config: Path, *, user: int | None = None, resolv_conf: Path | None = None
+    ) -> tuple[list[str], str]:
+        """What starts it on a configuration folder, and that folder as Home Assistant sees it.
+
+        `resolv_conf`: in place of the machine's, where it runs chrooted.
+        """
+        binds = {} if resolv_conf is None else {resolv_conf: "/etc/resolv.conf"}
+        return hass_command(self.venv, self.root, config, user=user, may_install=False, binds=binds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,16 +197,18 @@ def hass_command(
     *,
     user: int | None = None,
     may_install: bool = True,
+    binds: Mapping[Path, str] | None = None,
 ) -> tuple[list[str], str]:
     """The command that runs Home Assistant on `config`, and `config` as it sees it.
 
-    `may_install`: whether it may install what its components need.
+    `may_install`: whether it may install what its components need. `binds`: what else appears in
+    the chroot, and where.
     """
     inside = str(config) if root is None else "/config"
     options = () if may_install else ("--skip-pip",)
     command = [f"{venv}/bin/python", "-m", "homeassistant", "--config", inside, *options]
     if root is not None:
-        return root.command(command, binds={config: inside}, user=user), inside
+        return root.command(command, binds={config: inside, **(binds or {})}, user=user), inside
     if user is not None:
         raise ValueError("only the homes in a chroot can run as another user")
     return command, inside
