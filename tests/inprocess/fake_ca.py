@@ -19,7 +19,7 @@ from housekey.public.credentials import keep
 from housekey.public.order import Obtained
 from housekey.public.providers import provider
 from housekey.public.settings import PublicSettings
-from tests.pki.houses import a_house, names
+from tests.pki.houses import A_DAY, NOW, a_house, names
 
 NAME = "ha.example.org"
 DIRECTORY = "https://ca.example.org/dir"
@@ -31,7 +31,9 @@ class FakeCa:
     """One CA, and what was asked of it."""
 
     def __init__(self) -> None:
-        self.tiers = a_house(constraints=DEFAULT_CONSTRAINTS.widened(names(NAME)))
+        self.tiers = a_house(
+            constraints=DEFAULT_CONSTRAINTS.widened(names(NAME)), born=NOW - 30 * A_DAY
+        )
         self.root_pem = certificate_to_pem(self.tiers.root.certificate).decode()
         self.orders: list[str] = []  # why each was made
         self.days = 90

@@ -100,17 +100,17 @@ async def public(house: HouseAccess, server: Server, ca: FakeCa) -> Kept:
     return pair
 
 
-def _take(house: Any, ca: FakeCa) -> None:
+def _take(house: Any, ca: FakeCa, *, age: timedelta = timedelta(days=2)) -> Any:
     key = PrivateKey.generate(KeyType.ECDSA_P256)
     certificate = issue_leaf(
         public_key=key.public_key,
         names=ca.settings.dns_names,
         issuer=ca.tiers.issuing,
-        now=now(),
+        now=now() - age,
         days=ca.days,
     )
     chain = (certificate, ca.tiers.issuing.certificate)
-    house.take(LABEL, chain=chain, key=key, data={"directory": DIRECTORY, "profile": None})
+    return house.take(LABEL, chain=chain, key=key, data={"directory": DIRECTORY, "profile": None})
 
 
 async def begun(hass: HomeAssistant, server: Server) -> Dialog:
@@ -205,7 +205,7 @@ async def test_the_whole_way_to_an_entry_and_no_secret_in_it(
         ({"public_names": []}, "no name by which to open"),
         ({"advanced": {"staging": False, "directory": "http://ca"}}, "not the address"),
         ({"advanced": {"staging": False, "roots": "nonsense"}}, "not a certificate"),
-        ({"provider": "route53"}, None),
+        ({"provider": "gransy"}, None),
     ],
 )
 async def test_what_cannot_be_is_told_in_the_form(
@@ -405,6 +405,7 @@ def lacking() -> Iterator[set[str]]:
 async def test_what_is_missing_is_installed_by_home_assistants_own_way_while_the_dialog_waits(
     hass: HomeAssistant, server: Server, lacking: set[str]
 ) -> None:
+    hass.config.skip_pip = False
     asked: list[Any] = []
     go_on = asyncio.Event()
 
@@ -427,6 +428,7 @@ async def test_what_is_missing_is_installed_by_home_assistants_own_way_while_the
 async def test_without_the_internet_it_says_so_and_tries_again(
     hass: HomeAssistant, server: Server, lacking: set[str]
 ) -> None:
+    hass.config.skip_pip = False
     tries: list[str] = []
 
     def no_internet(requirement: str, **_: Any) -> bool:
@@ -525,22 +527,29 @@ async def test_who_signs_in_by_https_keeps_it_and_no_device_was_told_anything(
     assert ca.orders == ["the first certificate"]
 
 
-async def test_a_chain_that_does_not_lead_to_the_roots_of_the_road_is_not_kept(
+async def test_what_is_presented_is_judged_under_the_roots_of_the_road_alone(
     hass: HomeAssistant,
     on_trial: Staged,
     set_up: Callable[[], Any],
     server: Server,
     hass_access_token: str,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     ca: FakeCa,
 ) -> None:
-    path = on_trial.access.folder / ROAD
-    path.write_bytes(replace(ca.settings, roots_pem=None).road(LABEL).to_json())  # public roots
+    judged: list[Any] = []
+
+    def verified(_host: str, _port: int, *, root: Any, name: str) -> str:
+        judged.append((root, name))
+        return "unable to get local issuer certificate"
+
+    monkeypatch.setattr("custom_components.housekey.switch.verified", verified)
     await on_trial.start()
     coordinator = await set_up()
     await sign_in(server, hass_access_token)
+    assert judged == [((ca.tiers.root.certificate,), NAME)]
     assert coordinator.data.stage is Stage.TRIAL
-    assert "HTTPS is not kept yet: " in caplog.text
+    assert "HTTPS is not kept yet: unable to get" in caplog.text
 
 
 async def test_a_switch_to_a_public_name_that_nobody_proves_leaves_the_house_as_it_was(
@@ -630,33 +639,15 @@ async def test_it_is_renewed_by_itself_when_it_is_due_and_looked_at_more_often_w
     hass: HomeAssistant, house: HouseAccess, public: Kept, set_up: Callable[[], Any], ca: FakeCa
 ) -> None:
     ca.days = 6
+    with house.held() as held:
+        leaf = _take(held, ca, age=timedelta(days=4, hours=6))
+    house.files.write(public.key, leaf.key_pem, mode=0o600)
+    house.files.write(public.certificate, leaf.chain_pem)
     coordinator = await set_up()
-    await coordinator.async_renew(force=True)
     await hass.async_block_till_done(wait_background_tasks=True)
+    assert ca.orders == ["two thirds of its life are over"]
+    assert coordinator.data.leaf_ends > now() + timedelta(days=5)
     assert timedelta(hours=6) < coordinator.update_interval < timedelta(hours=9)
-    ends = coordinator.data.leaf_ends
-    later = now() + timedelta(days=4, hours=6)
-    with (
-        patch("custom_components.housekey.house_access.now", lambda: later),
-        patch("custom_components.housekey.coordinator.now", lambda: later),
-        patch("custom_components.housekey.switch_files.datetime", _At(later)),
-        patch("custom_components.housekey.renewal.datetime", _At(later)),
-        patch("custom_components.housekey.running_server.datetime", _At(later)),
-    ):
-        await coordinator.async_refresh()
-        await hass.async_block_till_done(wait_background_tasks=True)
-    assert ca.orders[1:] == ["two thirds of its life are over"] or len(ca.orders) == 2
-    assert coordinator.data.leaf_ends != ends
-
-
-class _At:
-    """In the place of the class `datetime`: a clock that stands."""
-
-    def __init__(self, moment: Any) -> None:
-        self._moment = moment
-
-    def now(self, _zone: Any = None) -> Any:
-        return self._moment
 
 
 async def test_a_renewal_that_fails_is_a_repair_in_the_words_of_whoever_refused(
@@ -684,14 +675,28 @@ async def test_a_renewal_that_fails_is_a_repair_in_the_words_of_whoever_refused(
     assert ir.async_get(hass).async_get_issue(DOMAIN, "expiring") is None
 
 
-async def test_the_ca_says_when_it_wants_to_renew(
-    hass: HomeAssistant, public: Kept, set_up: Callable[[], Any], ca: FakeCa
+@pytest.mark.parametrize("ill", [False, True])
+async def test_the_ca_says_when_it_wants_to_renew_but_not_each_new_certificate_at_once(
+    hass: HomeAssistant,
+    house: HouseAccess,
+    public: Kept,
+    set_up: Callable[[], Any],
+    ca: FakeCa,
+    ill: bool,
 ) -> None:
     coordinator = await set_up()
-    with patch("housekey.public.ari.due_at", lambda *_: now() - timedelta(hours=1)):
+    first = coordinator.data.leaf_ends
+
+    def due_at(certificate: Any, *_: Any) -> Any:
+        is_meant = ill or certificate.not_valid_after_utc == first
+        return now() - timedelta(hours=1) if is_meant else now() + timedelta(days=30)
+
+    with patch("housekey.public.ari.due_at", due_at):
         await coordinator.async_refresh()
         await hass.async_block_till_done(wait_background_tasks=True)
-        assert ca.orders[:1] == ["its CA suggests it"]
+        await coordinator.async_refresh()
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert ca.orders == ["its CA suggests it"]
 
 
 async def test_an_order_is_not_made_twice_while_one_is_under_way(
@@ -806,7 +811,7 @@ async def test_who_goes_back_to_http_finds_the_public_name_again(
 ) -> None:
     coordinator = await set_up()
     await coordinator.switch.async_back_to_http()
-    assert entry.data[CONF_ROAD]["settings"]["names"] in ([NAME], (NAME,))
+    assert entry.data[CONF_ROAD]["settings"]["names"] == [NAME]
     assert len(restarts) == 1
 
 
