@@ -31,7 +31,7 @@ class Dnsmasq:
             *(f"--server=/{zone}/{upstream.address}" for zone in upstream.zones),
             # The zones' own servers are on loopback, which is let through as OpenWrt does.
             *(["--stop-dns-rebind", "--rebind-localhost-ok"] if filters else []),
-            *([f"--rebind-domain-ok=/{allowed}/"] if allowed else []),
+            *([f"--rebind-domain-ok={allowed}"] if allowed else []),
             *([f"--address={own}"] if own else []),
         ]
         self._asked = next(iter(upstream.zones))

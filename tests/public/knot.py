@@ -6,7 +6,8 @@
 
 It listens on port 53 of an address of its own below 127.53.0.0/16, because lexicon's provider knows
 no other port, nor does a resolver that follows an NS record. So it takes root, and no fixed
-port of this machine. As a resolver it is enough for what it serves, and refuses everything else.
+port of this machine. As a resolver it is enough for what it serves (a CNAME it follows within its
+own zone alone), and refuses everything else.
 
 Each of `secondaries` is a knotd of its own, at an address of its own and in the zones' NS records.
 They are told of changes, unless they `lag`: then they show one only after `catch_up()`.

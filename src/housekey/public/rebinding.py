@@ -108,8 +108,8 @@ EXCEPTIONS: tuple[tuple[str, str], ...] = (
         'Services > DNS Resolver > Custom options: server: private-domain: "{name}"',
     ),
     ("Unbound", 'in unbound.conf below server: private-domain: "{name}"'),
-    ("OpenWrt", "in /etc/config/dhcp below config dnsmasq: list rebind_domain '/{name}/'"),
-    ("dnsmasq", "rebind-domain-ok=/{name}/"),
+    ("OpenWrt", "in /etc/config/dhcp below config dnsmasq: list rebind_domain '{name}'"),
+    ("dnsmasq", "rebind-domain-ok={name}"),
     (
         "Pi-hole, AdGuard Home",
         "neither filters by itself: look at the router, or enter {name} there (DNS rewrites)",
