@@ -21,7 +21,7 @@ from housekey.errors import (
     SwitchFailed,
     UsageError,
 )
-from housekey.homeassistant.authority import authority_of, names_on
+from housekey.homeassistant.authority import authority_of, met_as, names_on
 from housekey.homeassistant.impact import affected, summary
 from housekey.homeassistant.look import View, facts_of, look
 from housekey.homeassistant.lookahead import must_be_possible, must_not_be_anothers_trial
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from housekey.homeassistant.request import Asker, Request
     from housekey.homeassistant.site import Site, World
     from housekey.house.house import NewHouse
-    from housekey.house.leaves import Leaf
     from housekey.house.journal import Transaction
+    from housekey.house.leaves import Leaf
     from housekey.house.recovery import RecoveryCode
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
     from housekey.pki.names import Name
 
 LOCK_SECONDS = 10.0
@@ -211,7 +211,9 @@ class _Run:
         if renewal is None and road is not None and road.kind is Kind.PUBLIC:
             public = await self._public_name(names)
         # A name that --point has yet to lead anywhere is not asked about before: answers are kept.
-        hosts = [name for name in names.chosen if not isinstance(name, IpName)] if not public else []
+        hosts = (
+            [name for name in names.chosen if not isinstance(name, IpName)] if not public else []
+        )
         found = await asyncio.gather(*(self._world.resolve(str(name)) for name in hosts))
         host = internal_url_host(
             names.chosen if public is None else public.names,
@@ -350,7 +352,8 @@ class _Run:
         names: Names,
         opened: Transaction | None,
     ) -> tuple[Outcome, bool]:
-        site = view.site.with_root(authority.trust, house.trusted_for(LABEL), house.root)
+        others = names.chosen if authority.road is not None else None
+        site = view.site.with_root(met_as(authority.trust, others), *_met_under(house))
         if opened is not None and PROVEN in opened.marks:
             opened.close(State.KEPT)  # all that was missing is its last entry
             opened = None
@@ -500,8 +503,8 @@ def _keep_again(had: Leaf, house: House) -> None:
 
 
 class _Met(TypedDict):
-    root: Trust | None
-    besides: tuple[Trust, ...]
+    root: Trust | Called | None
+    besides: tuple[Trust | Called, ...]
 
 
 def met_under(house: House | None) -> _Met:
@@ -511,7 +514,12 @@ def met_under(house: House | None) -> _Met:
     """
     if house is None:
         return {"root": None, "besides": ()}
-    return {"root": house.trusted_for(LABEL), "besides": (house.root,)}
+    root, *besides = _met_under(house)
+    return {"root": root, "besides": tuple(besides)}
+
+
+def _met_under(house: House) -> tuple[Trust | Called, ...]:
+    return (met_as(house.trusted_for(LABEL), names_on(house)), house.root)
 
 
 def _shortened(text: str, most_bytes: int = 64) -> str:
