@@ -17,7 +17,13 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
-from housekey.cli.secure.own import chosen_own, own_options
+from housekey.cli.secure.own import (
+    ask_for_signature,
+    chosen_own,
+    own_options,
+    refuse_contradictions,
+    taking,
+)
 from housekey.cli.secure.public import chosen_public, public_options
 from housekey.pki.keys import KeyType
 
@@ -96,6 +102,10 @@ def command(**options: Any) -> None:
     that it works, and only then makes it permanent. Whatever fails, everything
     is put back as it was. Run again, it changes nothing unless something is due.
     """
+    refuse_contradictions(options)
+    if options["csr"] is not None:
+        ask_for_signature(options, _Asker)
+        return
     output = Output(as_json=options["as_json"], yes=options["yes"])
     result = running(_secure(options, output), output)
     for warning in result.warnings:
@@ -116,6 +126,7 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
 
     house = house_folder(options)
     world = world_of(options, output)
+    own = chosen_own(options, world, output, house=house)  # before anybody is asked anything
     home = await choose_home(options, world, output, house=house)
     async with sign_in(options, home, world, output, house=house) as token:
         folder = await folder_of(home, token, world, house=house)
@@ -137,8 +148,10 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             fix_permissions=options["fix_permissions"],
             dry_run=options["dry_run"],
             restart_command=options["restart_command"],
-            road=chosen_public(options, output) or chosen_own(options, output),
+            road=chosen_public(options, output),
         )
+        if own is not None:
+            request = taking(request, own)
         return await secure(request, world, _Asker(output))
 
 
