@@ -1,7 +1,9 @@
 """Whether what a CA of one's own returned would work: what every platform makes of it. Pure.
 
 A platform that takes it under none of its names refuses it, and such a chain is not installed
-whatever was said. What a platform only warns of has to be let pass by a person.
+whatever was said. What a platform only warns of has to be let pass by a person. So has a root that
+strict clients alone refuse, the programs of Python 3.13 and later: most CAs at home have such a
+root, no browser and no phone minds, and it cannot be changed without visiting every device.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 from housekey.errors import AnswerRefused
 from housekey.pki.encoding import to_der
 from housekey.pki.names import DnsName, names_of
+from housekey.pki.strict import all_strict
 from housekey.pki.verifying import covers
 from housekey.platforms.judge import judge
 from housekey.platforms.model import Platform, Question, Severity
@@ -71,7 +74,8 @@ def remarks_of(answer: Answer, *, at: datetime) -> tuple[Remark, ...]:
             for each in verdicts
             if each.platform is platform and _looks_at(platform, each.name)
         ]
-        for severity, finding in _that_count(own):
+        lenient = platform is Platform.PYTHON and not all_strict((answer.root,))
+        for severity, finding in _that_count(own, lenient=lenient):
             found.setdefault((severity, finding.message), []).append((platform, finding))
     remarks = [
         Remark(
@@ -113,10 +117,15 @@ def listed(platforms: Sequence[Platform]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _that_count(verdicts: Sequence[Verdict]) -> Iterator[tuple[Severity, Finding]]:
-    """Yield the findings of one platform: a refusal only where it accepts no name at all."""
+def _that_count(
+    verdicts: Sequence[Verdict], *, lenient: bool
+) -> Iterator[tuple[Severity, Finding]]:
+    """Yield the findings of one platform: a refusal only where it accepts no name at all.
+
+    With `lenient` it is not strict that refuses: OpenSSL's own verdict has whatever else is wrong.
+    """
     answers = {each.accepts for each in verdicts}
-    accepts, unsure = True in answers, None in answers
+    accepts, unsure = True in answers, lenient or None in answers
     for finding in (finding for verdict in verdicts for finding in verdict.findings):
         if finding.severity is Severity.ERROR and not accepts:
             yield (Severity.WARNING if unsure else Severity.ERROR), finding

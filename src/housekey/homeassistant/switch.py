@@ -139,7 +139,9 @@ class Switch:
             if found is not None:
                 with self.transaction.step("road", self.transaction.removing(path)):
                     files.remove(path)
-        elif found is None or found.data != (data := road.to_json()):
+            return
+        data = road.to_json()
+        if found is None or found.data != data:
             with self.transaction.step("road", self.transaction.writing(path, data)):
                 files.write(path, data, mode=0o600)
 

@@ -27,14 +27,21 @@ def context_trusting(trust: Trust) -> ssl.SSLContext:
     """Return a client context that trusts `trust` alone and checks the name.
 
     As strict as Python 3.13 is by default (PLATFORMS.md, ten facts, no. 6: `VERIFY_X509_STRICT`),
-    on every Python, so that what is proven here holds there too.
+    on every Python, so that what is proven here holds there too. But for a root that strict
+    clients refuse by itself: who was told of it and goes on all the same has no such clients.
     """
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
 
-    if roots := roots_in(trust):
+    roots = roots_in(trust)
+    if roots:
+        from housekey.pki.strict import all_strict  # noqa: PLC0415 - these are read already
+
         # Given `cadata`, Python does not load the system's roots beside it.
         encoded = b"".join(root.public_bytes(Encoding.DER) for root in roots)
         context = ssl.create_default_context(cadata=encoded)
+        if not all_strict(roots):
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            return context
     else:
         context = ssl.create_default_context()
     context.verify_flags |= ssl.VERIFY_X509_STRICT
