@@ -170,8 +170,8 @@ def installing(
     remarks = remarks_of(answer, at=now)
     warned = [each for each in remarks if each.severity is Severity.WARNING]
     for remark in remarks:
-        refuses = remark.severity is Severity.ERROR
-        world.tell("refused" if refuses else "warning", remark.told())
+        label = "refused" if remark.severity is Severity.ERROR else "warning"
+        world.tell("note" if remark.of_every_home else label, remark.told())
     if (refusal := refusal_of(remarks)) is not None:
         raise refusal
     others = before.roots and answer.root not in before.roots and not returned.roots
