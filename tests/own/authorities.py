@@ -9,6 +9,7 @@ import datetime as dt
 import os
 import subprocess
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
 from cryptography import x509
@@ -17,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
-    pkcs12,
     pkcs7,
+    pkcs12,
 )
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
@@ -49,8 +50,8 @@ def by_openssl(folder: Path, request: Path) -> Signed:
     folder.mkdir()
     run = _Program(folder)
     new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
-    run("openssl", "req", "-x509", *new, "-keyout", "root.key", "-out", "root.crt", "-days", "3650",
-        "-subj", "/O=Ours/CN=Our root", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+    run("openssl", "req", "-x509", *new, "-keyout", "root.key", "-out", "root.crt",
+        "-days", "3650", "-subj", "/O=Ours/CN=Our root", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
     run("openssl", "req", "-new", *new, "-keyout", "ca.key", "-out", "ca.csr",
         "-subj", "/O=Ours/CN=Our issuing CA")  # fmt: skip
     (folder / "ca.ext").write_text(
@@ -101,7 +102,7 @@ def by_xca(folder: Path, request: Path) -> Signed:
             "-out", f"{name}.csr", "-subj", f"/C=DE/O=Ours/CN=Our XCA {name}")  # fmt: skip
     run("openssl", "x509", "-req", "-in", "root.csr", "-signkey", "root.pem", "-days", "3650",
         "-extfile", "ca.ext", "-out", "root.crt")  # fmt: skip
-    for signer, name in zip(above, above[1:], strict=False):
+    for signer, name in pairwise(above):
         run("openssl", "x509", "-req", "-in", f"{name}.csr", "-CA", f"{signer}.crt",
             "-CAkey", f"{signer}.pem", "-days", "1825", "-extfile", "ca.ext",
             "-out", f"{name}.crt")  # fmt: skip
@@ -219,7 +220,7 @@ def _certificate(
             not_valid_after=now + days * _DAY,
         )
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(_usage(ca=ca), critical=True)
+        .add_extension(_usage(ca=issuer is None or (ca and not names)), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False

@@ -41,7 +41,8 @@ class Place:
 
     def about_home(self, command: str, *more: str | Path, json: bool = True) -> Ended:
         """Run a command about this Home Assistant, with --yes."""
-        told = ["--config", self.home.folder, "--token-file", self.folder / "token", "--wait", "20"]
+        told: list[str | Path] = ["--config", self.home.folder, "--wait", "20"]
+        told += ["--token-file", self.folder / "token"]
         ended = self.run(command, *told, "--yes", *more, json=json)
         self.home.settle()
         return ended

@@ -1,4 +1,4 @@
-"""`housekey secure --csr` and `--install`: from a request to HTTPS with a CA of one's own, and back.
+"""`housekey secure --csr` and `--install`: from a request to HTTPS, and back.
 
 Home Assistant is the stand-in of tests/faults here, which really serves what it is given; the real
 ones are in test_real_homes.py.
@@ -30,6 +30,7 @@ from tests.own.authorities import EASYRSA, Ca, by_easyrsa, by_openssl, by_xca, d
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from tests.faults.warmed import Ended
     from tests.own.authorities import Signed
     from tests.own.place import Place
@@ -184,6 +185,12 @@ def root_of(ca: Ca) -> x509.Certificate:
     return ca.above.certificate
 
 
+def install(place: Place, ca: Ca, leaf: x509.Certificate, *more: str) -> Ended:
+    """Install the leaf, as a file with all that leads to the root of `ca`."""
+    whole = place.put("whole.pem", pem(leaf, ca.certificate, root_of(ca)))
+    return place.secure("--install", whole, *more)
+
+
 def test_files_may_come_in_any_order_and_form(place: Place, ca: Ca) -> None:
     leaf = ca.sign(place.request())
     parts = (root_of(ca), ca.certificate, leaf)
@@ -202,7 +209,8 @@ def test_files_may_come_in_any_order_and_form(place: Place, ca: Ca) -> None:
 
 
 def test_the_root_may_be_named_and_is_remembered(place: Place, ca: Ca) -> None:
-    files = place.put("leaf.pem", pem(ca.sign(place.request()))), place.put("ca.pem", pem(ca.certificate))
+    leaf = place.put("leaf.pem", pem(ca.sign(place.request())))
+    files = leaf, place.put("ca.pem", pem(ca.certificate))
     root = place.put("root.der", der(root_of(ca)))
 
     assert place.secure("--install", *files).code == 3  # nothing leads to a root
@@ -245,7 +253,7 @@ def test_an_answer_to_the_request_before_the_last_is_still_taken(place: Place, c
 
 
 @pytest.mark.parametrize("new_key", [False, True])
-def test_renewal_is_the_same_two_commands(place: Place, ca: Ca, new_key: bool) -> None:  # noqa: FBT001
+def test_renewal_is_the_same_two_commands(place: Place, ca: Ca, new_key: bool) -> None:
     first = ca.sign(place.request(), days=(-300, 30))
     assert install(place, ca, first).code == 0
     starts = place.home.starts
@@ -277,7 +285,3 @@ def test_renewal_is_the_same_two_commands(place: Place, ca: Ca, new_key: bool) -
     assert place.run("status").code == 0
     assert place.run("house", "check").code == 0
     assert place.about_home("undo").code == 0
-
-
-def install(place: Place, ca: Ca, leaf: x509.Certificate, *more: str) -> object:
-    return place.secure("--install", place.put("a.pem", pem(leaf, ca.certificate, root_of(ca))), *more)

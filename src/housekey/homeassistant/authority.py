@@ -32,16 +32,26 @@ class Authority(Protocol):
         """What the house keeps of it in `road.json`; None: it issues everything itself."""
 
     @property
+    def settled(self) -> bool:
+        """Whether the house keeps all of that already."""
+
+    @property
+    def signer(self) -> str | None:
+        """Who signs, for people; None: the house itself."""
+
+    @property
     def trust(self) -> Trust:
         """What devices trust that accept what it signs: whom the proof trusts."""
 
     def gave(self, leaf: Leaf) -> bool:
         """Whether it signed `leaf`, and would sign for the same key again."""
 
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:
+    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:
         """Get ready whatever takes its time or can fail, before Home Assistant is touched.
 
-        Called only for a plan that issues. Raises any `HousekeyError`: nothing was changed.
+        Returns whether it is for the key that the plan counts on; else it has to be made anew.
+        Called for a plan that issues, or settles the road anew. Raises any `HousekeyError`:
+        nothing was changed.
         """
 
     def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:
@@ -55,6 +65,14 @@ class Chosen(Protocol):
     def names(self) -> tuple[Name, ...] | None:
         """What its certificate is for; None: the names that are found, as on the house's own."""
 
+    @property
+    def road(self) -> Road | None:
+        """What the house will keep of it; None: it issues everything itself."""
+
+    @property
+    def signer(self) -> str | None:
+        """Who signs, for people; None: the house itself."""
+
     def authority(self, house: House, world: World) -> Authority:
         """Return who signs."""
 
@@ -63,9 +81,14 @@ class OfHouse:
     """The house's own issuing CA."""
 
     road = None
+    signer = None
 
     def __init__(self, house: House) -> None:
         self._house = house
+
+    @property
+    def settled(self) -> bool:
+        return self._house.road_of(LABEL) is None
 
     @property
     def trust(self) -> Trust:
@@ -77,8 +100,9 @@ class OfHouse:
             return False  # its key may have been elsewhere
         return house.may_keep_key(leaf) or house.has_leaked(leaf)
 
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:
+    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:  # noqa: ARG002 - see below
         """Nothing: to issue takes milliseconds."""
+        return True
 
     def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:
         return self._house.issue(
@@ -95,20 +119,25 @@ class OwnPrivateRoad:
     """Back to the house's own issuing CA, from another road."""
 
     names = None
+    road = None
+    signer = None
 
     def authority(self, house: House, world: World) -> Authority:  # noqa: ARG002 - of no use here
         return OfHouse(house)
 
 
-def authority_of(house: House, world: World) -> Authority:
-    """Return who signs as the house stands: its road, or it itself."""
+def authority_of(house: House, world: World, *, by_hand: bool = False) -> Authority:
+    """Return who signs as the house stands: its road, or it itself.
+
+    `by_hand`: a person is there, so what failed before is tried again at once.
+    """
     road = house.road_of(LABEL)
     if road is None:
         return OfHouse(house)
     if road.kind is Kind.PUBLIC:
         from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
 
-        return PublicAuthority.of_house(house, road, world)
+        return PublicAuthority.of_house(house, road, world, by_hand=by_hand)
     from housekey.homeassistant.own_authority import ByHand  # noqa: PLC0415 - only on this road
 
     return ByHand(house, road)

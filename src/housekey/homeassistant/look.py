@@ -282,6 +282,8 @@ def facts_of(
         presents=fingerprint(view.presents) if view.presents is not None else None,
         stale_yaml=view.stale_yaml,
         internal_url=view.instance.internal_url if view.instance is not None else None,
+        external_url=view.instance.external_url if view.instance is not None else None,
+        settled=authority is None or authority.settled,
     )
 
 

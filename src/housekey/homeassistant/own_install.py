@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from housekey.errors import AnswerRefused, HouseMissing
 from housekey.homeassistant.names import is_loopback
 from housekey.homeassistant.own_answer import Remark, not_covered, refusal_of, remarks_of
-from housekey.homeassistant.own_authority import WITHOUT, Installer
+from housekey.homeassistant.own_authority import SIGNER, WITHOUT, Installer, road_to
 from housekey.homeassistant.own_request import keys_of
 from housekey.homeassistant.recorded import LABEL
 from housekey.house.house import House
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from housekey.homeassistant.look import View
     from housekey.homeassistant.site import World
+    from housekey.house.road import Road
     from housekey.pki.arranging import Answer
     from housekey.pki.keys import PrivateKey
     from housekey.pki.names import Name
@@ -84,6 +85,14 @@ class Installing:
         """Why it takes the place of what is there; None: it is there."""
         there = self.before.chain_pem == chain_to_pem(self.answer.chain)
         return None if there else "your own CA has signed another"
+
+    @property
+    def road(self) -> Road:
+        return road_to(self.answer, self.without)
+
+    @property
+    def signer(self) -> str:
+        return SIGNER
 
     def authority(self, house: House, world: World) -> Installer:  # noqa: ARG002 - asks nobody
         return Installer(house, self.answer, without=self.without)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from housekey.homeassistant.housing import create_house, opened_house, whose
 from housekey.homeassistant.look import look
+from housekey.homeassistant.own_authority import SIGNER
 from housekey.homeassistant.recorded import LABEL
 from housekey.homeassistant.secure import met_under
 from housekey.homeassistant.wishes import remember_wishes, wished_names
@@ -53,6 +54,8 @@ class AskingOnly:
     """The road of a CA that has not answered yet: any name may be asked for."""
 
     names = ()
+    road = None
+    signer = SIGNER
 
     def authority(self, house: House, world: World) -> Authority:
         raise NotImplementedError("a request changes nothing")

@@ -122,10 +122,10 @@ def _leaf(
         if mine:
             return mine[-1], key
     whose = said(next((each for each in found if not _is_authority(each)), found[0]))
-    many = len(found) > 1
     raise AnswerRefused(
-        f"{'none of them' if many else whose} is for the key of this house's request"
-        + (f", not even {whose}" if many else ""),
+        f"none of them is for a key of this house, not even {whose}"
+        if len(found) > 1
+        else f"{whose} is for none of this house's keys",
         hint="housekey secure --csr FILE writes the request again, for your CA to sign",
     )
 
@@ -173,7 +173,12 @@ def _missing(
             f"it leads to another root than it should, {said(last)}, and not to {said(roots[0])}",
             hint="--root FILE names the root that devices trust",
         )
-    if named and last.issuer != last.subject:
+    if any(each.subject == last.issuer for each in roots):
+        return AnswerRefused(
+            f"{said(last)} is not signed by the root that it names: {wanted}",
+            hint="that root may have been made anew: --root FILE names the one of now",
+        )
+    if named:
         return AnswerRefused(
             f"{said(last)} is not signed by the certificate of its issuer's name that was given,"
             f" {said(named[0])}",
@@ -182,12 +187,6 @@ def _missing(
     places = _places(last)
     where = f"it says that it is at {places[0]}; " if places else ""
     if roots:
-        impostor = [each for each in roots if each.subject == last.issuer]
-        if impostor:
-            return AnswerRefused(
-                f"{said(last)} is not signed by the root that it names: {wanted}",
-                hint="that root may have been made anew: --root FILE names the one of now",
-            )
         return AnswerRefused(
             f"a certificate in the middle is missing: {wanted}, which signed {said(last)}",
             hint=f"{where}give it beside the others: --install FILE FILE",

@@ -50,15 +50,17 @@ class Wishes:
 
 
 def make_request(
-    key: PrivateKey, names: Sequence[Name], subject: Subject, *, of_server: bool = False
+    key: PrivateKey, names: Sequence[Name], subject: Subject | None, *, of_server: bool = False
 ) -> x509.CertificateSigningRequest:
     """A request for `names`, which stand in its SAN; key usage and the like are the signer's.
 
     With `of_server` it asks for those as well, for a signer who only copies what is asked for:
     `openssl x509 -copy_extensions copy` gives nothing of its own accord, and Apple wants to be
-    told that it is a server's (APL-08).
+    told that it is a server's (APL-08). Without a subject it is empty: an ACME CA takes none
+    (RFC 8555, section 7.4).
     """
-    builder = x509.CertificateSigningRequestBuilder().subject_name(subject.to_x509())
+    of_whom = x509.Name([]) if subject is None else subject.to_x509()
+    builder = x509.CertificateSigningRequestBuilder().subject_name(of_whom)
     if names:
         alternative = x509.SubjectAlternativeName(map(to_general_name, dict.fromkeys(names)))
         builder = builder.add_extension(alternative, critical=False)

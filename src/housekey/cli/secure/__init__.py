@@ -24,7 +24,12 @@ from housekey.cli.secure.own import (
     refuse_contradictions,
     taking,
 )
-from housekey.cli.secure.public import chosen_public, public_options
+from housekey.cli.secure.public import (
+    choose_public,
+    chosen_private,
+    public_options,
+    public_road,
+)
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -121,15 +126,19 @@ def command(**options: Any) -> None:
 
 
 async def _secure(options: dict[str, Any], output: Output) -> Result:
-    from housekey.homeassistant.request import Request  # noqa: PLC0415 - after --help
+    from housekey.cli.secure.public_asking import pointing  # noqa: PLC0415 - after --help
+    from housekey.homeassistant.request import Request  # noqa: PLC0415
     from housekey.homeassistant.secure import secure  # noqa: PLC0415
 
     house = house_folder(options)
     world = world_of(options, output)
     own = chosen_own(options, world, output, house=house)  # before anybody is asked anything
+    public = public_road(options, world, house=house)
     home = await choose_home(options, world, output, house=house)
     async with sign_in(options, home, world, output, house=house) as token:
         folder = await folder_of(home, token, world, house=house)
+        if public is not None:
+            public = await choose_public(public, options, world, output, house=house)
         request = Request(
             house=house,
             folder=folder,
@@ -148,7 +157,8 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             fix_permissions=options["fix_permissions"],
             dry_run=options["dry_run"],
             restart_command=options["restart_command"],
-            road=chosen_public(options, output),
+            road=public or chosen_private(options),
+            point=None if public is None else pointing(public, options, world, house=house),
         )
         if own is not None:
             request = taking(request, own)

@@ -85,6 +85,13 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
             "--csr asks the CA, and --install takes its answer: one after the other",
             hint="give one of the two",
         )
+    others = (("public_names", "--public"), ("private", "--private"))
+    for name, option in others * (csr or install):
+        if options[name]:
+            raise UsageError(
+                f"{option} is another road than a CA of your own",
+                hint="docs/roads.md tells them apart",
+            )
     for name, option, side in _FOR_ONE:
         if options[name] and not (csr if side == "csr" else install):
             raise UsageError(
