@@ -51,7 +51,8 @@ def by_openssl(folder: Path, request: Path) -> Signed:
     run = _Program(folder)
     new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
     run("openssl", "req", "-x509", *new, "-keyout", "root.key", "-out", "root.crt",
-        "-days", "3650", "-subj", "/O=Ours/CN=Our root", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+        "-days", "3650", "-subj", "/O=Ours/CN=Our root",
+        "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
     run("openssl", "req", "-new", *new, "-keyout", "ca.key", "-out", "ca.csr",
         "-subj", "/O=Ours/CN=Our issuing CA")  # fmt: skip
     (folder / "ca.ext").write_text(
@@ -63,6 +64,15 @@ def by_openssl(folder: Path, request: Path) -> Signed:
     run("openssl", "x509", "-req", "-in", str(request), "-CA", "ca.crt", "-CAkey", "ca.key",
         "-days", "365", "-copy_extensions", "copy", "-out", "leaf.crt")  # fmt: skip
     return Signed(folder / "leaf.crt", (folder / "ca.crt",), folder / "root.crt")
+
+
+def sign_again(signed: Signed, request: Path) -> Path:
+    """Let the CA of `by_openssl` sign another request."""
+    folder = signed.root.parent
+    _Program(folder)("openssl", "x509", "-req", "-in", str(request), "-CA", "ca.crt",
+        "-CAkey", "ca.key", "-days", "397", "-copy_extensions", "copy",
+        "-out", "next.crt")  # fmt: skip
+    return folder / "next.crt"
 
 
 def by_easyrsa(folder: Path, request: Path) -> Signed:

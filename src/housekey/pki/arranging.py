@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from housekey.errors import AnswerRefused
@@ -142,7 +143,7 @@ def _path(
         longer = []
         for way in ways:
             for issuer in by_name.get(way[-1].issuer, ()):
-                if issuer in met or not is_signed_by(way[-1], issuer):
+                if issuer in met or not _is_signed_by(way[-1], issuer):
                     continue
                 if issuer in ends:
                     return [*way, issuer]
@@ -162,7 +163,7 @@ def _missing(
     seen = {leaf}
     while True:
         named = [each for each in found if each.subject == last.issuer and each not in seen]
-        issuer = next((each for each in named if is_signed_by(last, each)), None)
+        issuer = next((each for each in named if _is_signed_by(last, each)), None)
         if issuer is None:
             break
         seen.add(issuer)
@@ -215,7 +216,22 @@ def _places(certificate: x509.Certificate) -> list[str]:
 
 
 def _is_self_issued(certificate: x509.Certificate) -> bool:
-    return certificate.subject == certificate.issuer and is_signed_by(certificate, certificate)
+    return certificate.subject == certificate.issuer and _is_signed_by(certificate, certificate)
+
+
+def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether that authority signed it; by name alone where the hash is one of yesterday.
+
+    The cryptography package verifies none with SHA-1. What the platforms say of it tells more
+    than that a certificate is missing: they refuse it.
+    """
+    if is_signed_by(certificate, issuer):
+        return True
+    try:
+        digest = attempt(lambda: certificate.signature_hash_algorithm)
+    except PARSER_ERRORS:
+        return False
+    return isinstance(digest, hashes.SHA1 | hashes.MD5) and certificate.issuer == issuer.subject
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

@@ -23,6 +23,7 @@ from housekey.cli.secure.own import (
     own_options,
     refuse_contradictions,
     taking,
+    what_next,
 )
 from housekey.cli.secure.public import (
     choose_public,
@@ -119,7 +120,7 @@ def command(**options: Any) -> None:
     if owed:
         output.row("owed", "restart Home Assistant, then run housekey secure again to prove it")
     elif result.changed:
-        output.row("next", "phones and laptops: housekey share")
+        output.row("next", what_next(result.house))
     output.document(_document(result, output))
     if owed:
         raise click.exceptions.Exit(1)  # a restart is still due

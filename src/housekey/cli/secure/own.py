@@ -212,6 +212,18 @@ def taking(request: Request, own: Installing) -> Request:
     )
 
 
+def what_next(house: Path) -> str:
+    """Say what is to be done once Home Assistant is on HTTPS."""
+    from housekey.house.files import Files  # noqa: PLC0415 - after --help
+    from housekey.house.road import Kind, read_road  # noqa: PLC0415
+    from housekey.pki.arranging import said  # noqa: PLC0415
+
+    road = read_road(house, files=Files())
+    if road is None or road.kind is not Kind.OWN:
+        return "phones and laptops: housekey share"
+    return f"every device has to trust the root of your CA, {said(road.roots[0])}"
+
+
 def _returned(options: dict[str, Any], output: Output) -> Returned:
     from housekey.cli.pem.given import Given  # noqa: PLC0415 - after --help
     from housekey.homeassistant.own_install import Returned  # noqa: PLC0415
