@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from housekey.errors import RenewalFailed
 from housekey.homeassistant.recorded import LABEL
 from housekey.house.leaves import read_public
 from housekey.house.road import Kind
@@ -133,33 +132,6 @@ class OwnPrivateRoad:
         return OfHouse(house)
 
 
-class _ByHand:
-    """A CA of the user's own: it signed what there is, and only its owner can ask it again."""
-
-    settled = True
-    signer = "your own CA"
-
-    def __init__(self, house: House, road: Road) -> None:
-        self._house = house
-        self.road = road
-
-    @property
-    def trust(self) -> Trust:
-        return self.road.roots
-
-    def gave(self, leaf: Leaf) -> bool:
-        return self._house.may_keep_key(leaf)
-
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:  # noqa: ARG002 - none helps
-        raise RenewalFailed(
-            f"a new certificate is due ({plan.issue}), and your own CA has to sign it",
-            hint="housekey secure --csr FILE writes the request; --install CHAIN takes the answer",
-        )
-
-    def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:
-        raise NotImplementedError("prepare() has raised")
-
-
 def authority_of(house: House, world: World, *, by_hand: bool = False) -> Authority:
     """Return who signs as the house stands: its road, or it itself.
 
@@ -172,7 +144,9 @@ def authority_of(house: House, world: World, *, by_hand: bool = False) -> Author
         from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
 
         return PublicAuthority.of_house(house, road, world, by_hand=by_hand)
-    return _ByHand(house, road)
+    from housekey.homeassistant.own_authority import ByHand  # noqa: PLC0415 - only on this road
+
+    return ByHand(house, road)
 
 
 def met_as(trust: Trust, names: Sequence[Name] | None) -> Trust | Called:

@@ -22,6 +22,7 @@ from housekey.errors import (
     UsageError,
 )
 from housekey.homeassistant.authority import authority_of, met_as, names_on
+from housekey.homeassistant.housing import create_house, opened_house, whose
 from housekey.homeassistant.impact import affected, summary
 from housekey.homeassistant.look import View, facts_of, look
 from housekey.homeassistant.lookahead import must_be_possible, must_not_be_anothers_trial
@@ -33,9 +34,8 @@ from housekey.homeassistant.request import Result
 from housekey.homeassistant.site import Interrupted
 from housekey.homeassistant.switch import Outcome, Switch, told_proofs
 from housekey.homeassistant.wishes import remember_wishes, wished_names
-from housekey.house.house import House, prepare_house
+from housekey.house.house import prepare_house
 from housekey.house.journal import Journal, State
-from housekey.house.lock import house_lock
 from housekey.house.road import Kind
 from housekey.live.handshake import Speech, prove, speaks
 from housekey.pki.names import DnsName, IpName, parse_name
@@ -48,14 +48,12 @@ if TYPE_CHECKING:
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.request import Asker, Request
     from housekey.homeassistant.site import Site, World
-    from housekey.house.house import NewHouse
+    from housekey.house.house import House, NewHouse
     from housekey.house.journal import Transaction
     from housekey.house.leaves import Leaf
     from housekey.house.recovery import RecoveryCode
     from housekey.live.tls import Called, Trust
     from housekey.pki.names import Name
-
-LOCK_SECONDS = 10.0
 
 
 async def secure(request: Request, world: World, asker: Asker) -> Result:
@@ -143,15 +141,12 @@ class _Run:
     # Before anything is changed.
 
     def _open_house(self, held: contextlib.ExitStack) -> House | None:
-        folder, files = self._request.house, self._world.files
-        try:
-            house = House.open(folder, files=files, clock=self._world.clock)
-        except HouseMissing:
-            if self._request.renewal is not None:
-                raise
-            return None
-        held.enter_context(house)
-        held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
+        house = opened_house(self._request.house, held, self._world)
+        if house is None and self._request.renewal is not None:
+            raise HouseMissing(
+                f"there is no house in {self._request.house}",
+                hint="housekey secure creates one; --house DIR names another folder",
+            )
         return house
 
     def _authority(self, house: House) -> Authority:
@@ -178,8 +173,12 @@ class _Run:
         chosen = self._request.road
         fixed = names_on(house) if chosen is None else chosen.names
         if fixed is not None:
-            self._refuse_what_is_not_ours()
             names = Names(chosen=fixed, skipped=())
+            if self._request.found is None:
+                self._refuse_what_is_not_ours()
+            else:
+                found = await wished_names(self._request, view, house, self._world)
+                self._request.found(view, found.chosen)
         else:
             names = await wished_names(self._request, view, house, self._world)
         self._world.tell("names", ", ".join(str(name) for name in names.chosen))
@@ -233,7 +232,7 @@ class _Run:
             key_type=request.key_type,
             days=request.days,
             port=request.port,
-            renew=None if renewal is None else renewal.why,
+            renew=request.renew if renewal is None else renewal.why,
             keep_key=None if renewal is None else renewal.keep_key,
         )
 
@@ -276,25 +275,13 @@ class _Run:
             # The house's own root has nothing to do with names that somebody else signs for.
             names=() if fixed else names.chosen,
             permit=tuple(map(parse_name, request.permit)),
-            subject=Subject(**{"common_name": None, **self._whose(view)}),
+            subject=Subject(**{"common_name": None, **whose(view, self._request.subject)}),
             critical=request.critical,
             clock=self._world.clock,
         )
         if new.added:
             self._world.tell("covers", f"beside the names of every home: {', '.join(new.added)}")
         return new
-
-    def _whose(self, view: View) -> dict[str, str]:
-        """Return the fields of a subject: Home Assistant's country and name, or what was said.
-
-        Clients decide by the names alone; that the iOS app wants complete fields was reported.
-        """
-        fields = {"organization": "Home"}
-        if view.instance is not None:
-            fields["organization"] = _shortened(view.instance.location_name)
-            if view.instance.country:
-                fields["country"] = view.instance.country
-        return {**fields, **self._request.subject}
 
     def _standing(self, house: House | None, site: Site) -> tuple[Transaction, ...]:
         """Return the changes of this Home Assistant that stand; one that is open was cut short."""
@@ -308,14 +295,8 @@ class _Run:
         return Journal(folder, files=world.files, clock=world.clock, hook=world.hook)
 
     def _create(self, new: NewHouse, held: contextlib.ExitStack) -> House:
-        """Show the code first: a house must not be there whose code nobody has seen."""
-        if not self._asker.note_code(new.recovery_code):
-            raise Stopped
-        house = new.write(self._request.house, self._world.files)
+        house = create_house(new, self._request.house, held, self._world, self._asker)
         self._code = new.recovery_code
-        self._asker.created(new.recovery_code)
-        files = self._world.files
-        held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=files))
         return house
 
     def _fix_permissions(self, view: View, drawn: Plan) -> None:
@@ -371,7 +352,7 @@ class _Run:
             http=view.http,
             answered=answered,
             # The common name is the root's; a leaf is called by its first name.
-            subject=Subject(**{**self._whose(view), "common_name": None}),
+            subject=Subject(**{**whose(view, self._request.subject), "common_name": None}),
             restart_command=self._request.restart_command,
             live=self._live,
         )
@@ -520,10 +501,6 @@ def met_under(house: House | None) -> _Met:
 
 def _met_under(house: House) -> tuple[Trust | Called, ...]:
     return (met_as(house.trusted_for(LABEL), names_on(house)), house.root)
-
-
-def _shortened(text: str, most_bytes: int = 64) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore").strip() or "Home"
 
 
 def _words(error: BaseException) -> str:

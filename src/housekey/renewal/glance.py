@@ -101,6 +101,7 @@ class Glance:
     devices: tuple[Event, ...]  # proofs of today's root, newest first
     rotation: Rotation | None
     events: tuple[Event, ...]  # the last ones, newest first
+    by_hand: bool = False  # a CA of the user's own signs Home Assistant's, and they ask it
 
     @property
     def due(self) -> tuple[Held, ...]:
@@ -146,6 +147,7 @@ def read(house: HouseView, *, now: datetime) -> Glance:
         devices=house.ledger.events(-1, kind=DEVICE_TRUSTS, sha256=root),
         rotation=_rotation(house),
         events=house.ledger.events(_LAST_EVENTS),
+        by_hand=_by_hand(house),
     )
 
 
@@ -156,6 +158,10 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
     """
     steps = []
     due = {each.what: each for each in glance.due}
+    if glance.by_hand and due.pop(shown(HOME_ASSISTANT), None):
+        steps.append(
+            "a new certificate from your own CA: housekey secure --csr FILE, then --install"
+        )
     if due.keys() & {ROOT, ISSUING}:
         steps.append("a new root, while the old one is good: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
@@ -175,6 +181,11 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
     elif glance.serving and not glance.devices:
         steps.append("phones and laptops: housekey share")
     return tuple(steps)
+
+
+def _by_hand(house: HouseView) -> bool:
+    road = house.road_of(HOME_ASSISTANT)
+    return road is not None and road.kind.value == "own"
 
 
 def _places(house: HouseView) -> tuple[tuple[Served, ...], tuple[str, ...]]:

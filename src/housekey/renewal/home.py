@@ -25,6 +25,7 @@ from housekey.homeassistant.secure import met_under
 from housekey.homeassistant.site import Door
 from housekey.homeassistant.wishes import names_at
 from housekey.house.journal import Journal
+from housekey.house.road import Kind
 from housekey.live.handshake import Speech, speaks
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import fingerprint
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from housekey.homeassistant.site import World
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
+    from housekey.house.road import Road
     from housekey.pki.names import Name
     from housekey.pki.secret import Secret
 
@@ -70,6 +72,7 @@ class HomeStanding:
     revoked: bool  # what it presents was revoked
     rests_until: datetime | None = None  # new names came too soon after others
     keep: tuple[Name, ...] = ()  # its names that stay, whether or not they are found today
+    by_hand: bool = False  # a CA of the user's own signs, and only they can ask it
     trouble: HousekeyError | None = None  # why it could not be looked at in full
 
     @property
@@ -135,8 +138,15 @@ async def home_standing(
         revoked=met is not None and met in revoked,
         rests_until=rests_until,
         keep=keep,
+        by_hand=_by_hand(house) is not None,
         trouble=trouble,
     )
+
+
+def _by_hand(house: House) -> Road | None:
+    """Return the road of a CA of the user's own, if that is the house's."""
+    road = house.road_of(LABEL)
+    return road if road is not None and road.kind is Kind.OWN else None
 
 
 def _rests_until(house: House, rest: timedelta, *, now: datetime) -> datetime | None:
@@ -190,7 +200,12 @@ async def _names(
     had = leaf is not None and any(map(_leads_home, leaf.names))
     if had and not any(map(_leads_home, found.chosen)):
         return (), trouble
-    return found.chosen, trouble
+    road = _by_hand(house)
+    if leaf is None or road is None:
+        return found.chosen, trouble
+    from housekey.homeassistant.own_authority import still_missing  # noqa: PLC0415 - rare
+
+    return (*leaf.names, *still_missing(road, leaf.names, found.chosen)), trouble
 
 
 async def _look(house: House, home: Home, world: World) -> View:

@@ -11,8 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from housekey.homeassistant.housing import LOCK_SECONDS
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
-from housekey.homeassistant.secure import LOCK_SECONDS
 from housekey.house.house import House
 from housekey.house.lock import house_lock
 from housekey.pki.encoding import fingerprint
