@@ -11,6 +11,7 @@
     ├── PemUnreadable             bytes that should have been a certificate or a key
     │   └── PemLocked             they are locked, and no passphrase was given
     ├── RequestRefused            a certificate request (CSR) that is not signed here
+    ├── AnswerRefused             what a CA returned, that Home Assistant is not given
     ├── RevokeRefused             a certificate that cannot be revoked, or is already
     ├── LookFailed                what a check was to look at could not be looked at
     ├── FileTrouble               a file could not be written, replaced or read
@@ -40,7 +41,13 @@
     ├── PairRefused               a certificate and key that a running server is not given
     ├── SwapRefused               a running server could not be given another certificate
     ├── RenewalFailed             a certificate that is due could not be renewed
-    │   └── CopyNotRenewed        it was, and a copy of it elsewhere was not
+    │   ├── CopyNotRenewed        it was, and a copy of it elsewhere was not
+    │   └── SignatureNeeded       a CA of the user's own has to sign it first
+    ├── PublicTrouble             a public name: the CA that is to sign for it
+    │   ├── CaUnreachable         it does not answer, or not as an ACME CA does
+    │   ├── CaRefused             it understood and refused; carries its own code
+    │   ├── CaAsksToWait          it, or a limit that it publishes, allows this only later
+    │   └── NotProven             it did not find the record that proves a name
     ├── ServiceTrouble            the service of systemd could not be installed or removed
     │   └── ServicePutBack        it was installed, did not start, and was taken away again (exit 4)
     ├── DnsFailed                 a DNS record could not be looked up or changed
@@ -57,6 +64,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -148,6 +156,10 @@ class RequestRefused(HousekeyError):
     """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
 
 
+class AnswerRefused(HousekeyError):
+    """What a CA returned is not for this key or these names, lacks a part, or cannot work."""
+
+
 class RevokeRefused(HousekeyError):
     """A certificate that cannot be revoked: the house's own, one that ended, or is revoked."""
 
@@ -206,7 +218,7 @@ class RotationRefused(HouseTrouble):
 
 
 class ClockWrong(HouseTrouble):
-    """This machine's clock stands before the root's birth."""
+    """This machine's clock stands before the root's birth, or is not what the CA's shows."""
 
 
 class RecoveryCodeWrong(HousekeyError):
@@ -305,6 +317,51 @@ class RenewalFailed(HousekeyError):
 
 class CopyNotRenewed(RenewalFailed):
     """A certificate was renewed, and a copy of it elsewhere was not replaced."""
+
+
+class SignatureNeeded(RenewalFailed):
+    """A certificate is due, and a CA of the user's own has to sign it: only they can ask it."""
+
+
+class PublicTrouble(HousekeyError):
+    """No certificate for a public name for now; what is in use stays in use."""
+
+
+class CaUnreachable(PublicTrouble):
+    """The CA does not answer, or not as an ACME CA does; the same can be asked again.
+
+    `again_in`: seconds after which it wants to be asked again, where it has said so.
+    """
+
+    def __init__(self, message: str, *, hint: str, again_in: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.again_in = again_in
+
+
+class CaRefused(PublicTrouble):
+    """The CA understood and refused; `code` (RFC 8555, section 6.7) and `status` are its own."""
+
+    def __init__(self, message: str, *, hint: str, code: str, status: int) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+
+
+class CaAsksToWait(PublicTrouble):
+    """The CA, or a limit that it publishes, allows this only at `until`."""
+
+    def __init__(self, message: str, *, hint: str, until: datetime) -> None:
+        super().__init__(message, hint=hint)
+        self.until = until
+
+
+class NotProven(PublicTrouble):
+    """The CA did not find the record that proves `names`; `reason` is in its own words."""
+
+    def __init__(self, message: str, *, hint: str, names: tuple[str, ...], reason: str) -> None:
+        super().__init__(message, hint=hint)
+        self.names = names
+        self.reason = reason
 
 
 class ServiceTrouble(HousekeyError):
