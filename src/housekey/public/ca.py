@@ -10,6 +10,7 @@ Importing this is slow: it is done where an order is made.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -297,7 +298,7 @@ class _Network(ClientNetwork):
             account=registered,
             alg=algorithm,
             user_agent=f"housekey/{__version__} (acme-python)",
-            timeout=int(seconds),
+            timeout=math.ceil(seconds),
         )
         self.seconds = seconds
         self.heard: requests.Response | None = None  # the last answer, whatever it was

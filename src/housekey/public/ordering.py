@@ -82,7 +82,7 @@ class Ordering:
         self._valid: set[str] = set()  # proofs, by URL
         self._finalized = 0
 
-    async def reach(self) -> None:
+    async def reach(self, answer_within: float) -> None:
         """Find the CA, as the account that the house has there. Raises as `Ca.at`."""
         account = account_of(self._house, self._settings.directory)
         if account is None:
@@ -97,6 +97,7 @@ class Ordering:
             key=account_key(self._house),
             account=account.url,
             hook=self._hook,
+            seconds=answer_within,
         )
 
     async def carry_on(self, state: State, *, patience: float, again: bool = False) -> Obtained:
