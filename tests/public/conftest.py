@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,6 @@ from tests.public.pebble import Pebble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from housekey.house.house import House
 
@@ -36,6 +37,15 @@ def records(challtest: ChallTest) -> ChallTestRecords:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with new_house(tmp_path / "house") as made:
+def in_memory() -> Iterator[Path]:
+    """A folder on a disk of memory where there is one: nothing here waits for a real disk."""
+    memory = Path("/dev/shm")
+    base = memory if memory.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="housekey-orders-", dir=base) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def house(in_memory: Path) -> Iterator[House]:
+    with new_house(in_memory / "house") as made:
         yield made

@@ -213,7 +213,7 @@ def test_the_certificate_that_is_renewed_and_the_profile_are_told_where_the_ca_l
 
 
 @pytest.mark.parametrize(("code", "status"), [("alreadyReplaced", 409), ("malformed", 404)])
-def test_a_certificate_that_may_not_be_replaced_is_ordered_all_the_same(  # noqa: PLR0917
+def test_a_certificate_that_may_not_be_replaced_is_ordered_all_the_same(
     code: str,
     status: int,
     house: House,
@@ -279,7 +279,7 @@ def test_a_ca_that_knows_its_customers_registers_with_their_key_only(
 
 
 def test_a_house_without_an_account_is_told_so(house: House, records: ChallTestRecords) -> None:
-    with pytest.raises(PublicTrouble, match="has no account with 127.0.0.1"):
+    with pytest.raises(PublicTrouble, match=r"has no account with 127\.0\.0\.1"):
         obtained(house, settings_for("https://127.0.0.1:1/dir", None), records)  # type: ignore[arg-type]
 
 

@@ -18,6 +18,8 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,6 +72,7 @@ class Troubled:
         self.renewal: dict[str, Any] | None = None  # what it says of any certificate
         self.renewal_headers: dict[str, str] = {}
         self.renewals_asked: list[str] = []  # the identifiers
+        self.ahead = timedelta(0)  # of its clock, as its answers show it
         self._troubles: list[_Trouble] = []
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -92,6 +95,11 @@ class Troubled:
         body = {"type": f"urn:ietf:params:acme:error:{code}", "detail": detail, "status": status}
         headers = {"Content-Type": "application/problem+json", **more.pop("headers", {})}
         self.trouble(kind, status=status, headers=headers, body=json.dumps(body).encode(), **more)
+
+    @property
+    def troubles_left(self) -> int:
+        """How often it would still get in the way."""
+        return sum(each.times for each in self._troubles)
 
     def peace(self) -> None:
         """Get in nobody's way any more."""
@@ -185,7 +193,7 @@ def _handler(troubled: Troubled) -> type[BaseHTTPRequestHandler]:
                 return
             try:
                 status, headers, answer = troubled.hand_on(
-                    self.command, self.path, self.headers, body
+                    self.command, self.path, dict(self.headers), body
                 )
             except OSError:  # it is dead
                 self._break_off()
@@ -213,11 +221,11 @@ def _handler(troubled: Troubled) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
             self.send_response_only(status)
-            kept = [each for each in headers if each[0].lower() not in _OWN]
-            for name, value in kept:
-                self.send_header(name, value)
-            if not any(name.lower() == "date" for name, _ in kept):
-                self.send_header("Date", self.date_time_string())
+            for name, value in headers:
+                if name.lower() not in _OWN:
+                    self.send_header(name, value)
+            now = datetime.now(UTC) + troubled.ahead
+            self.send_header("Date", format_datetime(now, usegmt=True))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
@@ -226,4 +234,4 @@ def _handler(troubled: Troubled) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-_OWN = ("content-length", "transfer-encoding", "connection")
+_OWN = ("date", "content-length", "transfer-encoding", "connection")

@@ -65,6 +65,9 @@ class Records(Protocol):
     def one_at_a_time(self) -> bool:
         """Whether there is room for one value in all: then one proof follows the other."""
 
+    def seen_at(self, domain: str) -> str:
+        """Say for people where the record of `domain` was seen, and as what; empty: nowhere."""
+
     async def publish(self, domain: str, values: Sequence[str]) -> None:
         """Let every server of the zone show all of `values` for `domain`'s challenge."""
 

@@ -16,7 +16,6 @@ from josepy.json_util import field
 from requests.utils import parse_header_links
 
 from housekey.errors import CaRefused, CaUnreachable, HousekeyError, NotProven, PublicTrouble
-from housekey.house.labels import shown
 from housekey.pki.csr import make_request, request_to_pem
 from housekey.pki.encoding import certificates_from_pem, matches
 from housekey.pki.names import names_of, parse_name
@@ -80,6 +79,7 @@ class Ordering:
         self._name = name_of(settings.directory)
         self._answered: set[str] = set()  # challenges, by URL
         self._valid: set[str] = set()  # proofs, by URL
+        self._unheard = 0  # how often the CA could not be told to look
         self._finalized = 0
 
     async def reach(self, answer_within: float) -> None:
@@ -323,6 +323,9 @@ class Ordering:
         except CaUnreachable:
             # Whether it has heard it the next look tells; if not, it is told again.
             self._answered.discard(challenge.uri)
+            self._unheard += 1
+            if self._unheard >= TRIES:
+                raise
             await self._world.sleep(self._ca.pause(1.0))
         except CaRefused:
             pass  # a run before this one has answered: how it stands the next look tells
@@ -380,17 +383,15 @@ class Ordering:
 
     async def _failure(self, order: messages.Order) -> Exception:
         """Say why an order is invalid."""
-        names, reasons, records = [], [], []
+        names, reasons = [], []
         for url in order.authorizations:
             proof = await self._authorization(url)
             for each in proof.challenges or ():
                 if each.error is not None:
-                    domain = plain(proof.identifier.value)
-                    names.append(domain)
-                    records.append(f"_acme-challenge.{domain}")
+                    names.append(plain(proof.identifier.value))
                     reasons.append(words_of(each.error))
         if names:
-            return _not_proven(self._name, names, records, reasons)
+            return self._not_proven(names, reasons)
         if order.error is not None:
             why = words_of(order.error)
             code = str(order.error.typ).rpartition(":")[2]
@@ -406,6 +407,20 @@ class Ordering:
         )
         return trouble if state is None else await self._gone(state, trouble)
 
+    def _not_proven(self, names: list[str], reasons: list[str]) -> NotProven:
+        names = list(dict.fromkeys(names))
+        where = " and ".join(f"_acme-challenge.{name}" for name in names)
+        why = "; ".join(dict.fromkeys(reasons))
+        seen = "; ".join(filter(None, map(self._records.seen_at, names)))
+        return NotProven(
+            f"{self._name} did not find the proof of {', '.join(names)} in the TXT record {where},"
+            f" which it looked up from outside; it found: {why}",
+            hint=f"from here the record was seen ({seen or 'it is not known where'}), so look at"
+            " what others see: servers of the zone that were changed lately, or DNSSEC",
+            names=tuple(names),
+            reason=why,
+        )
+
     def _slow(self, status: str) -> CaUnreachable:
         return CaUnreachable(
             f"{self._name} is still at it ({_DOING.get(status, 'waiting')})",
@@ -418,18 +433,6 @@ _DOING = {
     "ready": "it has seen the records",
     "processing": "it signs",
 }
-
-
-def _not_proven(name: str, names: list[str], records: list[str], reasons: list[str]) -> NotProven:
-    which = " and ".join(dict.fromkeys(f"TXT {each}" for each in records))
-    why = "; ".join(dict.fromkeys(reasons))
-    return NotProven(
-        f"{name} did not find what proves {', '.join(dict.fromkeys(map(shown, names)))}: {why}",
-        hint=f"it looked for {which}, which the zone's own servers showed to this machine before;"
-        " if a name server was changed lately, or the zone is signed, look there",
-        names=tuple(dict.fromkeys(names)),
-        reason=why,
-    )
 
 
 def _pauses() -> Iterator[float]:

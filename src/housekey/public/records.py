@@ -62,11 +62,16 @@ class DnsRecords:
         self._world = world
         self._lookup = lookup
         self._seconds = seconds
+        self._seen: dict[str, str] = {}
 
     @property
     def one_at_a_time(self) -> bool:
         """Whether a name can show one value only: two names' proofs then follow each other."""
         return self._provider == duckdns.PROVIDER
+
+    def seen_at(self, domain: str) -> str:
+        """Say for people which servers showed the record of `domain`; empty: none did."""
+        return self._seen.get(domain, "")
 
     async def publish(self, domain: str, values: Sequence[str]) -> None:
         """Let `_acme-challenge.DOMAIN` show all of `values`, and wait until every server does.
@@ -87,6 +92,7 @@ class DnsRecords:
             self._world.busy(f"publishing the TXT record {record}")
             await self._changer.create("TXT", record, value, zone=self._managed(zone, record))
         await self._wait(record, zone, wanted)
+        self._seen[domain] = f"at {' and '.join(str(server) for server in zone.servers)}"
 
     async def withdraw(self, domain: str, values: Sequence[str]) -> None:
         """Take `values` away again. What cannot be is told, and no failure: it harms nobody."""
