@@ -138,7 +138,7 @@ def test_each_step_is_in_the_ledger_before_the_ca_hears_of_it(
     obtained(house, settings, records, hook=story.append)
     for step, question in (
         ("new-order", "ask new order"),
-        ("publish", "published home.example.org"),
+        ("publish", "published"),
         ("answer", "ask to look at the record"),
         ("finalize", "ask for the certificate"),
         ("download", "ask the chain"),

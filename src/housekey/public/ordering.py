@@ -145,12 +145,12 @@ class Ordering:
         """Take what was published out of the DNS; a failure is told, it harms nobody."""
         state = self._steps.state() or state
         for domain, values in state.published.items():
-            self._hook(f"before withdrawing {domain}")
+            self._hook("before withdrawing")
             try:
                 await self._records.withdraw(domain, values)
             except HousekeyError as error:
                 self._world.tell("note", f"{error.message} (a record that is left harms nobody)")
-            self._hook(f"after withdrawing {domain}")
+            self._hook("after withdrawing")
         if state.published:
             state = self._steps.keep(replace(state, published={}))
         return state
@@ -285,7 +285,7 @@ class Ordering:
             state = self._steps.published(state, domain, tuple(texts))
             self._steps.note("publish", state, domain=domain)
             await self._records.publish(domain, texts)
-            self._hook(f"published {domain}")
+            self._hook("published")
         self._steps.note("answer", state)
         for _, challenge in open_:
             await self._answer(challenge)
