@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 SECONDS = 90.0  # for one change; slow providers read the whole zone first
 _LONGEST = 300  # characters of a provider's own words
+# What lexicon fails with over an option that is missing, or has another form than it expects.
+_STUMBLED = frozenset(("AttributeError", "IndexError", "KeyError", "TypeError", "ValueError"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Changer:
         said = f"{failed.kind}: {failed.text}" if failed.kind else failed.text
         raise DnsFailed(
             f"the DNS provider {name} did not change the {what}: {said}",
-            hint=self._advice(zone),
+            hint=self._advice(failed, zone),
         )
 
     def _failed(self, error: Exception) -> Failed:
@@ -122,9 +124,12 @@ class Changer:
         text = text or "no reason given"
         return Failed(type(error).__name__, text, is_network=_is_network(error))
 
-    def _advice(self, zone: str) -> str:
-        lacking = [each.name for each in self._provider.asked if each.name not in self._credentials]
+    def _advice(self, failed: Failed, zone: str) -> str:
         hint = f"check the credentials, and that they may change {zone}"
+        if failed.kind in _STUMBLED:
+            told = "; ".join(f"{option.name}: {option.help}" for option in self._provider.asked)
+            return f"{hint}; {told}"
+        lacking = [each.name for each in self._provider.asked if each.name not in self._credentials]
         return f"{hint}; not given: {', '.join(lacking)}" if lacking else hint
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dns.name import Name
 
 PORT = 53
-_SECONDS_A_NAME = 15.0  # for the resolver, all its servers and tries together
-_SECONDS_A_SERVER = 5.0  # for one question to one server
 _LONGEST_CHAIN = 10  # CNAMEs; resolvers give up about there too
 
 
@@ -62,6 +60,9 @@ class Lookup:
 
     nameservers: tuple[str, ...] = ()  # addresses of resolvers; none: this computer's own
     port: int = PORT  # of resolvers and authoritative servers alike
+    # Seconds for one question to one authoritative server; resolvers get three times that, for
+    # all of them and all tries together.
+    patience: float = 5.0
 
     async def leads_to(self, name: str) -> str:
         """Follow the CNAME records of `name` to the end (RFC 1034 3.6.2), and return that.
@@ -155,7 +156,7 @@ class Lookup:
         question = dns.message.make_query(name, kind, flags=0)  # no recursion: what it has itself
         try:
             answer, _ = await dns.asyncquery.udp_with_fallback(
-                question, server.address, timeout=_SECONDS_A_SERVER, port=self.port,
+                question, server.address, timeout=self.patience, port=self.port,
                 ignore_unexpected=True,
             )  # fmt: skip
         except dns.exception.Timeout:
@@ -227,7 +228,8 @@ class Lookup:
         if self.nameservers:
             resolver.nameservers = list(self.nameservers)
             resolver.port = self.port
-        resolver.lifetime = _SECONDS_A_NAME
+        resolver.lifetime = self.patience * 3
+        resolver.timeout = min(resolver.timeout, resolver.lifetime)
         return resolver
 
 

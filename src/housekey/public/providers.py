@@ -147,6 +147,7 @@ def _all_told() -> str:
     return f"there are {', '.join(names())}"
 
 
+@cache
 def _found() -> Mapping[str, bool]:
     """All of lexicon's providers, and whether what each needs is installed."""
     from lexicon._private.discovery import find_providers  # noqa: PLC0415 - as above

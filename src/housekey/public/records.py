@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import DnsFailed, DnsNotShown
 from housekey.public import duckdns
+from housekey.public.changing import SECONDS as PROVIDER_SECONDS
 from housekey.public.changing import Changer
 from housekey.public.lookup import Lookup, Said, Zone
 from housekey.public.shown import State, state_of
@@ -39,13 +40,15 @@ def records_of(
     world: World,
     lookup: Lookup | None = None,
     seconds: float = SECONDS,
+    provider_seconds: float = PROVIDER_SECONDS,
 ) -> DnsRecords:
     """Return what publishes the records of a house's names.
 
     `lookup`: how the DNS is asked, if not through this computer's resolver; `seconds`: how long a
-    record may take to be shown. Raises `ProviderRefused`.
+    record may take to be shown, `provider_seconds`: the provider to answer. Raises
+    `ProviderRefused`.
     """
-    changer = Changer(settings.provider, credentials)
+    changer = Changer(settings.provider, credentials, seconds=provider_seconds)
     return DnsRecords(
         settings.provider, changer, world=world, lookup=lookup or Lookup(), seconds=seconds
     )
