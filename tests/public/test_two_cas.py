@@ -10,7 +10,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.public.parts import secrets
 
 from housekey.errors import DnsNotShown
 from housekey.house.road import ORDER
@@ -22,6 +21,7 @@ from housekey.public.revoking import revoke
 from tests.public.caddy import Caddy
 from tests.public.knot import Knot
 from tests.public.ordered import TestWorld, need_for, obtained, registered, settings_for
+from tests.public.parts import secrets
 from tests.public.pebble import Pebble
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from housekey.house.house import House
     from housekey.public.settings import PublicSettings
 
-NAMES = ("home.test", "*.home.test", "elsewhere.test")
+NAMES = ("home.test", "*.home.test", "other.home.test")
 
 
 @pytest.fixture(scope="module")

@@ -217,7 +217,10 @@ class Ordering:
         known = {event.data.get("url") for event in self._house.ledger.events(-1, kind=ORDER)}
         page, pages = self._account.orders, 0
         while page is not None and pages < _MOST_PAGES:
-            urls, page = await self._ca.again("orders", partial(self._listed, page))
+            try:
+                urls, page = await self._ca.again("orders", partial(self._listed, page))
+            except CaRefused:  # it names a list, and keeps none
+                return None
             pages += 1
             for url in urls:
                 if url in known:
@@ -233,7 +236,10 @@ class Ordering:
         response = self._ca.post(url)
         links = parse_header_links(response.headers.get("Link", ""))
         following = next((each["url"] for each in links if each.get("rel") == "next"), None)
-        return [str(each) for each in response.json().get("orders") or ()], following
+        document = response.json()
+        # Smallstep's CA, and Caddy's with it, answers with the bare list.
+        urls = document.get("orders") if isinstance(document, dict) else document
+        return [str(each) for each in urls] if isinstance(urls, list) else [], following
 
     def _order_at(self, url: str) -> messages.Order:
         order: messages.Order = messages.Order.from_json(self._ca.post(url).json())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.house import House
+    from housekey.house.records import JsonValue
     from housekey.public.settings import PublicSettings
     from housekey.public.world import World
 
@@ -46,7 +47,11 @@ async def revoke(
     ca = await Ca.at(settings, world=world, key=account_key(house), account=account.url)
     reason = _KEY_COMPROMISE if leaked else _SUPERSEDED
     sha256 = fingerprint(certificate)
-    data = {"step": "revoke", "directory": settings.directory, "reason": reason}
+    data: dict[str, JsonValue] = {
+        "step": "revoke",
+        "directory": settings.directory,
+        "reason": reason,
+    }
     house.ledger.record_event("order", at=house.clock(), by=who(), sha256=sha256, data=data)
     try:
         await ca.again("revocation", lambda: ca.client.revoke(certificate, reason))
