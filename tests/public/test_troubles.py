@@ -473,6 +473,27 @@ def test_a_failure_that_was_noted_with_a_clock_far_ahead_is_waited_for_by_nobody
 # All at once
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_proofs_that_fail_at_random_cost_one_order_each_and_bring_one_certificate(
+    seed: int, ca: Troubled, house: House, settings: Any, records: ChallTestRecords
+) -> None:
+    """What Pebble has no switch for: here the DNS lies to it now and then."""
+    chance = random.Random(seed)
+    signed, failed = ca.pebble.certificates, 0
+    while True:
+        records.lies = chance.random() < 0.85
+        try:
+            obtained(house, settings, records, by_hand=True)
+        except NotProven:
+            failed += 1
+        else:
+            break
+    print(f"\nseed {seed}: {failed} proofs failed, {len(ca.wanted)} orders")
+    assert len(ca.wanted) == failed + 1
+    assert ca.pebble.certificates == signed + 1
+    assert len(_failures(house)) == failed
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_goes_wrong_in_whatever_order_there_is_one_order_for_one_need(
     seed: int, ca: Troubled, house: House, settings: Any, records: ChallTestRecords

@@ -250,7 +250,7 @@ class Ordering:
         try:
             return await self._ca.again("the order", partial(self._order_at, url))
         except CaRefused as error:
-            if error.status not in (403, 404):
+            if error.status != 404:
                 raise
             raise await self._gone(state, error) from error
 

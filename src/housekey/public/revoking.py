@@ -54,7 +54,7 @@ async def revoke(
     }
     house.ledger.record_event("order", at=house.clock(), by=who(), sha256=sha256, data=data)
     try:
-        await ca.again("revocation", lambda: ca.client.revoke(certificate, reason))
+        await ca.again("revocation", lambda: ca.revoke(certificate, reason))
     except CaRefused as refused:
         if refused.code != "alreadyRevoked":
             raise
