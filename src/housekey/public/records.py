@@ -73,6 +73,7 @@ class DnsRecords:
         self._world = world
         self._lookup = lookup
         self._seconds = seconds
+        self._seen: dict[str, str] = {}
 
     @property
     def one_at_a_time(self) -> bool:
@@ -82,6 +83,10 @@ class DnsRecords:
     async def ready(self) -> None:
         """Raise `ProviderRefused` if nothing could be published: best known before an order."""
         await self._changer.ready()
+
+    def seen_at(self, domain: str) -> str:
+        """Say for people which servers showed the record of `domain`; empty: none did."""
+        return self._seen.get(domain, "")
 
     async def publish(self, domain: str, values: Sequence[str]) -> None:
         """Let `_acme-challenge.DOMAIN` show all of `values`, and wait until every server does.
@@ -103,6 +108,7 @@ class DnsRecords:
                 self._world.busy(f"publishing the TXT record {record}")
                 await self._changer.create("TXT", record, value, zone=known_as)
             await self._wait(record, zone, wanted)
+            self._seen[domain] = f"at {' and '.join(str(server) for server in zone.servers)}"
         finally:
             self._world.busy("")
 
