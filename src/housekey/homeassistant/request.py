@@ -44,8 +44,12 @@ class Request:
     restart_command: str | None = None
     renewal: Renewal | None = None
     road: Chosen | None = None  # None: as the house stands
+    renew: str | None = None  # why a new leaf is due, where the plan itself could not see it
+    # With names that the road has settled: told what was found all the same; raises to refuse.
+    found: Callable[[View, tuple[Name, ...]], None] | None = None
     # Leads the road's name to the Home Assistant that was found, before anything is asked for.
     point: Point | None = None
+    rehearsal: bool = False  # the road gets all ready, and nothing is switched
 
 
 class Point(Protocol):

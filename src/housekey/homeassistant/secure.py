@@ -21,7 +21,8 @@ from housekey.errors import (
     SwitchFailed,
     UsageError,
 )
-from housekey.homeassistant.authority import authority_of, names_on
+from housekey.homeassistant.authority import authority_of, met_as, names_on
+from housekey.homeassistant.housing import create_house, opened_house, whose
 from housekey.homeassistant.impact import affected, summary
 from housekey.homeassistant.look import View, facts_of, look
 from housekey.homeassistant.lookahead import must_be_possible, must_not_be_anothers_trial
@@ -33,9 +34,8 @@ from housekey.homeassistant.request import Result
 from housekey.homeassistant.site import Interrupted
 from housekey.homeassistant.switch import Outcome, Switch, told_proofs
 from housekey.homeassistant.wishes import remember_wishes, wished_names
-from housekey.house.house import House, prepare_house
+from housekey.house.house import prepare_house
 from housekey.house.journal import Journal, State
-from housekey.house.lock import house_lock
 from housekey.house.road import Kind
 from housekey.live.handshake import Speech, prove, speaks
 from housekey.pki.names import DnsName, IpName, parse_name
@@ -48,14 +48,12 @@ if TYPE_CHECKING:
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.request import Asker, Request
     from housekey.homeassistant.site import Site, World
-    from housekey.house.house import NewHouse
-    from housekey.house.leaves import Leaf
+    from housekey.house.house import House, NewHouse
     from housekey.house.journal import Transaction
+    from housekey.house.leaves import Leaf
     from housekey.house.recovery import RecoveryCode
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
     from housekey.pki.names import Name
-
-LOCK_SECONDS = 10.0
 
 
 async def secure(request: Request, world: World, asker: Asker) -> Result:
@@ -117,12 +115,9 @@ class _Run:
             await must_be_possible(view, house, drawn, world)
             if request.renewal is not None and not drawn.empty:
                 self._live = await request.renewal.live(view, facts, drawn)
-            elif impacts and drawn.touches_server and not self._asker.go_on(impacts):
-                raise Stopped
-            if request.point is not None:
-                await request.point(site)
-            if drawn.issue is not None and wanted.public is not None:
-                await self._must_lead_here(wanted.public, site)
+            else:
+                self._ask_to_go_on(impacts, drawn)
+            await self._lead_here(wanted, drawn, site)
             if new is not None:
                 house = held.enter_context(self._create(new, held))
             assert house is not None  # noqa: S101 - opened, or just created
@@ -134,6 +129,8 @@ class _Run:
                     plan(facts, replace(wanted, keep_key=False)),
                     remove_stale_yaml=drawn.remove_stale_yaml,
                 )
+            if request.rehearsal:
+                return self._result(view, names, impacts, drawn)
             self._fix_permissions(view, drawn)
             outcome, changed = await self._act(
                 view, house, authority, drawn, names=names, opened=opened
@@ -143,15 +140,12 @@ class _Run:
     # Before anything is changed.
 
     def _open_house(self, held: contextlib.ExitStack) -> House | None:
-        folder, files = self._request.house, self._world.files
-        try:
-            house = House.open(folder, files=files, clock=self._world.clock)
-        except HouseMissing:
-            if self._request.renewal is not None:
-                raise
-            return None
-        held.enter_context(house)
-        held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
+        house = opened_house(self._request.house, held, self._world)
+        if house is None and self._request.renewal is not None:
+            raise HouseMissing(
+                f"there is no house in {self._request.house}",
+                hint="housekey secure creates one; --house DIR names another folder",
+            )
         return house
 
     def _authority(self, house: House) -> Authority:
@@ -178,8 +172,12 @@ class _Run:
         chosen = self._request.road
         fixed = names_on(house) if chosen is None else chosen.names
         if fixed is not None:
-            self._refuse_what_is_not_ours()
             names = Names(chosen=fixed, skipped=())
+            if self._request.found is None:
+                self._refuse_what_is_not_ours()
+            else:
+                found = await wished_names(self._request, view, house, self._world)
+                self._request.found(view, found.chosen)
         else:
             names = await wished_names(self._request, view, house, self._world)
         self._world.tell("names", ", ".join(str(name) for name in names.chosen))
@@ -211,7 +209,9 @@ class _Run:
         if renewal is None and road is not None and road.kind is Kind.PUBLIC:
             public = await self._public_name(names)
         # A name that --point has yet to lead anywhere is not asked about before: answers are kept.
-        hosts = [name for name in names.chosen if not isinstance(name, IpName)] if not public else []
+        hosts = (
+            [name for name in names.chosen if not isinstance(name, IpName)] if not public else []
+        )
         found = await asyncio.gather(*(self._world.resolve(str(name)) for name in hosts))
         host = internal_url_host(
             names.chosen if public is None else public.names,
@@ -231,7 +231,7 @@ class _Run:
             key_type=request.key_type,
             days=request.days,
             port=request.port,
-            renew=None if renewal is None else renewal.why,
+            renew=request.renew if renewal is None else renewal.why,
             keep_key=None if renewal is None else renewal.keep_key,
         )
 
@@ -244,6 +244,18 @@ class _Run:
             return PublicName(plain, from_outside=point.from_outside)
         addresses = await self._world.resolve(str(plain[0]))
         return PublicName(plain, from_outside=any(each.is_global for each in addresses))
+
+    def _ask_to_go_on(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
+        asks = impacts and drawn.touches_server and not self._request.rehearsal
+        if asks and not self._asker.go_on(impacts):
+            raise Stopped
+
+    async def _lead_here(self, wanted: Wanted, drawn: Plan, site: Site) -> None:
+        """Lead a public name here, as asked for, and see that it leads here."""
+        if self._request.point is not None:
+            await self._request.point(site)
+        if drawn.issue is not None and wanted.public is not None:
+            await self._must_lead_here(wanted.public, site)
 
     async def _must_lead_here(self, public: PublicName, site: Site) -> None:
         """Raise NotReady where a public name does not lead to Home Assistant: nothing is ordered.
@@ -263,7 +275,7 @@ class _Run:
         raise NotReady(message, hint=hint)
 
     def _tell_impacts(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
-        if drawn.touches_server and self._request.renewal is None:
+        if drawn.touches_server and self._request.renewal is None and not self._request.rehearsal:
             for line in summary(impacts):
                 self._world.tell("heads up", line)
 
@@ -274,25 +286,13 @@ class _Run:
             # The house's own root has nothing to do with names that somebody else signs for.
             names=() if fixed else names.chosen,
             permit=tuple(map(parse_name, request.permit)),
-            subject=Subject(**{"common_name": None, **self._whose(view)}),
+            subject=Subject(**{"common_name": None, **whose(view, self._request.subject)}),
             critical=request.critical,
             clock=self._world.clock,
         )
         if new.added:
             self._world.tell("covers", f"beside the names of every home: {', '.join(new.added)}")
         return new
-
-    def _whose(self, view: View) -> dict[str, str]:
-        """Return the fields of a subject: Home Assistant's country and name, or what was said.
-
-        Clients decide by the names alone; that the iOS app wants complete fields was reported.
-        """
-        fields = {"organization": "Home"}
-        if view.instance is not None:
-            fields["organization"] = _shortened(view.instance.location_name)
-            if view.instance.country:
-                fields["country"] = view.instance.country
-        return {**fields, **self._request.subject}
 
     def _standing(self, house: House | None, site: Site) -> tuple[Transaction, ...]:
         """Return the changes of this Home Assistant that stand; one that is open was cut short."""
@@ -306,14 +306,8 @@ class _Run:
         return Journal(folder, files=world.files, clock=world.clock, hook=world.hook)
 
     def _create(self, new: NewHouse, held: contextlib.ExitStack) -> House:
-        """Show the code first: a house must not be there whose code nobody has seen."""
-        if not self._asker.note_code(new.recovery_code):
-            raise Stopped
-        house = new.write(self._request.house, self._world.files)
+        house = create_house(new, self._request.house, held, self._world, self._asker)
         self._code = new.recovery_code
-        self._asker.created(new.recovery_code)
-        files = self._world.files
-        held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=files))
         return house
 
     def _fix_permissions(self, view: View, drawn: Plan) -> None:
@@ -350,7 +344,8 @@ class _Run:
         names: Names,
         opened: Transaction | None,
     ) -> tuple[Outcome, bool]:
-        site = view.site.with_root(authority.trust, house.trusted_for(LABEL), house.root)
+        others = names.chosen if authority.road is not None else None
+        site = view.site.with_root(met_as(authority.trust, others), *_met_under(house))
         if opened is not None and PROVEN in opened.marks:
             opened.close(State.KEPT)  # all that was missing is its last entry
             opened = None
@@ -368,7 +363,7 @@ class _Run:
             http=view.http,
             answered=answered,
             # The common name is the root's; a leaf is called by its first name.
-            subject=Subject(**{**self._whose(view), "common_name": None}),
+            subject=Subject(**{**whose(view, self._request.subject), "common_name": None}),
             restart_command=self._request.restart_command,
             live=self._live,
         )
@@ -500,8 +495,8 @@ def _keep_again(had: Leaf, house: House) -> None:
 
 
 class _Met(TypedDict):
-    root: Trust | None
-    besides: tuple[Trust, ...]
+    root: Trust | Called | None
+    besides: tuple[Trust | Called, ...]
 
 
 def met_under(house: House | None) -> _Met:
@@ -511,11 +506,12 @@ def met_under(house: House | None) -> _Met:
     """
     if house is None:
         return {"root": None, "besides": ()}
-    return {"root": house.trusted_for(LABEL), "besides": (house.root,)}
+    root, *besides = _met_under(house)
+    return {"root": root, "besides": tuple(besides)}
 
 
-def _shortened(text: str, most_bytes: int = 64) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore").strip() or "Home"
+def _met_under(house: House) -> tuple[Trust | Called, ...]:
+    return (met_as(house.trusted_for(LABEL), names_on(house)), house.root)
 
 
 def _words(error: BaseException) -> str:

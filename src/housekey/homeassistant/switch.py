@@ -138,7 +138,9 @@ class Switch:
             if found is not None:
                 with self.transaction.step("road", self.transaction.removing(path)):
                     files.remove(path)
-        elif found is None or found.data != (data := road.to_json()):
+            return
+        data = road.to_json()
+        if found is None or found.data != data:
             with self.transaction.step("road", self.transaction.writing(path, data)):
                 files.write(path, data, mode=0o600)
 
@@ -374,7 +376,9 @@ class Switch:
                 with self.transaction.step(told.lower(), SettingChange(what, before, url)):
                     await client.update_urls(**{what: url})
         except HomeAssistantTrouble as error:
-            self._warnings.append(f"HTTPS is kept, but the {told} could not be set: {error.message}")
+            self._warnings.append(
+                f"HTTPS is kept, but the {told} could not be set: {error.message}"
+            )
             return False
         return True
 

@@ -17,7 +17,14 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
-from housekey.cli.secure.own import chosen_own, own_options
+from housekey.cli.secure.own import (
+    ask_for_signature,
+    chosen_own,
+    own_options,
+    refuse_contradictions,
+    taking,
+    what_next,
+)
 from housekey.cli.secure.public import (
     choose_public,
     chosen_private,
@@ -101,6 +108,10 @@ def command(**options: Any) -> None:
     that it works, and only then makes it permanent. Whatever fails, everything
     is put back as it was. Run again, it changes nothing unless something is due.
     """
+    refuse_contradictions(options)
+    if options["csr"] is not None:
+        ask_for_signature(options, _Asker)
+        return
     output = Output(as_json=options["as_json"], yes=options["yes"])
     result = running(_secure(options, output), output)
     for warning in result.warnings:
@@ -108,8 +119,11 @@ def command(**options: Any) -> None:
     owed = result.outcome is not None and not result.outcome.kept
     if owed:
         output.row("owed", "restart Home Assistant, then run housekey secure again to prove it")
+    elif options["staging"] and not options["dry_run"]:
+        output.row("rehearsed", "the order works; nothing was switched, and nothing presents it")
+        output.row("next", "the same without --staging")
     elif result.changed:
-        output.row("next", "phones and laptops: housekey share")
+        output.row("next", what_next(result.house))
     output.document(_document(result, output))
     if owed:
         raise click.exceptions.Exit(1)  # a restart is still due
@@ -122,6 +136,7 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
 
     house = house_folder(options)
     world = world_of(options, output)
+    own = chosen_own(options, world, output, house=house)  # before anybody is asked anything
     public = public_road(options, world, house=house)
     home = await choose_home(options, world, output, house=house)
     async with sign_in(options, home, world, output, house=house) as token:
@@ -146,9 +161,12 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             fix_permissions=options["fix_permissions"],
             dry_run=options["dry_run"],
             restart_command=options["restart_command"],
-            road=public or chosen_private(options) or chosen_own(options, output),
+            road=public or chosen_private(options),
             point=None if public is None else pointing(public, options, world, house=house),
+            rehearsal=public is not None and public.is_rehearsal,
         )
+        if own is not None:
+            request = taking(request, own)
         return await secure(request, world, _Asker(output))
 
 
