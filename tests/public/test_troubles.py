@@ -21,7 +21,7 @@ from housekey.errors import (
     NotProven,
 )
 from housekey.house.road import ORDER, ORDER_CHAIN
-from housekey.public.account import register
+from housekey.public.account import account_of, register
 from housekey.public.order import taken
 from tests.public.challtest import ChallTestRecords
 from tests.public.ordered import (
@@ -212,7 +212,8 @@ def test_a_ca_that_has_forgotten_everything_gets_one_new_order(
         pebble.start()
         with pytest.raises(CaRefused) as refused:
             obtained(house, settings, records, by_hand=True)
-        assert refused.value.hint == "register again: housekey secure --public"
+        assert refused.value.hint == "run it again: the house registers anew"
+        assert account_of(house, settings.directory) is None
         registered(house, settings, terms=TERMS)
         obtained(house, settings, records, by_hand=True)
         assert pebble.orders == 1
@@ -473,7 +474,7 @@ def test_a_failure_that_was_noted_with_a_clock_far_ahead_is_waited_for_by_nobody
 # All at once
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0])
 def test_proofs_that_fail_at_random_cost_one_order_each_and_bring_one_certificate(
     seed: int, ca: Troubled, house: House, settings: Any, records: ChallTestRecords
 ) -> None:

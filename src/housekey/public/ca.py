@@ -263,15 +263,16 @@ def words_of(problem: messages.Error) -> str:
 
 def _hint(code: str) -> str:
     return {
-        "accountDoesNotExist": "register again: housekey secure --public",
+        "accountDoesNotExist": "run it again: the house registers anew",
         "externalAccountRequired": "this CA knows its customers: it gives a key id and a key for"
-        " new accounts",
+        " new accounts, for --eab-kid and --eab-hmac-file",
         "userActionRequired": "its terms have changed: read them and agree again with housekey"
         " secure --public",
         "rejectedIdentifier": "this CA does not sign for that name; look for a typing mistake",
         "caa": "a CAA record in the DNS says which CAs may sign for this name; add this one",
-        "invalidContact": "look at the e-mail address",
-        "invalidProfile": "choose one of the CA's profiles, or none",
+        "invalidContact": "look at the address of --account-email",
+        "unsupportedContact": "look at the address of --account-email",
+        "invalidProfile": "choose one of the CA's profiles with --profile, or none",
     }.get(code, "nothing was changed; what is in use stays in use")
 
 

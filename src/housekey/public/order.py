@@ -24,6 +24,7 @@ from housekey.errors import (
     NotProven,
 )
 from housekey.house.labels import shown
+from housekey.public.account import forget_account
 from housekey.public.ari import due_at, id_of
 from housekey.public.limits import (
     FAILED,
@@ -154,6 +155,8 @@ async def obtain(
         _note(steps, state or wanted, error)
         if state is not None and isinstance(error, NotProven | CaRefused):
             await ordering.end(state)  # of this one nothing can come any more
+        if isinstance(error, CaRefused) and error.code == "accountDoesNotExist":
+            forget_account(house)
         raise
 
 
