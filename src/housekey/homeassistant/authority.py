@@ -10,13 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from housekey.homeassistant.recorded import LABEL
+from housekey.house.leaves import read_public
 from housekey.house.road import Kind
+from housekey.house.view import LEAVES
+from housekey.live.tls import Called
+from housekey.pki.names import DnsName, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from housekey.homeassistant.plan import Plan
     from housekey.homeassistant.site import World
+    from housekey.house.files import Files
     from housekey.house.house import House, Leaf
     from housekey.house.road import Road
     from housekey.live.tls import Trust
@@ -143,14 +149,29 @@ def authority_of(house: House, world: World, *, by_hand: bool = False) -> Author
     return ByHand(house, road)
 
 
+def met_as(trust: Trust, names: Sequence[Name] | None) -> Trust | Called:
+    """Return what Home Assistant is met under, with a certificate for `names` of another road.
+
+    That has no addresses in it, so it is asked for by name. None: one of the house's own has.
+    """
+    plain = (name for name in names or () if isinstance(name, DnsName) and not name.is_wildcard)
+    name = next(plain, None)
+    return trust if name is None else Called(trust, str(name))
+
+
 def names_on(house: House | None) -> tuple[Name, ...] | None:
     """Return the names that the house's road is for; None: those that are found."""
     road = None if house is None else house.road_of(LABEL)
     if road is None or house is None:
         return None
+    return names_of_road(house.folder, road, files=house.files)
+
+
+def names_of_road(house: Path, road: Road, *, files: Files) -> tuple[Name, ...] | None:
+    """Return the names that `road` is for, without opening the house."""
     if road.kind is Kind.PUBLIC:
         from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
 
         return PublicSettings.of(road).dns_names
-    leaf = house.leaf(LABEL)
-    return None if leaf is None else leaf.names
+    leaf = read_public(house / LEAVES, road.label, files=files)
+    return None if leaf is None else names_of(leaf.certificate)

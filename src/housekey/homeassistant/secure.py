@@ -21,7 +21,7 @@ from housekey.errors import (
     SwitchFailed,
     UsageError,
 )
-from housekey.homeassistant.authority import authority_of, names_on
+from housekey.homeassistant.authority import authority_of, met_as, names_on
 from housekey.homeassistant.housing import create_house, opened_house, whose
 from housekey.homeassistant.impact import affected, summary
 from housekey.homeassistant.look import View, facts_of, look
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from housekey.house.journal import Transaction
     from housekey.house.leaves import Leaf
     from housekey.house.recovery import RecoveryCode
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
     from housekey.pki.names import Name
 
 
@@ -333,7 +333,8 @@ class _Run:
         names: Names,
         opened: Transaction | None,
     ) -> tuple[Outcome, bool]:
-        site = view.site.with_root(authority.trust, house.trusted_for(LABEL), house.root)
+        others = names.chosen if authority.road is not None else None
+        site = view.site.with_root(met_as(authority.trust, others), *_met_under(house))
         if opened is not None and PROVEN in opened.marks:
             opened.close(State.KEPT)  # all that was missing is its last entry
             opened = None
@@ -483,8 +484,8 @@ def _keep_again(had: Leaf, house: House) -> None:
 
 
 class _Met(TypedDict):
-    root: Trust | None
-    besides: tuple[Trust, ...]
+    root: Trust | Called | None
+    besides: tuple[Trust | Called, ...]
 
 
 def met_under(house: House | None) -> _Met:
@@ -494,7 +495,12 @@ def met_under(house: House | None) -> _Met:
     """
     if house is None:
         return {"root": None, "besides": ()}
-    return {"root": house.trusted_for(LABEL), "besides": (house.root,)}
+    root, *besides = _met_under(house)
+    return {"root": root, "besides": tuple(besides)}
+
+
+def _met_under(house: House) -> tuple[Trust | Called, ...]:
+    return (met_as(house.trusted_for(LABEL), names_on(house)), house.root)
 
 
 def _words(error: BaseException) -> str:

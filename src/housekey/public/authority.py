@@ -190,8 +190,13 @@ class PublicAuthority:
     def _is_for_the_key_in_use(self) -> bool:
         """Whether it is; an order that was begun for another key is gone on with, not repeated."""
         leaf = self._house.leaf(self._label)
-        return leaf is not None and self._obtained is not None and (
-            self._obtained.key.public_key == PrivateKey.from_pem(leaf.key_pem.reveal()).public_key
+        return (
+            leaf is not None
+            and self._obtained is not None
+            and (
+                self._obtained.key.public_key
+                == PrivateKey.from_pem(leaf.key_pem.reveal()).public_key
+            )
         )
 
     def _once_more(self, plan: Plan) -> Obtained | None:

@@ -158,7 +158,7 @@ def keep(
 def kept(folder: Path, provider_name: str, *, files: Files) -> Mapping[str, Secret] | None:
     """Return those of the house at `folder` for this provider; None when there are none.
 
-    Raises `HouseUnsafe` if others may read them, `HouseBroken` if the file is damaged, `FileTrouble`.
+    Raises `HouseUnsafe` if others may read them, `HouseBroken` if the file is damaged.
     """
     options = _providers(folder, files=files, whose=provider_name).get(provider_name)
     if options is None:

@@ -40,4 +40,8 @@ async def why_not_here(
         return f"{message}: {trouble.message}", trouble.hint, ()
     if seen.kind is not Kind.FILTERED or (words := told(seen)) is None:
         return message, _POINT, ()
-    return words[0], words[1], tuple(("", f"{router}: {how}") for router, how in exceptions_for(name))
+    return (
+        words[0],
+        words[1],
+        tuple(("", f"{router}: {how}") for router, how in exceptions_for(name)),
+    )

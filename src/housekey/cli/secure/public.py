@@ -49,9 +49,7 @@ _WITH_A_NAME = {
 def public_options(command: _F) -> _F:
     """Add the options of this road."""
     for option in (
-        click.option(
-            "--private", is_flag=True, help="Back to certificates of the house's own CA."
-        ),
+        click.option("--private", is_flag=True, help="Back to certificates of the house's own CA."),
         click.option(
             "--agree-tos", is_flag=True, help="You have read that CA's terms, and agree to them."
         ),
@@ -140,9 +138,7 @@ class PublicRoad:
         from housekey.homeassistant.recorded import LABEL  # noqa: PLC0415 - loaded by now
         from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
 
-        return PublicAuthority(
-            house, self.settings, LABEL, world, given=self.given, by_hand=True
-        )
+        return PublicAuthority(house, self.settings, LABEL, world, given=self.given, by_hand=True)
 
 
 def chosen_private(options: Mapping[str, Any]) -> Chosen | None:

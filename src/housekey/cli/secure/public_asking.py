@@ -35,9 +35,9 @@ def credentials(
     *,
     house: Path,
 ) -> Mapping[str, Secret] | None:
-    """Return what was given for the DNS provider, or answered; None: the house has it, or a dry run.
+    """Return what was given for the DNS provider, or answered.
 
-    Raises `UsageError` and `ProviderRefused`.
+    None: the house has it, or it is a dry run. Raises `UsageError` and `ProviderRefused`.
     """
     from housekey.public import credentials as known  # noqa: PLC0415 - only on this road
     from housekey.public.providers import provider  # noqa: PLC0415
@@ -126,7 +126,7 @@ class _Pointing:
     from_outside: bool
 
     async def __call__(self, site: Site) -> None:
-        """Point each name that was registered. Raises `NotReady`, `DnsFailed`, `ProviderRefused`."""
+        """Point each name that was registered. Raises `NotReady` and as `duckdns.point`."""
         from housekey.public import duckdns  # noqa: PLC0415 - only on this road
 
         addresses = () if self.from_outside else (await self._at_home(site),)
@@ -137,7 +137,7 @@ class _Pointing:
         await self._until_seen(next(each for each in self.names if not each.startswith("*.")))
 
     async def _at_home(self, site: Site) -> Address:
-        """Return the address at which devices in the house reach Home Assistant; IPv4, if it can be."""
+        """Return the address at which devices reach Home Assistant; IPv4, if it can be."""
         from housekey.homeassistant.names import local_addresses  # noqa: PLC0415 - loaded already
         from housekey.pki.hosts import is_loopback  # noqa: PLC0415
 
@@ -157,7 +157,7 @@ class _Pointing:
         return private[0]
 
     async def _until_seen(self, name: str) -> None:
-        """Give this machine's resolver the time to forget an older answer, and tell what it says."""
+        """Give this machine's resolver time to forget an older answer; tell what it says."""
         from housekey.public.lookup import Lookup  # noqa: PLC0415 - only on this road
         from housekey.public.rebinding import (  # noqa: PLC0415
             Kind,
