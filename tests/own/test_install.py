@@ -208,6 +208,43 @@ def test_files_may_come_in_any_order_and_form(place: Place, ca: Ca) -> None:
         assert chain == (leaf, ca.certificate)
 
 
+def test_names_that_the_ca_left_out_are_done_without_knowingly_and_only_once(
+    place: Place, ca: Ca
+) -> None:
+    asked = place.request().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    hosts = [x509.DNSName(each) for each in asked.get_values_for_type(x509.DNSName)]
+    leaf = ca.sign(place.request(), names=hosts)  # no addresses, as many a company has it
+
+    refused = install(place, ca, leaf)
+    done = install(place, ca, leaf, "--force")
+
+    assert refused.code == 3
+    assert refused.json["error"]["message"].startswith(
+        "the certificate lacks names under which Home Assistant was found: "
+    )
+    assert done.code == 0, done
+    assert done.json["signed_in"] is True  # at 127.0.0.1, asked for by its name
+    assert done.json["names"] == [each.value for each in hosts]
+    assert place.about_home("renew").code == 0  # it does not ask for them again
+    again = ca.sign(place.request(), names=hosts)
+    assert install(place, ca, again).code == 0
+    assert place.about_home("undo").code == 0
+
+
+def test_a_wildcard_is_good_for_what_it_covers(place: Place, ca: Ca) -> None:
+    wild = [x509.DNSName("*.home.example"), x509.DNSName("localhost")]
+    leaf = ca.sign(place.request("--name", "ha.home.example"), names=wild)
+    alone = ca.sign(place.request(), names=wild[:1])
+
+    refused = install(place, ca, alone, "--force")
+    done = install(place, ca, leaf, "--force")
+
+    assert refused.code == 3
+    assert "*.home.example alone" in refused.json["error"]["message"]
+    assert done.code == 0, done
+    assert done.json["names"] == ["*.home.example", "localhost"]
+
+
 def test_the_root_may_be_named_and_is_remembered(place: Place, ca: Ca) -> None:
     leaf = place.put("leaf.pem", pem(ca.sign(place.request())))
     files = leaf, place.put("ca.pem", pem(ca.certificate))

@@ -100,6 +100,12 @@ class Installing:
     def compare(self, view: View, found: tuple[Name, ...]) -> None:
         """Compare its names with those that were found. Raises `AnswerRefused`."""
         own = self.names
+        if all(isinstance(each, DnsName) and each.is_wildcard for each in own):
+            raise AnswerRefused(
+                f"the certificate is for {_listed(own)} alone, and no name by which Home Assistant"
+                " could be proven",
+                hint="have your CA sign all names of the request",
+            )
         missing = not_covered(own, found)
         url = view.instance.internal_url if view.instance is not None else None
         called = (urlsplit(url or "").hostname or "").rstrip(".").lower()
