@@ -245,7 +245,7 @@ def test_a_wildcard_is_good_for_what_it_covers(place: Place, ca: Ca) -> None:
     assert done.json["names"] == ["*.home.example", "localhost"]
 
 
-def test_the_root_may_be_named_and_is_remembered(place: Place, ca: Ca) -> None:
+def test_the_root_may_be_named_and_what_leads_to_it_is_remembered(place: Place, ca: Ca) -> None:
     leaf = place.put("leaf.pem", pem(ca.sign(place.request())))
     files = leaf, place.put("ca.pem", pem(ca.certificate))
     root = place.put("root.der", der(root_of(ca)))
@@ -253,9 +253,11 @@ def test_the_root_may_be_named_and_is_remembered(place: Place, ca: Ca) -> None:
     assert place.secure("--install", *files).code == 3  # nothing leads to a root
     assert place.secure("--install", *files, "--root", root).code == 0
     next_leaf = place.put("next.pem", pem(ca.sign(place.request())))
-    again = place.secure("--install", next_leaf, files[1])
+    again = place.secure("--install", next_leaf)  # and so is what lies between
 
     assert again.code == 0, again
+    chain = certificates_from_pem((place.home.folder / "certificate.pem").read_bytes())
+    assert chain[1:] == (ca.certificate,)
     assert again.json["certificate"]["path"] == str(place.home.folder / "certificate.pem")
     assert again.json["certificate"]["sha256"] == fingerprint(served(place))
 
@@ -322,3 +324,41 @@ def test_renewal_is_the_same_two_commands(place: Place, ca: Ca, new_key: bool) -
     assert place.run("status").code == 0
     assert place.run("house", "check").code == 0
     assert place.about_home("undo").code == 0
+
+
+# From one road to another
+
+
+def test_from_the_private_root_to_an_own_ca_and_back(place: Place, ca: Ca) -> None:
+    before = place.files()
+    assert place.secure().code == 0
+    private = served(place)
+    leaf = ca.sign(place.request())
+
+    there = install(place, ca, leaf)
+    named = place.secure("--name", "tablet.lan")
+    back = place.secure("--private")
+
+    assert there.code == 0, there
+    assert named.code == 2  # the CA says the names
+    assert back.code == 0, back
+    assert served(place).issuer == private.issuer
+    assert public(served(place)) != public(leaf)
+    assert not (place.house / "road.json").exists()
+    assert place.run("house", "check").code == 0
+    assert place.about_home("undo").code == 0
+    assert without_stamps(place.files()) == without_stamps(before)
+
+
+def test_a_key_that_was_loaded_by_nobody_is_not_left_open_to_others(place: Place) -> None:
+    place.request()
+    place.request("--new-key")
+
+    modes = {each.name: each.stat().st_mode & 0o777 for each in place.house.glob("request/*")}
+
+    assert modes == {"privkey.pem": 0o600, "privkey.previous.pem": 0o600, "request.csr": 0o600}
+    assert place.run("house", "check").code == 0
+    (place.house / "request" / "privkey.pem").chmod(0o644)
+    ended = place.secure("--csr", place.csr)
+    assert ended.code == 3
+    assert "is open to other users" in ended.json["error"]["message"]
