@@ -83,6 +83,9 @@ class ChallTestRecords:
         self.published: list[str] = []
         self.withdrawn: list[str] = []
 
+    def seen_at(self, domain: str) -> str:
+        return f"at the test's DNS server, for {domain}" if domain in self.published else ""
+
     async def publish(self, domain: str, values: Sequence[str]) -> None:
         self.published.append(domain)
         clear_txt(self._url, domain)

@@ -6,7 +6,8 @@
 
 It listens on port 53 of an address of its own below 127.53.0.0/16, because lexicon's provider knows
 no other port, nor does a resolver that follows an NS record. So it takes root, and no fixed
-port of this machine. As a resolver it is enough for what it serves, and refuses everything else.
+port of this machine. As a resolver it is enough for what it serves (a CNAME it follows within its
+own zone alone), and refuses everything else.
 
 Each of `secondaries` is a knotd of its own, at an address of its own and in the zones' NS records.
 They are told of changes, unless they `lag`: then they show one only after `catch_up()`.
@@ -49,7 +50,9 @@ class Knot:
     """One primary server and its secondaries; ends with the `with` block, or with this process.
 
     `zones`: their names; or what else is in each, as lines of a zone file relative to the zone
-    (`{"home.test": "_acme-challenge CNAME elsewhere.test."}`).
+    (`{"home.test": "_acme-challenge CNAME elsewhere.test."}`). `ipv6`: the primary is also reached
+    at ::1, and says so; there and at its own address on `ipv6_port`, since port 53 of ::1 is
+    one for the whole machine.
     """
 
     port = PORT
@@ -60,11 +63,13 @@ class Knot:
         zones: Sequence[str] | Mapping[str, str],
         secondaries: int = 0,
         lag: bool = False,
+        ipv6: bool = False,
     ) -> None:
         require(bool(shutil.which("knotd") and shutil.which("knotc")), "knotd (Debian: knot)")
         require(bool(shutil.which("setpriv")), "setpriv")
         self.zones = dict(zones) if hasattr(zones, "keys") else dict.fromkeys(zones, "")
         self._lag = lag
+        self.ipv6_port = _free_port() if ipv6 else None
         self._folder = Path()
         self._secret = base64.b64encode(secrets.token_bytes(32)).decode()
         self._servers = [_Server() for _ in range(1 + secondaries)]
@@ -111,7 +116,7 @@ class Knot:
             for number, server in enumerate(self._servers):
                 server.folder = self._folder / str(number)
                 server.folder.mkdir()
-                server.address = _free_address()
+                server.address = free_address()
             self.resolv_conf.write_text(f"nameserver {self.address}\noptions timeout:2\n")
             for zone, more in self.zones.items():
                 (self._servers[0].folder / f"{zone}.zone").write_text(self._zone(zone, more))
@@ -148,6 +153,26 @@ class Knot:
         for server in self._servers[1:]:
             _until(lambda server=server: self._serials(server) == self._serials())  # type: ignore[misc]
 
+    def freeze(self, zone: str) -> None:
+        """Refuse changes of the zone from now on, whoever asks."""
+        self._servers[0].control("zone-freeze", zone)
+
+    def replace_servers(self, zone: str, servers: Mapping[str, str]) -> None:
+        """Let the zone name other servers, by address, than those that serve it."""
+        old = range(1, 1 + len(self._servers))
+        changes = [f"zone-unset {zone} @ NS ns{number}.{zone}." for number in old]
+        for name, address in servers.items():
+            changes += [f"zone-set {zone} {name} 5 A {address}", f"zone-set {zone} @ 5 NS {name}"]
+        self._change(zone, changes)
+
+    def set_address(self, name: str, address: str) -> None:
+        """Give a name of one of the zones an address, whatever it had before."""
+        zone = next(each for each in self.zones if name == each or name.endswith(f".{each}"))
+        changes = [f"zone-set {zone} {name}. 5 {'AAAA' if ':' in address else 'A'} {address}"]
+        if self.lookup(name, "AAAA" if ":" in address else "A"):
+            changes.insert(0, f"zone-unset {zone} {name}. {'AAAA' if ':' in address else 'A'}")
+        self._change(zone, changes)
+
     def silence(self, server: int = 0) -> None:
         """Let one of the servers answer nothing any more; its ports stay open."""
         self._servers[server].signal(signal.SIGSTOP)
@@ -163,6 +188,13 @@ class Knot:
     def log(self, server: int = 0) -> str:
         """What one of the servers told."""
         return (self._servers[server].folder / "log").read_text()
+
+    def _change(self, zone: str, changes: Sequence[str]) -> None:
+        control = self._servers[0].control
+        control("zone-begin", zone)
+        for change in changes:
+            control(*change.split())
+        control("zone-commit", zone)
 
     def _serials(self, server: _Server | None = None) -> list[int]:
         return [self._serial(server or self._servers[0], zone) for zone in self.zones]
@@ -185,7 +217,7 @@ class Knot:
             assert server.runs(), (server.folder / "log").read_text()
             try:
                 # It drops what arrives while it starts.
-                return all(self._serial(server, zone, 0.2) > 0 for zone in self.zones)
+                return all(self._serial(server, zone, 0.05) > 0 for zone in self.zones)
             except (OSError, dns.exception.DNSException):
                 return False
 
@@ -199,13 +231,18 @@ class Knot:
         ]
         for number, address in enumerate(self.addresses, start=1):
             lines += [f"@ NS ns{number}", f"ns{number} A {address}"]
+        if self.ipv6_port:
+            lines += ["ns1 AAAA ::1"]
         return "\n".join([*lines, more, ""])
 
     def _configuration(self, server: _Server) -> str:
         primary = server is self._servers[0]
+        listen = [f"{server.address}@{PORT}"]
+        if primary and self.ipv6_port:
+            listen += [f"{server.address}@{self.ipv6_port}", f"::1@{self.ipv6_port}"]
         lines = [
             "server:",
-            f"  listen: {server.address}@{PORT}",
+            f"  listen: [{', '.join(listen)}]",
             f"  rundir: {server.folder}",
             "  udp-workers: 1",
             "  tcp-workers: 1",
@@ -289,7 +326,7 @@ class _Server:
         return ["-c", str(self.folder / "knot.conf"), "-s", str(self.folder / "knot.sock")]
 
 
-def _free_address() -> str:
+def free_address() -> str:
     """An address on which nobody listens; one of 65,000 by chance, so that nobody else takes it."""
     while True:
         address = f"127.53.{random.randrange(256)}.{random.randrange(1, 255)}"
@@ -304,6 +341,12 @@ def _free_address() -> str:
                 raise
         else:
             return address
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.bind(("::1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _until(so: Callable[[], bool]) -> None:

@@ -64,19 +64,22 @@ def context_trusting(trust: Trust | Called) -> ssl.SSLContext:
     encoded = b"".join(root.public_bytes(Encoding.DER) for root in roots)
     if isinstance(trust, Called):
         context: ssl.SSLContext = _asking_for(trust.name)
-        if encoded:
-            context.load_verify_locations(cadata=encoded)
-        else:
-            context.load_default_certs()
     elif encoded:
         # Given `cadata`, Python does not load the system's roots beside it.
         context = ssl.create_default_context(cadata=encoded)
     else:
         context = ssl.create_default_context()
-    if _takes_strict(roots):
-        context.verify_flags |= ssl.VERIFY_X509_STRICT
-    else:
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if isinstance(trust, Called) and encoded:
+        context.load_verify_locations(cadata=encoded)
+    elif isinstance(trust, Called):
+        context.load_default_certs()
+    if encoded:
+        from housekey.pki.strict import all_strict  # noqa: PLC0415 - these are read already
+
+        if not all_strict(roots):
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            return context
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context
 
 
@@ -84,14 +87,6 @@ def _asking_for(name: str) -> ssl.SSLContext:
     context = _AskingFor(ssl.PROTOCOL_TLS_CLIENT)  # which checks chain and name
     context.called = name
     return context
-
-
-def _takes_strict(roots: tuple[x509.Certificate, ...]) -> bool:
-    if not roots:
-        return True
-    from housekey.pki.strict import all_strict  # noqa: PLC0415 - where there are certificates
-
-    return all_strict(roots)
 
 
 def roots_in(trust: Trust) -> tuple[x509.Certificate, ...]:

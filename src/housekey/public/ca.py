@@ -10,6 +10,7 @@ Importing this is slow: it is done where an order is made.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from acme import errors as acme_errors
 from acme import messages
 from acme.client import ClientNetwork, ClientV2
 from josepy import errors as josepy_errors
+from josepy.json_util import JSONObjectWithFields, encode_b64jose, field
 from josepy.jwa import ES256, ES384, RS256
 from josepy.jwk import JWKEC, JWKRSA
 from requests.adapters import HTTPAdapter
@@ -26,6 +28,7 @@ from requests.adapters import HTTPAdapter
 from housekey import __version__
 from housekey.errors import CaAsksToWait, CaRefused, CaUnreachable, ClockWrong, PublicTrouble
 from housekey.live.tls import context_trusting
+from housekey.pki.encoding import to_der
 from housekey.public.later import date_of, retry_after, rounded_up, told
 from housekey.public.limits import name_of
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from cryptography.x509 import Certificate
     from josepy.interfaces import JSONDeSerializable
     from josepy.jwa import JWASignature
     from josepy.jwk import JWK
@@ -117,6 +121,14 @@ class Ca:
     def post(self, url: str, body: JSONDeSerializable | None = None) -> requests.Response:
         """Send `body` signed, or ask for what is at `url` (POST-as-GET); blocks."""
         return self.network.post(url, body, new_nonce_url=self.client.directory["newNonce"])
+
+    def revoke(self, certificate: Certificate, reason: int) -> None:
+        """Ask for a revocation (RFC 8555, section 7.6); blocks.
+
+        What the library's own `revoke` takes has changed between its versions.
+        """
+        wanted = _Revocation(certificate=encode_b64jose(to_der(certificate)), reason=reason)
+        self.post(self.client.directory["revokeCert"], wanted)
 
     async def ask(self, what: str, call: Callable[[], _T]) -> _T:
         """Run one blocking call of the library, once.
@@ -236,6 +248,11 @@ class Ca:
         return CaRefused(f"{self.name} refused: {why}", hint=_hint(code), code=code, status=status)
 
 
+class _Revocation(JSONObjectWithFields):
+    certificate: str = field("certificate")
+    reason: int = field("reason")
+
+
 def words_of(problem: messages.Error) -> str:
     """Return what a problem document (RFC 9457) says, on one line and not endless."""
     parts = [problem.detail or problem.title or problem.description or str(problem.typ)]
@@ -297,7 +314,7 @@ class _Network(ClientNetwork):
             account=registered,
             alg=algorithm,
             user_agent=f"housekey/{__version__} (acme-python)",
-            timeout=int(seconds),
+            timeout=math.ceil(seconds),
         )
         self.seconds = seconds
         self.heard: requests.Response | None = None  # the last answer, whatever it was

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from housekey.public.settings import PublicSettings
     from housekey.public.world import World
 
-PATIENCE = 300.0  # seconds for the CA to look at the records, and to sign
+PATIENCE = 300.0  # seconds for the CA to look at the records, and as many to sign
+ANSWER_WITHIN = 45.0  # seconds, each time it is asked
 
 
 class Records(Protocol):
@@ -62,6 +63,9 @@ class Records(Protocol):
     @property
     def one_at_a_time(self) -> bool:
         """Whether there is room for one value in all: then one proof follows the other."""
+
+    def seen_at(self, domain: str) -> str:
+        """Say for people where the record of `domain` was seen, and as what; empty: nowhere."""
 
     async def publish(self, domain: str, values: Sequence[str]) -> None:
         """Let every server of the zone show all of `values` for `domain`'s challenge."""
@@ -99,14 +103,15 @@ async def obtain(
     world: World,
     by_hand: bool = False,
     patience: float = PATIENCE,
+    answer_within: float = ANSWER_WITHIN,
     hook: Callable[[str], None] = lambda _moment: None,
 ) -> Obtained:
     """Get what `need` says, with one order, however often this is called until it is `taken`.
 
     `by_hand`: a person asked for it just now, so there is no back-off after failures; what the CA
     asked for and what it publishes as its limits holds nevertheless. `patience`: seconds in which
-    it must be done, else it goes on at the next call. `hook` is told of each moment. The caller
-    holds the house's lock.
+    the order must have moved, else it goes on at the next call; `answer_within`: seconds, of one
+    answer. `hook` is told of each moment. The caller holds the house's lock.
 
     Raises `CaAsksToWait`, `CaUnreachable`, `CaRefused`, `NotProven`, `ClockWrong`, and what
     `records` raises. Nothing that is in use is touched.
@@ -126,7 +131,7 @@ async def obtain(
     if state is None:
         _must_be_allowed(house, wanted)
     try:
-        await ordering.reach()
+        await ordering.reach(answer_within)
         if state is not None and (chain is not None or not state.is_for(wanted)):
             await ordering.give_up(state, "another certificate is wanted now")
             state = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from acme import challenges, messages
 from acme import errors as acme_errors
@@ -16,7 +16,6 @@ from josepy.json_util import field
 from requests.utils import parse_header_links
 
 from housekey.errors import CaRefused, CaUnreachable, HousekeyError, NotProven, PublicTrouble
-from housekey.house.labels import shown
 from housekey.pki.csr import make_request, request_to_pem
 from housekey.pki.encoding import certificates_from_pem, matches
 from housekey.pki.names import names_of, parse_name
@@ -54,7 +53,8 @@ class Gone(Exception):
 class _NewOrder(messages.NewOrder):
     """With what newer CAs take: a profile (draft-ietf-acme-profiles), and RFC 9773, section 5."""
 
-    profile: str | None = field("profile", omitempty=True)
+    # Of newer releases of the library its own class has this one, of another type.
+    profile: Any = field("profile", omitempty=True)
     replaces: str | None = field("replaces", omitempty=True)
 
 
@@ -80,9 +80,10 @@ class Ordering:
         self._name = name_of(settings.directory)
         self._answered: set[str] = set()  # challenges, by URL
         self._valid: set[str] = set()  # proofs, by URL
+        self._unheard = 0  # how often the CA could not be told to look
         self._finalized = 0
 
-    async def reach(self) -> None:
+    async def reach(self, answer_within: float) -> None:
         """Find the CA, as the account that the house has there. Raises as `Ca.at`."""
         account = account_of(self._house, self._settings.directory)
         if account is None:
@@ -97,6 +98,7 @@ class Ordering:
             key=account_key(self._house),
             account=account.url,
             hook=self._hook,
+            seconds=answer_within,
         )
 
     async def carry_on(self, state: State, *, patience: float, again: bool = False) -> Obtained:
@@ -144,12 +146,12 @@ class Ordering:
         """Take what was published out of the DNS; a failure is told, it harms nobody."""
         state = self._steps.state() or state
         for domain, values in state.published.items():
-            self._hook(f"before withdrawing {domain}")
+            self._hook("before withdrawing")
             try:
                 await self._records.withdraw(domain, values)
             except HousekeyError as error:
                 self._world.tell("note", f"{error.message} (a record that is left harms nobody)")
-            self._hook(f"after withdrawing {domain}")
+            self._hook("after withdrawing")
         if state.published:
             state = self._steps.keep(replace(state, published={}))
         return state
@@ -216,7 +218,10 @@ class Ordering:
         known = {event.data.get("url") for event in self._house.ledger.events(-1, kind=ORDER)}
         page, pages = self._account.orders, 0
         while page is not None and pages < _MOST_PAGES:
-            urls, page = await self._ca.again("orders", partial(self._listed, page))
+            try:
+                urls, page = await self._ca.again("orders", partial(self._listed, page))
+            except CaRefused:  # it names a list, and keeps none
+                return None
             pages += 1
             for url in urls:
                 if url in known:
@@ -232,7 +237,10 @@ class Ordering:
         response = self._ca.post(url)
         links = parse_header_links(response.headers.get("Link", ""))
         following = next((each["url"] for each in links if each.get("rel") == "next"), None)
-        return [str(each) for each in response.json().get("orders") or ()], following
+        document = response.json()
+        # Smallstep's CA, and Caddy's with it, answers with the bare list.
+        urls = document.get("orders") if isinstance(document, dict) else document
+        return [str(each) for each in urls] if isinstance(urls, list) else [], following
 
     def _order_at(self, url: str) -> messages.Order:
         order: messages.Order = messages.Order.from_json(self._ca.post(url).json())
@@ -243,7 +251,7 @@ class Ordering:
         try:
             return await self._ca.again("the order", partial(self._order_at, url))
         except CaRefused as error:
-            if error.status not in (403, 404):
+            if error.status != 404:
                 raise
             raise await self._gone(state, error) from error
 
@@ -284,7 +292,7 @@ class Ordering:
             state = self._steps.published(state, domain, tuple(texts))
             self._steps.note("publish", state, domain=domain)
             await self._records.publish(domain, texts)
-            self._hook(f"published {domain}")
+            self._hook("published")
         self._steps.note("answer", state)
         for _, challenge in open_:
             await self._answer(challenge)
@@ -322,6 +330,9 @@ class Ordering:
         except CaUnreachable:
             # Whether it has heard it the next look tells; if not, it is told again.
             self._answered.discard(challenge.uri)
+            self._unheard += 1
+            if self._unheard >= TRIES:
+                raise
             await self._world.sleep(self._ca.pause(1.0))
         except CaRefused:
             pass  # a run before this one has answered: how it stands the next look tells
@@ -379,17 +390,15 @@ class Ordering:
 
     async def _failure(self, order: messages.Order) -> Exception:
         """Say why an order is invalid."""
-        names, reasons, records = [], [], []
+        names, reasons = [], []
         for url in order.authorizations:
             proof = await self._authorization(url)
             for each in proof.challenges or ():
                 if each.error is not None:
-                    domain = plain(proof.identifier.value)
-                    names.append(domain)
-                    records.append(f"_acme-challenge.{domain}")
+                    names.append(plain(proof.identifier.value))
                     reasons.append(words_of(each.error))
         if names:
-            return _not_proven(self._name, names, records, reasons)
+            return self._not_proven(names, reasons)
         if order.error is not None:
             why = words_of(order.error)
             code = str(order.error.typ).rpartition(":")[2]
@@ -405,6 +414,20 @@ class Ordering:
         )
         return trouble if state is None else await self._gone(state, trouble)
 
+    def _not_proven(self, names: list[str], reasons: list[str]) -> NotProven:
+        names = list(dict.fromkeys(names))
+        where = " and ".join(f"_acme-challenge.{name}" for name in names)
+        why = "; ".join(dict.fromkeys(reasons))
+        seen = "; ".join(filter(None, map(self._records.seen_at, names)))
+        return NotProven(
+            f"{self._name} did not find the proof of {', '.join(names)} in the TXT record {where},"
+            f" which it looked up from outside; it found: {why}",
+            hint=f"from here the record was seen ({seen or 'it is not known where'}), so look at"
+            " what others see: servers of the zone that were changed lately, or DNSSEC",
+            names=tuple(names),
+            reason=why,
+        )
+
     def _slow(self, status: str) -> CaUnreachable:
         return CaUnreachable(
             f"{self._name} is still at it ({_DOING.get(status, 'waiting')})",
@@ -417,18 +440,6 @@ _DOING = {
     "ready": "it has seen the records",
     "processing": "it signs",
 }
-
-
-def _not_proven(name: str, names: list[str], records: list[str], reasons: list[str]) -> NotProven:
-    which = " and ".join(dict.fromkeys(f"TXT {each}" for each in records))
-    why = "; ".join(dict.fromkeys(reasons))
-    return NotProven(
-        f"{name} did not find what proves {', '.join(dict.fromkeys(map(shown, names)))}: {why}",
-        hint=f"it looked for {which}, which the zone's own servers showed to this machine before;"
-        " if a name server was changed lately, or the zone is signed, look there",
-        names=tuple(dict.fromkeys(names)),
-        reason=why,
-    )
 
 
 def _pauses() -> Iterator[float]:

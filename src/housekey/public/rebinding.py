@@ -70,27 +70,30 @@ def judge(name: str, *, published: frozenset[Address], seen: frozenset[Address])
 def told(found: Rebinding) -> tuple[str, str] | None:
     """What a person is told: what is so, and what to do. None where nothing is to be done."""
     name = found.name
-    match found.kind:
-        case Kind.FILTERED:
-            return (
-                f"the DNS in this network holds back {_list(found.hidden)}, which {name} leads to:"
-                " at home the name will not work",
-                f"allow {name} in the router (DNS rebinding protection), or look again in an"
-                " hour if the name is new",
-            )
-        case Kind.OTHER:
-            return (
-                f"the DNS in this network says that {name} leads to {_list(found.seen)},"
-                f" its own servers say {_list(found.published)}",
-                "after a change it may remember the old address for an hour; if it stays so,"
-                " look in the router for an entry with this name",
-            )
-        case Kind.NOWHERE:
-            return (
-                f"{name} leads nowhere yet",
-                "give it the address of Home Assistant, where its DNS is kept",
-            )
-    return None
+    if found.kind is Kind.FILTERED:
+        what = (
+            f"the DNS in this network holds back {_list(found.hidden)}, which {name} leads to:"
+            " at home the name will not work"
+        )
+        advice = (
+            f"allow {name} in the router (DNS rebinding protection), or look again in an hour if"
+            " the name is new"
+        )
+    elif found.kind is Kind.OTHER:
+        what = (
+            f"the DNS in this network says that {name} leads to {_list(found.seen)},"
+            f" its own servers say {_list(found.published)}"
+        )
+        advice = (
+            "after a change it may remember the old address for an hour; if it stays so, look in"
+            " the router for an entry with this name"
+        )
+    elif found.kind is Kind.NOWHERE:
+        what = f"{name} leads nowhere yet"
+        advice = "give it the address of Home Assistant, where its DNS is kept"
+    else:
+        return None
+    return what, advice
 
 
 # Where the most common ones keep the exception; each with its source in docs/rebinding.md.
@@ -105,12 +108,11 @@ EXCEPTIONS: tuple[tuple[str, str], ...] = (
         'Services > DNS Resolver > Custom options: server: private-domain: "{name}"',
     ),
     ("Unbound", 'in unbound.conf below server: private-domain: "{name}"'),
-    ("OpenWrt", "in /etc/config/dhcp below config dnsmasq: list rebind_domain '/{name}/'"),
-    ("dnsmasq", "rebind-domain-ok=/{name}/"),
+    ("OpenWrt", "in /etc/config/dhcp below config dnsmasq: list rebind_domain '{name}'"),
+    ("dnsmasq", "rebind-domain-ok={name}"),
     (
         "Pi-hole, AdGuard Home",
-        "neither filters by itself: look at the router behind it, or let it answer for {name}"
-        " itself (Local DNS, DNS rewrites)",
+        "neither filters by itself: look at the router, or enter {name} there (DNS rewrites)",
     ),
 )
 

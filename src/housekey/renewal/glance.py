@@ -17,6 +17,7 @@ from housekey.house.leaves import ONBOARDING
 from housekey.house.records import DEVICE_TRUSTS, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.due import due_of
+from housekey.renewal.suggested import suggested_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from housekey.house.generations import Overlap
     from housekey.house.leaves import PublicLeaf
     from housekey.house.records import Event
+    from housekey.house.road import Road
     from housekey.house.view import HouseView
     from housekey.live.glimpse import Glimpse
     from housekey.renewal.due import Due
@@ -102,6 +104,7 @@ class Glance:
     rotation: Rotation | None
     events: tuple[Event, ...]  # the last ones, newest first
     by_hand: bool = False  # a CA of the user's own signs Home Assistant's, and they ask it
+    road: Road | None = None  # by which Home Assistant's comes; None: the house issues it
 
     @property
     def due(self) -> tuple[Held, ...]:
@@ -148,6 +151,7 @@ def read(house: HouseView, *, now: datetime) -> Glance:
         rotation=_rotation(house),
         events=house.ledger.events(_LAST_EVENTS),
         by_hand=_by_hand(house),
+        road=house.road_of(HOME_ASSISTANT),
     )
 
 
@@ -177,7 +181,7 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
             steps.append("every device has proved the new root: housekey house rotate --finish")
         else:
             steps.append("lead phones and laptops to the new root: housekey share")
-    elif glance.serving and not glance.devices:
+    elif glance.serving and not glance.devices and glance.road is None:
         steps.append("phones and laptops: housekey share")
     return tuple(steps)
 
@@ -217,6 +221,8 @@ def _leaf(house: HouseView, leaf: PublicLeaf, revoked: Event | None, now: dateti
         now=now,
         current=house.is_current(leaf),
         revoked_at=revoked.at if revoked else None,
+        suggested=suggested_for(house, leaf.label, leaf.certificate),
+        another_ca=house.road_of(leaf.label) is not None,
     )
     copies = house.ledger.events(-1, kind=DELIVERED, sha256=sha256)
     return Held(

@@ -121,6 +121,9 @@ def command(**options: Any) -> None:
     owed = result.outcome is not None and not result.outcome.kept
     if owed:
         output.row("owed", "restart Home Assistant, then run housekey secure again to prove it")
+    elif options["staging"] and not options["dry_run"]:
+        output.row("rehearsed", "the order works; nothing was switched, and nothing presents it")
+        output.row("next", "the same without --staging")
     elif result.changed:
         output.row("next", what_next(result.house))
     output.document(_document(result, output))
@@ -162,6 +165,7 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             restart_command=options["restart_command"],
             road=public or chosen_private(options),
             point=None if public is None else pointing(public, options, world, house=house),
+            rehearsal=public is not None and public.is_rehearsal,
         )
         if own is not None:
             request = taking(request, own)
