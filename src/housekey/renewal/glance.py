@@ -164,9 +164,7 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
     due = {each.what: each for each in glance.due}
     if glance.by_hand and shown(HOME_ASSISTANT) in due:
         del due[shown(HOME_ASSISTANT)]
-        steps.append(
-            "a new certificate from your own CA: housekey secure --csr FILE, then --install"
-        )
+        steps.append("have your own CA sign anew: housekey secure --csr FILE, then --install FILE")
     if due.keys() & {ROOT, ISSUING}:
         steps.append("a new root, while the old one is good: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
