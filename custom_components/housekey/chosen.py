@@ -63,7 +63,8 @@ class PublicRoad:
 
 def to_public(settings: PublicSettings) -> dict[str, Any]:
     """Return what the entry keeps of a public name."""
-    return {"kind": Kind.PUBLIC.value, "at": now().isoformat(), "settings": asdict(settings)}
+    told = {**asdict(settings), "names": list(settings.names)}
+    return {"kind": Kind.PUBLIC.value, "at": now().isoformat(), "settings": told}
 
 
 def to_private() -> dict[str, Any]:
