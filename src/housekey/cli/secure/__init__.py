@@ -31,6 +31,7 @@ from housekey.cli.secure.public import (
     public_options,
     public_road,
 )
+from housekey.cli.secure.which import ask_which_road
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def command(**options: Any) -> None:
         ask_for_signature(options, _Asker)
         return
     output = Output(as_json=options["as_json"], yes=options["yes"])
+    ask_which_road(options, output, house=house_folder(options))
     result = running(_secure(options, output), output)
     for warning in result.warnings:
         output.row("warning", warning)
