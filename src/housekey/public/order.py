@@ -24,11 +24,11 @@ from housekey.errors import (
     NotProven,
 )
 from housekey.house.labels import shown
+from housekey.house.records import OBTAINED
 from housekey.public.account import forget_account
 from housekey.public.ari import due_at, id_of
 from housekey.public.limits import (
     FAILED,
-    OBTAINED,
     ORDER,
     asked_to_wait,
     at_a_limit,
