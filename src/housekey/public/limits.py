@@ -122,7 +122,7 @@ def asked_to_wait(events: Iterable[Event], *, directory: str, now: datetime) -> 
             continue
         until = min(until, event.at + LONGEST)
         if now < until:
-            waits.append(Wait(until, str(event.data.get("reason") or "the CA asked for it")))
+            waits.append(Wait(until, str(event.data.get("reason") or "it asked for that")))
     return max(waits, key=lambda wait: wait.until, default=None)
 
 

@@ -90,8 +90,8 @@ class Ordering:
         self._unheard = 0  # how often the CA could not be told to look
         self._finalized = 0
 
-    async def reach(self, answer_within: float) -> None:
-        """Find the CA, as the account that the house has there. Raises as `Ca.at`."""
+    def find_account(self) -> None:
+        """Look which account the house has with the CA. Raises `PublicTrouble`: none."""
         account = account_of(self._house, self._settings.directory)
         if account is None:
             raise PublicTrouble(
@@ -99,11 +99,14 @@ class Ordering:
                 hint="housekey secure --public registers it",
             )
         self._account: Account = account
+
+    async def reach(self, answer_within: float) -> None:
+        """Find the CA, and speak for that account. Raises as `Ca.at`."""
         self._ca = await Ca.at(
             self._settings,
             world=self._world,
             key=account_key(self._house),
-            account=account.url,
+            account=self._account.url,
             hook=self._hook,
             seconds=answer_within,
         )
