@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from acme import challenges, messages
 from acme import errors as acme_errors
@@ -61,7 +61,8 @@ class Gone(Exception):
 class _NewOrder(messages.NewOrder):
     """With what newer CAs take: a profile (draft-ietf-acme-profiles), and RFC 9773, section 5."""
 
-    profile: str | None = field("profile", omitempty=True)
+    # Of newer releases of the library its own class has this one, of another type.
+    profile: Any = field("profile", omitempty=True)
     replaces: str | None = field("replaces", omitempty=True)
 
 
