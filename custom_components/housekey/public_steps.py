@@ -248,6 +248,15 @@ class PublicSteps(_Flow):
         assert self._public is not None  # noqa: S101 - the form comes before
         return Application(self._public, self._credentials, self._eab_hmac, self._point)
 
+    async def _leads_elsewhere(self) -> str | None:
+        """Return where the name leads, seen from here, if that is not this machine."""
+        host = next(n for n in self._application.settings.dns_names if not n.is_wildcard)
+        found = await resolve(str(host))
+        here = set(await self.hass.async_add_executor_job(local_addresses))
+        if any(each in here or each.is_loopback for each in found):
+            return None
+        return ", ".join(map(str, found)) or "-"
+
     def _stop_waiting(self) -> None:
         for task in (self._installing, self._ordering):
             if task is not None:
