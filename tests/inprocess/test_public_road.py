@@ -743,6 +743,7 @@ async def test_an_order_is_not_made_twice_while_one_is_under_way(
     hass: HomeAssistant, public: Kept, set_up: Callable[[], Any], ca: FakeCa
 ) -> None:
     coordinator = await set_up()
+    await hass.async_block_till_done(wait_background_tasks=True)
     coordinator.renewal.is_ordering = True
     with patch("housekey.public.ari.due_at", lambda *_: now() - timedelta(hours=1)):
         await coordinator.async_renew_if_due()
