@@ -156,14 +156,9 @@ def must_be_as_told(place: Place, done: Ended, *, stays: bool, operation: str) -
         assert any(each in done.out for each in words), done
     elif done.code not in place.case.good:
         must_be_told(done)
-        # Known: rotate and recover change the house in one step. An error of the ledger after it,
-        # as when it is closed or opened again to tell how the house stands, is told as one, though
-        # the change stands; the error names the ledger. One of the note alone is none (noting.py).
-        only_the_note = place.case.noted_last and "ledger.sqlite" in done.err
         # Known: with a Home Assistant an error at the last note of a change that is proven, or in
         # the middle of `undo`, leaves what was reached. It starts, and the same command ends it.
-        whole = not only_the_note and not place.case.road
-        if place.case.before and not stays and whole:
+        if place.case.before and not stays and not place.case.road:
             # What could not be removed has the name of a stray: the next one removes it.
             must_be_the_old_state(place, with_strays=operation in ("unlink", "rmdir"))
     if not place.case.begins_broken:

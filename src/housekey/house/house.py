@@ -170,6 +170,10 @@ class House(HouseView):
         """What the house may speak for."""
         return constraints_of(self.issuing)
 
+    def look_again(self) -> None:
+        self.__dict__.pop("constraints", None)  # they are those of the issuing CA before
+        super().look_again()
+
     def may_keep_key(self, leaf: Leaf) -> bool:
         """Whether `leaf` is of this house, today's or an earlier one, and its key did not leak."""
         generations = self.generations

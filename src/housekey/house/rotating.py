@@ -8,7 +8,7 @@ as a device trusts the old root, and a root that has ended is accepted by nobody
 nothing to wait for.
 
 The caller holds the lock of the house; each change is one `replace_together`, so a kill leaves
-the state from before or the one from after. A `House` that was open before is to be opened anew.
+the state from before or the one from after. A `House` that was open before has to `look_again`.
 """
 
 from __future__ import annotations

@@ -118,6 +118,13 @@ class HouseView:
             clock=clock,
         )
 
+    def look_again(self) -> None:
+        """Read its roots anew, after a change of them; the ledger stays open, and is not asked.
+
+        Raises `HouseBroken` and `FileTrouble`.
+        """
+        self.generations = read_generations(self.folder, files=self.files)
+
     # The roots
 
     @property
