@@ -108,18 +108,20 @@ def new(**options: Any) -> None:
         label = str(names[0])
         present = house.leaf(label)
         issue = house.issue_self_signed if options["self_signed"] else house.issue
-        leaf = issue(
-            label,
-            names,
-            key_type=KeyType(options["key_type"]),
-            days=options["days"],
-            subject=subject,
-        )
-        target = Path(options["out"]).absolute() if options["out"] else leaf.folder
-        saved: tuple[Path, ...] = ()
-        if options["out"]:
-            record = partial(record_copy, house, leaf, target, now=now())
-            saved = _export(leaf, present, target, files, record=record)
+        # What cannot be put into --out is not in the house either.
+        with house.leaf_stays_on_failure(label):
+            leaf = issue(
+                label,
+                names,
+                key_type=KeyType(options["key_type"]),
+                days=options["days"],
+                subject=subject,
+            )
+            target = Path(options["out"]).absolute() if options["out"] else leaf.folder
+            saved: tuple[Path, ...] = ()
+            if options["out"]:
+                record = partial(record_copy, house, leaf, target, now=now())
+                saved = _export(leaf, present, target, files, record=record)
     life = leaf.certificate.not_valid_after_utc - now()
     output.row("names", ", ".join(map(str, leaf.names)))
     output.row("issued", f"{target / 'certificate.pem'}")

@@ -27,6 +27,7 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     ONBOARDING,
     Leaf,
+    leaf_stays_on_failure,
     read_key,
     read_leaf,
     write_leaf,
@@ -59,6 +60,7 @@ from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
@@ -281,6 +283,13 @@ class House(HouseView):
             key=key, names=names, now=self.clock(), days=days, subject=subject
         )
         return self._keep(label, chain=(certificate,), key=key, present=present, role="self-signed")
+
+    def leaf_stays_on_failure(self, label: str) -> contextlib.AbstractContextManager[None]:
+        """Let the leaf under `label` be what it is now, if what the block does with it fails.
+
+        The ledger goes on to know the certificate that was issued meanwhile: it was.
+        """
+        return leaf_stays_on_failure(self.folder / LEAVES, label, files=self.files)
 
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""

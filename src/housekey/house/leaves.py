@@ -19,6 +19,7 @@ from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, m
 from housekey.pki.profiles import DAYS_OF_LEAF
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -153,22 +154,34 @@ def write_leaf(
     """
     folder = leaves / folder_name(label)
     files.make_folder(folder, 0o700)
-    names = (CERTIFICATE, KEY, PREVIOUS_CERTIFICATE, PREVIOUS_KEY)
-    before = [(folder / name, files.snapshot(folder / name)) for name in names]
-    try:
+    with leaf_stays_on_failure(leaves, label, files=files):
         if present is not None:
             files.write(folder / PREVIOUS_KEY, present.key_pem, mode=0o600)
             files.write(folder / PREVIOUS_CERTIFICATE, present.chain_pem, mode=0o600)
         files.write(folder / KEY, key.to_pem(), mode=0o600)
         files.write(folder / CERTIFICATE, chain_pem, mode=0o600)
+    return _leaf(folder, label, certificate, chain_pem, key)
+
+
+@contextlib.contextmanager
+def leaf_stays_on_failure(leaves: Path, label: str, *, files: Files) -> Iterator[None]:
+    """Give the leaf under `label` its four files back, as they are now, when the block fails.
+
+    A kill in between leaves a pair that belongs together, as `read_leaf` says.
+    """
+    folder = leaves / folder_name(label)
+    names = (CERTIFICATE, KEY, PREVIOUS_CERTIFICATE, PREVIOUS_KEY)
+    before = [(folder / name, files.snapshot(folder / name)) for name in names]
+    try:
+        yield
     except BaseException:
         # In this order, and no further than it goes: the previous key is the only one that
         # belongs to the certificate until that has its own again.
         with contextlib.suppress(FileTrouble):
             for path, was in before:
-                files.restore(path, was)
+                if files.snapshot(path) != was:
+                    files.restore(path, was)
         raise
-    return _leaf(folder, label, certificate, chain_pem, key)
 
 
 def read_key(path: Path, *, files: Files) -> bytes:
