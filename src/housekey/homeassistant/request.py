@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.look import View
     from housekey.homeassistant.plan import Facts, Plan
@@ -42,6 +43,7 @@ class Request:
     dry_run: bool = False
     restart_command: str | None = None
     renewal: Renewal | None = None
+    road: Chosen | None = None  # None: as the house stands
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from housekey.errors import (
     HousekeyError,
@@ -19,10 +19,11 @@ from housekey.errors import (
     Stopped,
     SwitchFailed,
 )
+from housekey.homeassistant.authority import authority_of, names_on
 from housekey.homeassistant.impact import affected, summary
 from housekey.homeassistant.look import View, facts_of, look
 from housekey.homeassistant.lookahead import must_be_possible, must_not_be_anothers_trial
-from housekey.homeassistant.names import internal_url_host
+from housekey.homeassistant.names import Names, internal_url_host
 from housekey.homeassistant.plan import Pair, Plan, Wanted, plan
 from housekey.homeassistant.put_back import put_back_of, target_of
 from housekey.homeassistant.recorded import LABEL, PROVEN
@@ -40,13 +41,14 @@ from housekey.pki.subject import Subject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from housekey.homeassistant.authority import Authority
     from housekey.homeassistant.impact import Impact
-    from housekey.homeassistant.names import Names
     from housekey.homeassistant.request import Asker, Request
     from housekey.homeassistant.site import Site, World
     from housekey.house.house import NewHouse
     from housekey.house.journal import Transaction
     from housekey.house.recovery import RecoveryCode
+    from housekey.live.tls import Trust
     from housekey.pki.names import Name
 
 LOCK_SECONDS = 10.0
@@ -84,7 +86,7 @@ class _Run:
                 door=request.door,
                 token=request.token,
                 world=world,
-                root=house.root if house is not None else None,
+                **met_under(house),
                 ready=request.renewal is None,  # which looks itself, and only if it has to
             )
             site = view.site
@@ -92,7 +94,8 @@ class _Run:
             names = await self._names(view, house)
             impacts = affected(view.domains)
             wanted = await self._wanted(view, names)
-            facts = facts_of(view, house=house, world=world)
+            authority = None if house is None else self._authority(house)
+            facts = facts_of(view, house=house, world=world, authority=authority)
             drawn = plan(facts, wanted)
             if request.renewal is not None:
                 drawn = replace(drawn, remove_stale_yaml=False)  # a person's to decide
@@ -116,8 +119,13 @@ class _Run:
             if new is not None:
                 house = held.enter_context(self._create(new, held))
             assert house is not None  # noqa: S101 - opened, or just created
+            authority = authority or self._authority(house)
+            if drawn.issue is not None:
+                await authority.prepare(drawn, names.chosen)
             self._fix_permissions(view, drawn)
-            outcome, changed = await self._act(view, house, drawn, names, opened)
+            outcome, changed = await self._act(
+                view, house, authority, drawn, names=names, opened=opened
+            )
         return self._result(view, names, impacts, drawn, outcome=outcome, changed=changed)
 
     # Before anything is changed.
@@ -134,6 +142,12 @@ class _Run:
         held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
         return house
 
+    def _authority(self, house: House) -> Authority:
+        chosen = self._request.road
+        if chosen is not None:
+            return chosen.authority(house, self._world)
+        return authority_of(house, self._world)
+
     def _compare(self, house: House) -> None:
         """Tell what was asked for that only a new house could have."""
         request = self._request
@@ -149,7 +163,12 @@ class _Run:
             )
 
     async def _names(self, view: View, house: House | None) -> Names:
-        names = await wished_names(self._request, view, house, self._world)
+        chosen = self._request.road
+        fixed = names_on(house) if chosen is None else chosen.names
+        if fixed is not None:
+            names = Names(chosen=fixed, skipped=())
+        else:
+            names = await wished_names(self._request, view, house, self._world)
         self._world.tell("names", ", ".join(str(name) for name in names.chosen))
         for text, reason in names.skipped:
             self._world.tell("left out", f"{text}: {reason}")
@@ -187,8 +206,10 @@ class _Run:
 
     def _prepare(self, view: View, names: Names) -> NewHouse:
         request = self._request
+        fixed = request.road is not None and request.road.names is not None
         new = prepare_house(
-            names=names.chosen,
+            # The house's own root has nothing to do with names that somebody else signs for.
+            names=() if fixed else names.chosen,
             permit=tuple(map(parse_name, request.permit)),
             subject=Subject(**{"common_name": None, **self._whose(view)}),
             critical=request.critical,
@@ -257,19 +278,27 @@ class _Run:
     # The change itself.
 
     async def _act(
-        self, view: View, house: House, drawn: Plan, names: Names, opened: Transaction | None
+        self,
+        view: View,
+        house: House,
+        authority: Authority,
+        drawn: Plan,
+        *,
+        names: Names,
+        opened: Transaction | None,
     ) -> tuple[Outcome, bool]:
-        site = view.site.with_root(house.root)
+        site = view.site.with_root(authority.trust, house.trusted_for(LABEL), house.root)
         if opened is not None and PROVEN in opened.marks:
             opened.close(State.KEPT)  # all that was missing is its last entry
             opened = None
         if drawn.empty and opened is None:
-            return await self._as_it_is(site, house, drawn), False
+            return await self._as_it_is(site, house, authority, drawn), False
         answered = await self._answered(names, site)
         transaction = opened or self._journal(house).begin(target_of(site))
         switch = Switch(
             site=site,
             house=house,
+            authority=authority,
             world=self._world,
             transaction=transaction,
             http=view.http,
@@ -287,14 +316,16 @@ class _Run:
             raise
         return outcome, True
 
-    async def _as_it_is(self, site: Site, house: House, drawn: Plan) -> Outcome:
+    async def _as_it_is(
+        self, site: Site, house: House, authority: Authority, drawn: Plan
+    ) -> Outcome:
         """Prove, without changing anything, what was proven before."""
         leaf = house.leaf(LABEL)
         assert leaf is not None  # noqa: S101 - an empty plan has one
         proofs = await prove(
             leaf.names,
             drawn.port,
-            root=house.root,
+            root=authority.trust,
             leaf=leaf.certificate,
             resolver=self._world.resolve,
         )
@@ -390,6 +421,21 @@ class _Run:
             recovery_code=self._code,
             warnings=(*self._warnings, *(outcome.warnings if outcome is not None else ())),
         )
+
+
+class _Met(TypedDict):
+    root: Trust | None
+    besides: tuple[Trust, ...]
+
+
+def met_under(house: House | None) -> _Met:
+    """Return what Home Assistant may be met under: what its road leads to, or the house's root.
+
+    Both, because a change of roads may have been cut short.
+    """
+    if house is None:
+        return {"root": None, "besides": ()}
+    return {"root": house.trusted_for(LABEL), "besides": (house.root,)}
 
 
 def _shortened(text: str, most_bytes: int = 64) -> str:

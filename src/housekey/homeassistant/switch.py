@@ -37,13 +37,16 @@ from housekey.homeassistant.recorded import (
 )
 from housekey.homeassistant.site import Door
 from housekey.house.journal import SettingChange, State
+from housekey.house.road import ROAD
 from housekey.live.handshake import prove
 from housekey.live.presented import presented_by
-from housekey.pki.encoding import certificate_to_pem, fingerprint
+from housekey.live.tls import roots_in
+from housekey.pki.encoding import chain_to_pem, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from housekey.homeassistant.authority import Authority
     from housekey.homeassistant.client import HttpConfig
     from housekey.homeassistant.paths import PathMap
     from housekey.homeassistant.plan import Plan
@@ -74,6 +77,7 @@ class Switch:
 
     site: Site
     house: House
+    authority: Authority
     world: World
     transaction: Transaction
     http: HttpConfig | None  # as it was before, on the trial road
@@ -87,6 +91,7 @@ class Switch:
         """Do the steps of `plan`. Raises, with nothing put back yet, when one fails."""
         if plan.remove_stale_yaml:
             await self._remove_stale_yaml()
+        self._take_road()
         leaf = self._issue(plan, names)
         _must_load(leaf)
         if plan.write:
@@ -126,19 +131,24 @@ class Switch:
             self.world.tell("cleaned", f"the http: block that is ignored, out of {edit.path.name}")
         await self._must_be_valid()
 
+    def _take_road(self) -> None:
+        """Keep by which road the certificate comes: a renewal must go the same."""
+        path, road, files = self.house.folder / ROAD, self.authority.road, self.world.files
+        found = files.snapshot(path)
+        if road is None:
+            if found is not None:
+                with self.transaction.step("road", self.transaction.removing(path)):
+                    files.remove(path)
+        elif found is None or found.data != (data := road.to_json()):
+            with self.transaction.step("road", self.transaction.writing(path, data)):
+                files.write(path, data, mode=0o600)
+
     def _issue(self, plan: Plan, names: Sequence[Name]) -> Leaf:
         if plan.issue is None:
             leaf = self.house.leaf(LABEL)
             assert leaf is not None  # noqa: S101 - plan() asks for a new one otherwise
             return leaf
-        leaf = self.house.issue(
-            LABEL,
-            names,
-            key_type=plan.key_type,
-            days=plan.days,
-            reuse_key=plan.reuse_key,
-            subject=self.subject,
-        )
+        leaf = self.authority.issue(plan, names, self.subject)
         lifetime = leaf.certificate.not_valid_after_utc - self.world.clock()
         self.world.tell(
             "issued",
@@ -200,7 +210,7 @@ class Switch:
 
     async def _load(self) -> None:
         """Let the integration give the running server the pair. Raises SwitchFailed."""
-        root_pem = certificate_to_pem(self.house.root)
+        root_pem = chain_to_pem(roots_in(self.authority.trust))
         async with self.site.client(self.site.door) as client:
             loaded = await client.load_certificate(root_pem=root_pem)
         if loaded.sha256 is None:
@@ -240,7 +250,7 @@ class Switch:
         proofs = await prove(
             leaf.names,
             plan.port,
-            root=self.house.root,
+            root=self.authority.trust,
             leaf=leaf.certificate,
             resolver=self.world.resolve,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from housekey.homeassistant.look import look
 from housekey.homeassistant.put_back import put_back_of
-from housekey.homeassistant.secure import LOCK_SECONDS
+from housekey.homeassistant.secure import LOCK_SECONDS, met_under
 from housekey.house.house import House
 from housekey.house.journal import Journal, State
 from housekey.house.lock import house_lock
@@ -51,7 +51,12 @@ async def undo(
         house_lock(house, wait=LOCK_SECONDS, files=world.files),
     ):
         view = await look(
-            folder=folder, door=door, token=token, world=world, root=opened.root, ready=False
+            folder=folder,
+            door=door,
+            token=token,
+            world=world,
+            **met_under(opened),
+            ready=False,
         )
         site = view.site
         world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")

@@ -61,13 +61,14 @@ from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.house.records import JsonValue
     from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
@@ -178,6 +179,8 @@ class House(HouseView):
 
     def may_keep_key(self, leaf: Leaf) -> bool:
         """Whether `leaf` is of this house, today's or an earlier one, and its key did not leak."""
+        if self.road_of(leaf.label) is not None:
+            return not self.is_by_house(leaf.certificate)
         generations = self.generations
         ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
         ours += [each.issuing for each in generations.former if each not in generations.leaked]
@@ -222,6 +225,43 @@ class House(HouseView):
         )
         chain = self.chain_of(certificate)
         return self._keep(label, chain=chain, key=key, present=present, role="leaf")
+
+    def take(
+        self,
+        label: str,
+        *,
+        chain: tuple[Certificate, ...],
+        key: PrivateKey,
+        data: Mapping[str, JsonValue],
+    ) -> Leaf:
+        """Keep what another CA issued, the leaf first, under `label`, with the one before it.
+
+        `data` is told in the ledger's event "obtained". Raises `HouseBroken` when key and leaf do
+        not belong together, and `FileTrouble`; what is served stays.
+        """
+        certificate = chain[0]
+        if not matches(certificate, key):
+            raise HouseBroken(
+                "the key is not the one of the certificate that was obtained",
+                hint="get another one",
+            )
+        at, label = self.clock(), label.lower()
+        sha256 = fingerprint(certificate)
+        with self.ledger.together():
+            if self.ledger.certificate(sha256) is None:  # a kill may have come in between
+                self.ledger.record_certificate(certificate, role="leaf", label=label, at=at)
+            names = [str(name) for name in names_of(certificate)]
+            told = {**data, "label": label, "names": names}
+            self.ledger.record_event("obtained", at=at, by=who(), sha256=sha256, data=told)
+        return write_leaf(
+            self.folder / LEAVES,
+            label,
+            certificate=certificate,
+            chain_pem=chain_to_pem(chain),
+            key=key,
+            present=self.leaf(label),
+            files=self.files,
+        )
 
     def sign(
         self,

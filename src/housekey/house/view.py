@@ -7,6 +7,7 @@ often, such as `housekey status`, and what issuing needs takes as long to import
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from housekey.errors import HouseBroken, HouseMissing
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from housekey.house.generations import Generations, Overlap
     from housekey.house.leaves import Leaf, PublicLeaf
     from housekey.house.records import Ledger
+    from housekey.house.road import Road
 
 LEDGER = "ledger.sqlite"
 LEAVES = "leaves"
@@ -191,13 +193,49 @@ class HouseView:
         return (certificate, *above)
 
     def is_current(self, leaf: Leaf | PublicLeaf) -> bool:
-        """Whether the house would give `leaf` the very chain that it has, were it issued today."""
+        """Whether the house would give `leaf` the very chain that it has, were it issued today.
+
+        On another road the chain is what its CA gave: no root of the house has to do with it.
+        """
         certificate = leaf.certificate
+        if self.road_of(leaf.label) is not None:
+            return not self.is_by_house(certificate)
         if certificate.issuer == certificate.subject:
             return True  # signed by its own key: no root has anything to do with it
         signer, _ = self._signer_of(leaf.label)
         has = certificates_from_pem(leaf.chain_pem)
         return is_by(certificate, signer) and has == self.chain_of(certificate)
+
+    # Other roads
+
+    @cached_property
+    def road(self) -> Road | None:
+        """The road of what the house does not issue itself. Raises `HouseBroken`."""
+        from housekey.house.road import ROAD, read_road  # noqa: PLC0415 - most houses have none
+
+        if not (self.folder / ROAD).exists():
+            return None
+        return read_road(self.folder, files=self.files)
+
+    def road_of(self, label: str) -> Road | None:
+        """Return the road of `label`; None: the house issues for it."""
+        road = self.road
+        return road if road is not None and road.label == label.lower() else None
+
+    def trusted_for(self, label: str) -> Certificate | tuple[Certificate, ...]:
+        """Return what devices trust that accept the certificate of `label`.
+
+        Today's root; on another road its roots, and none where those are that every device has.
+        """
+        road = self.road_of(label)
+        return self.root if road is None else road.roots
+
+    def is_by_house(self, certificate: Certificate) -> bool:
+        """Whether an issuing CA of this house signed it: today's, an earlier or a waiting one."""
+        generations = self.generations
+        ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
+        ours += [each.issuing for each in generations.former]
+        return any(is_by(certificate, each) for each in ours if each is not None)
 
     # The leaves
 

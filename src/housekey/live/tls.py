@@ -1,4 +1,4 @@
-"""What a client of this house trusts: exactly one root, and no other; and one that only looks.
+"""What a client of this house trusts: the root, and no other; and one that only looks.
 
 One place for it, because the proof of a switch and every later call to Home Assistant
 must decide alike. And a server's side, whose key lies in no file.
@@ -8,28 +8,63 @@ from __future__ import annotations
 
 import ssl
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from cryptography import x509
 
     from housekey.pki.secret import Secret
 
+# Whom a client trusts: one root, or several; none is `PUBLIC_ROOTS`.
+Trust: TypeAlias = "x509.Certificate | tuple[x509.Certificate, ...]"
+PUBLIC_ROOTS: Final[tuple[x509.Certificate, ...]] = ()  # those that this machine came with
 
-def context_trusting(root: x509.Certificate) -> ssl.SSLContext:
-    """Return a client context that trusts `root` alone and checks the name.
+
+def context_trusting(trust: Trust) -> ssl.SSLContext:
+    """Return a client context that trusts `trust` alone and checks the name.
 
     As strict as Python 3.13 is by default (PLATFORMS.md, ten facts, no. 6: `VERIFY_X509_STRICT`),
     on every Python, so that what is proven here holds there too.
     """
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
 
-    # Given `cadata`, Python does not load the system's roots beside it.
-    context = ssl.create_default_context(cadata=root.public_bytes(Encoding.DER))
+    if roots := roots_in(trust):
+        # Given `cadata`, Python does not load the system's roots beside it.
+        encoded = b"".join(root.public_bytes(Encoding.DER) for root in roots)
+        context = ssl.create_default_context(cadata=encoded)
+    else:
+        context = ssl.create_default_context()
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context
+
+
+def roots_in(trust: Trust) -> tuple[x509.Certificate, ...]:
+    """Return the roots that are named; none for `PUBLIC_ROOTS`."""
+    return trust if isinstance(trust, tuple) else (trust,)
+
+
+def known_roots(trust: Trust) -> tuple[x509.Certificate, ...]:
+    """Return the certificates themselves, also of `PUBLIC_ROOTS`; blocks while it reads them.
+
+    Of a machine that keeps its roots as one folder of files, without one file, none are known.
+    """
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 - clients go without
+
+    if named := roots_in(trust):
+        return named
+    encoded = ssl.create_default_context().get_ca_certs(binary_form=True)
+    with warnings.catch_warnings():
+        # Some roots have serials that are not positive; what an old root is like is not news.
+        warnings.simplefilter("ignore")
+        return tuple(load_der_x509_certificate(each) for each in encoded)
+
+
+def each_trust(trusts: Iterable[Trust]) -> tuple[Trust, ...]:
+    """Return each once, in their order."""
+    return tuple(dict.fromkeys(trusts))
 
 
 def context_trusting_anyone() -> ssl.SSLContext:

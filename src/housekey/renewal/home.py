@@ -21,6 +21,7 @@ from housekey.homeassistant.look import look
 from housekey.homeassistant.put_back import doors_of
 from housekey.homeassistant.recorded import LABEL
 from housekey.homeassistant.request import Renewal, Request
+from housekey.homeassistant.secure import met_under
 from housekey.homeassistant.site import Door
 from housekey.homeassistant.wishes import names_at
 from housekey.house.journal import Journal
@@ -198,7 +199,7 @@ async def _look(house: House, home: Home, world: World) -> View:
         door=home.door,
         token=home.token,
         world=world,
-        root=house.root,
+        **met_under(house),
         ready=False,
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import HomeAssistantTrouble
 from housekey.homeassistant.client import Client
+from housekey.homeassistant.secure import met_under
 from housekey.house.labels import shown
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import fingerprint
@@ -74,7 +75,7 @@ async def show(house: House, home: Home, notice: Notice | None) -> bool:
     if presents is not None and house.ledger.certificate(fingerprint(presents)) is not None:
         pin = fingerprint(presents)  # ours, though it may have ended
     with contextlib.suppress(HomeAssistantTrouble):
-        async with Client(home.door.url, home.token, root=house.root, pin=pin) as client:
+        async with Client(home.door.url, home.token, **met_under(house), pin=pin) as client:
             if notice is None:
                 await client.dismiss(NOTIFICATION)
             else:

@@ -17,6 +17,8 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
+from housekey.cli.secure.own import chosen_own, own_options
+from housekey.cli.secure.public import chosen_public, public_options
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ if TYPE_CHECKING:
     organization="Home Assistant's name",
     common_name="one that tells homes apart",
 )
+@public_options
+@own_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @yes_option
 @common_options
@@ -133,6 +137,7 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             fix_permissions=options["fix_permissions"],
             dry_run=options["dry_run"],
             restart_command=options["restart_command"],
+            road=chosen_public(options, output) or chosen_own(options, output),
         )
         return await secure(request, world, _Asker(output))
 

@@ -1,0 +1,23 @@
+"""The options of the road of a CA of one's own: `housekey secure --csr FILE`, `--install CHAIN`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from housekey.cli.output import Output
+    from housekey.homeassistant.authority import Chosen
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+
+def own_options(command: _F) -> _F:
+    """Add the options of this road."""
+    return command
+
+
+def chosen_own(options: dict[str, Any], output: Output) -> Chosen | None:  # noqa: ARG001
+    """Return the road, as the options say; None when they are about another."""
+    return None
