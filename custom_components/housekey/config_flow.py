@@ -326,6 +326,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         if await self.hass.async_add_executor_job(access.exists):
             self._names = await self.hass.async_add_executor_job(access.permitted, self._names)
         else:
+            await self.hass.async_add_executor_job(access.must_have_a_clock)
             home = self.hass.config.location_name
             self._new = await self.hass.async_add_executor_job(
                 partial(access.prepare, self._names, home=home)

@@ -17,7 +17,7 @@ from housekey.errors import FileTrouble, NotPermitted, PermitRefused
 from housekey.homeassistant.plan import LeafFacts
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
-from housekey.house.house import House, prepare_house
+from housekey.house.house import House, clock_must_be_possible, prepare_house
 from housekey.house.journal import Journal, State
 from housekey.house.lock import house_lock
 from housekey.house.reasons import told
@@ -171,6 +171,10 @@ class HouseAccess:
             return fingerprint(house.root_for_devices)
 
     # Creating
+
+    def must_have_a_clock(self) -> None:
+        """Raise `ClockWrong` where this machine's shows a time before there was a housekey."""
+        clock_must_be_possible(now())
 
     def prepare(self, names: Sequence[Name], *, home: str) -> NewHouse:
         """Make a house in memory. Raises as `prepare_house`."""

@@ -52,7 +52,7 @@ class Fault:
     at: int = 0  # before this operation, from 0 on; "kill" at the count of all is after the last
     number: int = 0  # of the error
     stays: bool = False  # the error stays: a disk that is full, or can only be read
-    moment: str = ""  # of "clock": what it shows from then on, ISO 8601
+    moment: str = ""  # of "clock": what it shows from then on, ISO 8601; at -1: from the start
     looks_too: bool = False  # count what only looks as well
 
 
@@ -254,6 +254,7 @@ class Disk:
             return
         from housekey.cli import output  # noqa: PLC0415 - in the child only
 
+        self.jumped = self.fault.at < 0
         moment = datetime.fromisoformat(self.fault.moment).replace(tzinfo=UTC)
         original = output.now
 

@@ -74,7 +74,7 @@ def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_t
 
 
 @pytest.mark.parametrize("case", [*HOUSE, *READING], ids=lambda case: case.name)
-@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00", "2050-01-01T00:00:00"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_clock_that_jumps_at_any_operation_breaks_nothing(
     case: Case,
     moment: str,
@@ -107,6 +107,22 @@ def test_a_clock_that_jumps_at_any_operation_breaks_nothing(
             raise AssertionError(f"{where}: {failure}\n{done}") from failure
     with capsys.disabled():
         print(f"\n  {case.name}, {moment[:4]}: {len(operations)} operations, {told} told")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in (*HOUSE, *HOMES) if not case.before],
+    ids=lambda case: case.name,
+)
+def test_a_first_house_is_not_made_by_a_clock_of_1970(case: Case, places: Places) -> None:
+    """It would have ended before it was made."""
+    place = places(case)
+    place.begin()
+    done = place.run(fault=Fault("clock", -1, moment=MOMENTS[0]))
+    must_be_told(done, codes=(3,))
+    assert "this machine's clock says 1970-01-01" in done.err
+    assert not place.house.exists()
+    assert place.state() == place.state_before()
 
 
 @pytest.mark.parametrize("case", [*HOUSE, *READING], ids=lambda case: case.name)

@@ -206,12 +206,13 @@ def _house(
     folder: Path, names: tuple[Name, ...], fields: dict[str, str], output: Output, files: Files
 ) -> tuple[House, RecoveryCode | None]:
     """Open the house, or create it; the code is shown before anything is on disk."""
-    from housekey.house.house import prepare_house  # noqa: PLC0415 - after --help
+    from housekey.house.house import clock_must_be_possible, prepare_house  # noqa: PLC0415 - after --help
     from housekey.pki.subject import Subject  # noqa: PLC0415
 
     try:
         return open_house(folder), None
     except HouseMissing:
+        clock_must_be_possible(now())
         prepared = prepare_house(
             names=names,
             subject=Subject(

@@ -31,7 +31,7 @@ from housekey.homeassistant.request import Result
 from housekey.homeassistant.site import Interrupted
 from housekey.homeassistant.switch import Outcome, Switch, told_proofs
 from housekey.homeassistant.wishes import remember_wishes, wished_names
-from housekey.house.house import House, prepare_house
+from housekey.house.house import House, clock_must_be_possible, prepare_house
 from housekey.house.journal import Journal, State
 from housekey.house.lock import house_lock
 from housekey.live.handshake import Speech, prove, speaks
@@ -206,6 +206,7 @@ class _Run:
 
     def _prepare(self, view: View, names: Names) -> NewHouse:
         request = self._request
+        clock_must_be_possible(self._world.clock())
         fixed = request.road is not None and request.road.names is not None
         new = prepare_house(
             # The house's own root has nothing to do with names that somebody else signs for.

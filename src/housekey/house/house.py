@@ -10,12 +10,13 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryptography.x509 import SubjectKeyIdentifier
 
-from housekey.errors import FileTrouble, HouseBroken, HouseBusy, PemUnreadable
+from housekey.errors import ClockWrong, FileTrouble, HouseBroken, HouseBusy, PemUnreadable
 from housekey.house import view
 from housekey.house.generations import (
     ISSUING,
@@ -62,7 +63,6 @@ from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 if TYPE_CHECKING:
     import contextlib
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from cryptography.x509 import Certificate
@@ -75,6 +75,22 @@ if TYPE_CHECKING:
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
 LEDGER, LEAVES = view.LEDGER, view.LEAVES
+# When the first line of this housekey was written; each release moves it to its own day.
+FIRST_DAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def clock_must_be_possible(now: datetime) -> None:
+    """Raise `ClockWrong` for a time before there was a housekey, which no right clock shows.
+
+    Whoever has a house asks its root's birth instead; for a new one there is nothing else to ask,
+    and one that a computer without a clock makes in 1970 would have ended before it was made.
+    """
+    if now < FIRST_DAY:
+        raise ClockWrong(
+            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, and that was before there was a"
+            " housekey",
+            hint="set the clock right, then try again",
+        )
 
 
 def prepare_house(

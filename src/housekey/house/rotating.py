@@ -54,6 +54,7 @@ from housekey.pki.issuing import (
     issue_intermediate,
     issue_issuing_ca,
     issue_root,
+    must_be_born,
 )
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.secret import Secret
@@ -120,10 +121,12 @@ def prepare_new_root(
 
     It may speak for what the old one may, and for `permit`. `how` is a kind of overlap, or why
     there is to be none; `old_key` is the old root's, for `Kind.CROSSED`. Raises `RotationRefused`
-    while two roots overlap already, `PermitRefused`, and as `issue_leaf` for the old root's dates.
+    while two roots overlap already, `PermitRefused`, `ClockWrong` before the old root's birth, and
+    as `issue_leaf` for its dates.
     """
     must_have_one_root(house)
     now = house.clock()
+    must_be_born(house.root.not_valid_before_utc, now=now)
     before = constraints_of(house.root)
     constraints = before.widened(permit)
     root_key, issuing_key = _key(), _key()
