@@ -85,7 +85,7 @@ def revoke(**options: Any) -> None:
         if to_replace is not None:
             try:
                 new = revoking.replace(house, to_replace)
-                copies = replace_copies(house, new, before=to_replace, now=now(), files=files)
+                copies = replace_copies(house, new, now=now()).done
             except HousekeyError as error:
                 why = error.message
                 owed.append(
