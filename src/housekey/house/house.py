@@ -27,6 +27,7 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     ONBOARDING,
     Leaf,
+    read_each,
     read_key,
     read_leaf,
     write_leaf,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.house.leaves import Unreadable
     from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
@@ -283,8 +285,12 @@ class House(HouseView):
         return read_leaf(self.folder / LEAVES, label, files=self.files)
 
     def leaves(self) -> tuple[Leaf, ...]:
-        """Read all leaves, by label."""
+        """Read all leaves, by label. Raises as `leaf` does for one that cannot be read."""
         return tuple(leaf for leaf in map(self.leaf, self.labels()) if leaf is not None)
+
+    def each_leaf(self) -> tuple[tuple[Leaf, ...], tuple[Unreadable, ...]]:
+        """Read all leaves, by label; and name those that cannot be read."""
+        return read_each(self.labels(), self.leaf)
 
     def _issuer(self, label: str = "") -> Issuer:
         certificate, name = self._signer_of(label)

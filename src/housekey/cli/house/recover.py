@@ -53,7 +53,7 @@ def command(**options: Any) -> None:
         code = recovery_code(options, output=output)
         done = recover(remains, code, leaked=options["leaked"], files=files, now=now())
     with open_house(folder) as house:
-        leaves = house.leaves()
+        leaves, _ = house.each_leaf()  # of a damaged one house check tells
         due = [shown(leaf.label) for leaf in leaves if not house.is_current(leaf)]
     output.not_noted(done.not_noted)
     output.row("recovered", f"a new issuing CA, {_name(done)}")
