@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 
 from tests.command import COMMAND, Done, environment
 from tests.house.disks import small_disk
@@ -210,6 +211,43 @@ def test_a_house_that_is_there_goes_aside_only_when_that_was_said(
     assert told["aside"] == f"{person.house}.before-1"
     assert files_in(person.folder / "house.before-1") == was
     assert "cam.lan" not in person.run("cert", "list").out
+
+
+def crl_of(house: Path) -> x509.CertificateRevocationList:
+    return x509.load_der_x509_crl((house / "crl.der").read_bytes())
+
+
+@pytest.mark.parametrize("lost", ["nothing", "the ledger"])
+def test_what_was_revoked_since_the_backup_stays_revoked(
+    lost: str, person: Person, code: str
+) -> None:
+    """Else a stolen printer's certificate would be in use again, and on no list."""
+    path = backed_up(person)
+    (backup,) = person.run("cert", "list", "--json").json["certificates"]
+    assert person.run("cert", "revoke", backup["label"]).code == 0
+    before = crl_of(person.house)
+    if lost == "the ledger":
+        for file in person.house.glob("ledger.sqlite*"):
+            file.unlink()
+    done = restored(person, path, "--replace")
+    assert done.code == 0, done
+    said = " ".join(done.out.split())
+    assert "revoked since that backup, and it stays so: nas.lan" in said
+    assert "what was revoked and is here again gets a new key: housekey renew" in said
+
+    (again,) = person.run("cert", "list", "--json").json["certificates"]
+    assert again["sha256"] == backup["sha256"]
+    assert again["revoked"] is not None
+    after = crl_of(person.house)
+    assert {f"{each.serial_number:x}" for each in after} == {backup["serial"]}
+    number = x509.CRLNumber
+    assert (
+        after.extensions.get_extension_for_class(number).value.crl_number
+        > before.extensions.get_extension_for_class(number).value.crl_number
+    )
+    key = (person.house / "leaves" / backup["label"] / "privkey.pem").read_bytes()
+    assert person.run("renew").code == 0
+    assert (person.house / "leaves" / backup["label"] / "privkey.pem").read_bytes() != key
 
 
 def test_no_room_for_a_backup_is_told_and_nothing_changes(person: Person, code: str) -> None:

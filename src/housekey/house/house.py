@@ -29,6 +29,7 @@ from housekey.house.leaves import (
     ONBOARDING,
     Leaf,
     leaf_stays_on_failure,
+    read_each,
     read_key,
     read_leaf,
     write_leaf,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 
     from housekey.house.files import Files
     from housekey.house.records import JsonValue
+    from housekey.house.leaves import Unreadable
     from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
@@ -352,8 +354,12 @@ class House(HouseView):
         return read_leaf(self.folder / LEAVES, label, files=self.files)
 
     def leaves(self) -> tuple[Leaf, ...]:
-        """Read all leaves, by label."""
+        """Read all leaves, by label. Raises as `leaf` does for one that cannot be read."""
         return tuple(leaf for leaf in map(self.leaf, self.labels()) if leaf is not None)
+
+    def each_leaf(self) -> tuple[tuple[Leaf, ...], tuple[Unreadable, ...]]:
+        """Read all leaves, by label; and name those that cannot be read."""
+        return read_each(self.labels(), self.leaf)
 
     def _issuer(self, label: str = "") -> Issuer:
         certificate, name = self._signer_of(label)

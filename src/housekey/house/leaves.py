@@ -10,16 +10,23 @@ from __future__ import annotations
 import contextlib
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote
 
-from housekey.errors import FileTrouble, HouseBroken, HouseUnsafe, PemUnreadable, UsageError
+from housekey.errors import (
+    FileTrouble,
+    HouseBroken,
+    HousekeyError,
+    HouseUnsafe,
+    PemUnreadable,
+    UsageError,
+)
 from housekey.house.reasons import told
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.profiles import DAYS_OF_LEAF
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.pki.keys import KeyType, PrivateKey, Secret
     from housekey.pki.names import Name
+
+_T = TypeVar("_T")
 
 # The leaf that the onboarding page's proof is made with; "_" keeps its folder apart from any name.
 ONBOARDING = "_onboarding-page"
@@ -55,6 +64,38 @@ class PublicLeaf:
     label: str
     certificate: Certificate
     chain_pem: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A leaf that is there and cannot be read."""
+
+    label: str
+    trouble: HousekeyError  # why, and what mends it
+
+    @property
+    def state(self) -> str:
+        """In one word: unsafe is a whole one whose key is open to others."""
+        return "unsafe" if isinstance(self.trouble, HouseUnsafe) else "damaged"
+
+
+def read_each(
+    labels: Iterable[str], read: Callable[[str], _T | None]
+) -> tuple[tuple[_T, ...], tuple[Unreadable, ...]]:
+    """Read the leaf of each label with `read`; one that cannot be read hides no other.
+
+    Returns those that are there, and those that cannot be read.
+    """
+    found: list[_T] = []
+    unreadable = []
+    for label in labels:
+        try:
+            leaf = read(label)
+        except HousekeyError as trouble:
+            unreadable.append(Unreadable(label, trouble))
+        else:
+            found += [] if leaf is None else [leaf]
+    return tuple(found), tuple(unreadable)
 
 
 def is_due(certificate: Certificate, *, now: datetime) -> bool:
