@@ -69,8 +69,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
-    from housekey.house.records import JsonValue
     from housekey.house.leaves import Unreadable
+    from housekey.house.records import JsonValue
     from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
