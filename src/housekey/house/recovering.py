@@ -212,7 +212,8 @@ def _due(
         house = House(
             folder, generations=generations, ledger=ledger, files=files, clock=lambda: now
         )
-        return tuple(each.label for each in house.leaves() if not house.is_current(each)), None
+        leaves, _ = house.each_leaf()  # of a damaged one house check tells
+        return tuple(each.label for each in leaves if not house.is_current(each)), None
     except HousekeyError as trouble:
         return (), trouble.message
 
