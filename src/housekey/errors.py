@@ -4,7 +4,8 @@
     ├── UsageError                the command was called in a way that cannot be meant      (exit 2)
     │   ├── AnswerMissing         a question, and no terminal to ask it on; names the option
     │   ├── SubjectRefused        a subject field that no certificate can carry
-    │   └── PermitRefused         a name too wide for the constraints of one home
+    │   ├── PermitRefused         a name too wide for the constraints of one home
+    │   └── ProviderRefused       a DNS provider that does not exist, or cannot be used as called
     ├── NameRefused               no platform would take this name in a certificate
     ├── NotPermitted              the house's name constraints do not cover this name
     ├── PemUnreadable             bytes that should have been a certificate or a key
@@ -40,8 +41,15 @@
     ├── SwapRefused               a running server could not be given another certificate
     ├── RenewalFailed             a certificate that is due could not be renewed
     │   └── CopyNotRenewed        it was, and a copy of it elsewhere was not
+    ├── PublicTrouble             a public name: the CA that is to sign for it
+    │   ├── CaUnreachable         it does not answer, or not as an ACME CA does
+    │   ├── CaRefused             it understood and refused; carries its own code
+    │   ├── CaAsksToWait          it, or a limit that it publishes, allows this only later
+    │   └── NotProven             it did not find the record that proves a name
     ├── ServiceTrouble            the service of systemd could not be installed or removed
     │   └── ServicePutBack        it was installed, did not start, and was taken away again (exit 4)
+    ├── DnsFailed                 a DNS record could not be looked up or changed
+    │   └── DnsNotShown           it was changed, and the zone's own servers do not show it
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -54,6 +62,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -101,6 +110,10 @@ class PermitRefused(UsageError):
         super().__init__(f"a house may not be permitted {name!r}: {reason}", hint=hint)
         self.name = name
         self.reason = reason
+
+
+class ProviderRefused(UsageError):
+    """No DNS provider has this name, or it lacks what it needs: a package, or credentials."""
 
 
 class NameRefused(HousekeyError):
@@ -199,7 +212,7 @@ class RotationRefused(HouseTrouble):
 
 
 class ClockWrong(HouseTrouble):
-    """This machine's clock stands before the root's birth, or before there was a housekey."""
+    """This machine's clock cannot be right: before the root's birth, or not what a CA's shows."""
 
 
 class RecoveryCodeWrong(HousekeyError):
@@ -300,6 +313,47 @@ class CopyNotRenewed(RenewalFailed):
     """A certificate was renewed, and a copy of it elsewhere was not replaced."""
 
 
+class PublicTrouble(HousekeyError):
+    """No certificate for a public name for now; what is in use stays in use."""
+
+
+class CaUnreachable(PublicTrouble):
+    """The CA does not answer, or not as an ACME CA does; the same can be asked again.
+
+    `again_in`: seconds after which it wants to be asked again, where it has said so.
+    """
+
+    def __init__(self, message: str, *, hint: str, again_in: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.again_in = again_in
+
+
+class CaRefused(PublicTrouble):
+    """The CA understood and refused; `code` (RFC 8555, section 6.7) and `status` are its own."""
+
+    def __init__(self, message: str, *, hint: str, code: str, status: int) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+
+
+class CaAsksToWait(PublicTrouble):
+    """The CA, or a limit that it publishes, allows this only at `until`."""
+
+    def __init__(self, message: str, *, hint: str, until: datetime) -> None:
+        super().__init__(message, hint=hint)
+        self.until = until
+
+
+class NotProven(PublicTrouble):
+    """The CA did not find the record that proves `names`; `reason` is in its own words."""
+
+    def __init__(self, message: str, *, hint: str, names: tuple[str, ...], reason: str) -> None:
+        super().__init__(message, hint=hint)
+        self.names = names
+        self.reason = reason
+
+
 class ServiceTrouble(HousekeyError):
     """The service of systemd could not be installed or removed; nothing was changed."""
 
@@ -308,6 +362,24 @@ class ServicePutBack(ServiceTrouble):
     """The service of systemd was installed, did not start, and was taken away again."""
 
     exit_code = 4
+
+
+class DnsFailed(HousekeyError):
+    """A DNS record could not be looked up, or the provider did not change it."""
+
+
+class DnsNotShown(DnsFailed):
+    """The zone's own servers do not show a record that was published.
+
+    `record`: its full name; `places`: the servers that were asked, and what each one showed.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str, record: str, places: tuple[tuple[str, str], ...]
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.record = record
+        self.places = places
 
 
 class Stopped(HousekeyError):

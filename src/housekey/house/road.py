@@ -30,6 +30,7 @@ ROAD = "road.json"
 PUBLIC = "public"
 ACCOUNT_KEY = f"{PUBLIC}/account.key"  # speaks for the house to the CA; 0600
 ACCOUNT = f"{PUBLIC}/account.json"  # where, and as whom, it is registered
+RENEWAL = f"{PUBLIC}/renewal.json"  # when the CA suggests to renew
 DNS = f"{PUBLIC}/dns.json"  # the DNS provider's credentials; 0600
 ORDER = f"{PUBLIC}/order"  # the order under way, with the next three in it
 ORDER_STATE = "order.json"

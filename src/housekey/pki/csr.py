@@ -50,10 +50,14 @@ class Wishes:
 
 
 def make_request(
-    key: PrivateKey, names: Sequence[Name], subject: Subject
+    key: PrivateKey, names: Sequence[Name], subject: Subject | None
 ) -> x509.CertificateSigningRequest:
-    """A request for `names`, which stand in its SAN; key usage and the like are the signer's."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(subject.to_x509())
+    """A request for `names`, which stand in its SAN; key usage and the like are the signer's.
+
+    Without a subject it is empty: an ACME CA takes none (RFC 8555, section 7.4).
+    """
+    of_whom = x509.Name([]) if subject is None else subject.to_x509()
+    builder = x509.CertificateSigningRequestBuilder().subject_name(of_whom)
     if names:
         alternative = x509.SubjectAlternativeName(map(to_general_name, dict.fromkeys(names)))
         builder = builder.add_extension(alternative, critical=False)

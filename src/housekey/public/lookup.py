@@ -1,0 +1,305 @@
+"""Asking the DNS: through this computer's resolver, and straight at the servers of a zone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from housekey.errors import DnsFailed
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver as DnsResolver
+    from dns.message import Message
+    from dns.name import Name
+
+PORT = 53
+_LONGEST_CHAIN = 10  # CNAMEs; resolvers give up about there too
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One address of one authoritative server."""
+
+    name: str  # of the server, without the dot at its end
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.address})"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one server said of a record."""
+
+    server: Server
+    values: frozenset[str] | None  # None: it was not to be heard, or does not serve the zone
+    trouble: str = ""  # why, in words
+
+    @property
+    def told(self) -> str:
+        """For a sentence: what was found there."""
+        if self.values is None:
+            return self.trouble
+        if not self.values:
+            return "nothing"
+        return "another value, " + ", ".join(sorted(_short(each) for each in self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone of the DNS, and who serves it."""
+
+    name: str  # without the dot at its end
+    servers: tuple[Server, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """How the DNS is asked."""
+
+    nameservers: tuple[str, ...] = ()  # addresses of resolvers; none: this computer's own
+    port: int = PORT  # of resolvers and authoritative servers alike
+    # Seconds for one question to one authoritative server; resolvers get three times that, for
+    # all of them and all tries together.
+    patience: float = 5.0
+
+    async def leads_to(self, name: str) -> str:
+        """Follow the CNAME records of `name` to the end (RFC 1034 3.6.2), and return that.
+
+        The DNS-01 proof may be delegated that way (RFC 8555 8.4 asks for an ordinary look-up).
+        Raises `DnsFailed`: a circle, too many steps, or no answer.
+        """
+        seen = [name]
+        while True:
+            answer = await self._resolve(seen[-1], "CNAME")
+            target = _target_of(answer, seen[-1])
+            if target is None:
+                return seen[-1]
+            if target in seen:
+                raise DnsFailed(
+                    f"the CNAME record of {name} leads in a circle: {' -> '.join([*seen, target])}",
+                    hint="mend it where the DNS of that name is kept, or take it away",
+                )
+            seen.append(target)
+            if len(seen) > _LONGEST_CHAIN:
+                raise DnsFailed(
+                    f"the CNAME record of {name} leads on and on: {' -> '.join(seen)}",
+                    hint="let it lead straight to the last of these names",
+                )
+
+    async def zone_of(self, name: str) -> Zone:
+        """Find the zone that holds `name`, by its SOA record, and the servers of it.
+
+        Raises `DnsFailed`: no zone, no answer, or an answer that cannot be right.
+        """
+        zone = await self._zone_name(name)
+        answer = await self._resolve(zone, "NS")
+        named = sorted({_text(rdata.target) for rdata in _rdatas(answer, zone, "NS")})
+        found = await asyncio.gather(
+            *(self.addresses(server, kind) for server in named for kind in ("A", "AAAA"))
+        )
+        servers = [server for server in named for _ in range(2)]
+        pairs = zip(servers, found, strict=True)
+        listed = tuple(Server(server, each) for server, got in pairs for each in sorted(got))
+        if not listed:
+            raise DnsFailed(
+                f"it was not found out which servers hold the zone {zone}",
+                hint="look whether this computer's DNS works, and try again",
+            )
+        return Zone(zone, listed)
+
+    async def addresses(self, name: str, kind: str) -> frozenset[str]:
+        """Return the addresses of `name` that this computer's resolver tells (A or AAAA).
+
+        None for a name that does not exist, and where the resolver fails for this name.
+        """
+        try:
+            answer = await self._resolve(name, kind)
+        except DnsFailed:
+            return frozenset()
+        wanted = _type(kind)
+        return frozenset(
+            rdata.address
+            for rrset in (answer.answer if answer else ())
+            if rrset.rdtype == wanted
+            for rdata in rrset
+        )
+
+    async def published(self, name: str) -> frozenset[str]:
+        """Return the addresses of `name` by its own servers, which no router filters.
+
+        Raises `DnsFailed`, also where none of them can be asked from here.
+        """
+        name = await self.leads_to(name)
+        zone = await self.zone_of(name)
+        said = await asyncio.gather(
+            *(self.said_by(server, name, kind) for server in zone.servers for kind in ("A", "AAAA"))
+        )
+        if all(each.values is None for each in said):
+            raise DnsFailed(
+                f"none of the DNS servers of {zone.name} answers from here:"
+                f" {'; '.join(f'{each.server}: {each.trouble}' for each in said[::2])}",
+                hint="a router or provider that keeps DNS to itself does that; ask the name"
+                " elsewhere, on a phone without Wi-Fi",
+            )
+        return frozenset().union(*(each.values or () for each in said))
+
+    async def said_by(self, server: Server, name: str, kind: str) -> Said:
+        """Ask one server itself; TXT values and addresses come as text. Raises nothing."""
+        import dns.asyncquery  # noqa: PLC0415 - only when an order is made
+        import dns.exception  # noqa: PLC0415 - likewise
+        import dns.flags  # noqa: PLC0415 - likewise
+        import dns.message  # noqa: PLC0415 - likewise
+        import dns.rcode  # noqa: PLC0415 - likewise
+
+        question = dns.message.make_query(name, kind, flags=0)  # no recursion: what it has itself
+        try:
+            answer, _ = await dns.asyncquery.udp_with_fallback(
+                question, server.address, timeout=self.patience, port=self.port,
+                ignore_unexpected=True,
+            )  # fmt: skip
+        except dns.exception.Timeout:
+            return Said(server, None, "no answer")
+        except OSError as error:
+            return Said(server, None, f"not reached ({error.strerror or 'no way there'})")
+        except dns.exception.DNSException as error:
+            return Said(server, None, f"not understood ({type(error).__name__})")
+        if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            return Said(server, None, f"it answered {dns.rcode.to_text(answer.rcode())}")
+        return Said(server, frozenset(map(_value, _rdatas(answer, name, kind))))
+
+    async def seen(self, name: str, kind: str) -> frozenset[str]:
+        """Return the values that this computer's resolver tells. Raises `DnsFailed`."""
+        answer = await self._resolve(name, kind)
+        wanted = _type(kind)
+        return frozenset(
+            _value(rdata)
+            for rrset in (answer.answer if answer else ())
+            if rrset.rdtype == wanted
+            for rdata in rrset
+        )
+
+    async def _zone_name(self, name: str) -> str:
+        labels = name.split(".")
+        for number in range(len(labels) - 1):
+            above = ".".join(labels[number:])
+            answer = await self._resolve(above, "SOA")
+            told = _owner_of_soa(answer, above)
+            if told is not None:
+                _refuse_registry(told, name)
+                return told
+        _refuse_registry(labels[-1], name)
+        raise AssertionError("a single label is a registry")
+
+    async def _resolve(self, name: str, kind: str) -> Message | None:
+        """Ask the resolver; None for a name that does not exist and nothing more is known of."""
+        import dns.exception  # noqa: PLC0415 - only when an order is made
+        import dns.name  # noqa: PLC0415 - likewise
+        import dns.resolver  # noqa: PLC0415 - likewise
+
+        resolver = self._resolver()
+        try:
+            answer = await resolver.resolve(
+                dns.name.from_text(name), kind, search=False, raise_on_no_answer=False
+            )
+        except dns.resolver.NXDOMAIN as nothing:
+            responses: dict[Name, Message] = nothing.responses()  # type: ignore[no-untyped-call]
+            return next(iter(responses.values()), None)
+        except (dns.exception.DNSException, OSError) as error:
+            where = ", ".join(str(each) for each in resolver.nameservers)
+            raise DnsFailed(
+                f"the DNS gave no answer for {name} ({kind}), asked at {where}: {_reason(error)}",
+                hint="look whether this computer reaches the internet and its DNS, and try again",
+            ) from error
+        return answer.response
+
+    def _resolver(self) -> DnsResolver:
+        import dns.asyncresolver  # noqa: PLC0415 - only when an order is made
+        import dns.resolver  # noqa: PLC0415 - likewise
+
+        try:
+            resolver = dns.asyncresolver.Resolver(configure=not self.nameservers)
+        except (dns.resolver.NoResolverConfiguration, OSError) as error:
+            raise DnsFailed(
+                "this computer has no DNS set up: /etc/resolv.conf names no server",
+                hint="set one up; on most systems the router's address",
+            ) from error
+        if self.nameservers:
+            resolver.nameservers = list(self.nameservers)
+            resolver.port = self.port
+        resolver.lifetime = self.patience * 3
+        resolver.timeout = min(resolver.timeout, resolver.lifetime)
+        return resolver
+
+
+def _refuse_registry(zone: str, name: str) -> None:
+    from housekey.pki.shared_zones import is_registry  # noqa: PLC0415 - reads a long list
+
+    # A resolver that answers for `name` by itself (an entry of the router's) may hide its zone.
+    if is_registry(zone):
+        raise DnsFailed(
+            f"no zone was found that holds {name}, below {zone}",
+            hint="look for a typing error; if the name is right, a DNS server at home may answer"
+            " for it by itself: try again with another one",
+        )
+
+
+def _target_of(answer: Message | None, name: str) -> str | None:
+    for rdata in _rdatas(answer, name, "CNAME"):
+        return _text(rdata.target)
+    return None
+
+
+def _owner_of_soa(answer: Message | None, name: str) -> str | None:
+    """The zone by an answer about SOA (RFC 2308 2: an empty one carries it beside the answer)."""
+    import dns.rdatatype  # noqa: PLC0415 - only when an order is made
+
+    for rrset in [*answer.answer, *answer.authority] if answer else ():
+        if rrset.rdtype == dns.rdatatype.SOA:
+            owner = _text(rrset.name)
+            # Behind a CNAME it is the zone of the target.
+            if name == owner or name.endswith(f".{owner}"):
+                return owner
+    return None
+
+
+def _rdatas(answer: Message | None, name: str, kind: str) -> list[Any]:
+    wanted = _type(kind)
+    return [
+        rdata
+        for rrset in (answer.answer if answer else ())
+        if rrset.rdtype == wanted and _text(rrset.name) == name.lower()
+        for rdata in rrset
+    ]
+
+
+def _type(kind: str) -> int:
+    import dns.rdatatype  # noqa: PLC0415 - only when an order is made
+
+    return dns.rdatatype.from_text(kind)
+
+
+def _text(name: Name) -> str:
+    return name.to_text(omit_final_dot=True).lower()
+
+
+def _value(rdata: Any) -> str:
+    if hasattr(rdata, "strings"):  # a TXT record is cut into strings of 255 bytes at most
+        return b"".join(rdata.strings).decode(errors="replace")
+    return str(rdata.address)
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 60 else value[:60] + "…"
+
+
+def _reason(error: Exception) -> str:
+    import dns.exception  # noqa: PLC0415 - only when an order is made
+    import dns.resolver  # noqa: PLC0415 - likewise
+
+    if isinstance(error, dns.resolver.NoNameservers):
+        return "it failed or refused"
+    if isinstance(error, dns.exception.Timeout):
+        return "nobody answered in time"
+    return str(error) or type(error).__name__
