@@ -11,6 +11,7 @@
     ├── PemUnreadable             bytes that should have been a certificate or a key
     │   └── PemLocked             they are locked, and no passphrase was given
     ├── RequestRefused            a certificate request (CSR) that is not signed here
+    ├── AnswerRefused             what a CA returned, that Home Assistant is not given
     ├── RevokeRefused             a certificate that cannot be revoked, or is already
     ├── LookFailed                what a check was to look at could not be looked at
     ├── FileTrouble               a file could not be written, replaced or read
@@ -40,7 +41,8 @@
     ├── PairRefused               a certificate and key that a running server is not given
     ├── SwapRefused               a running server could not be given another certificate
     ├── RenewalFailed             a certificate that is due could not be renewed
-    │   └── CopyNotRenewed        it was, and a copy of it elsewhere was not
+    │   ├── CopyNotRenewed        it was, and a copy of it elsewhere was not
+    │   └── SignatureNeeded       a CA of the user's own has to sign it first
     ├── PublicTrouble             a public name: the CA that is to sign for it
     │   ├── CaUnreachable         it does not answer, or not as an ACME CA does
     │   ├── CaRefused             it understood and refused; carries its own code
@@ -152,6 +154,10 @@ class PemLocked(PemUnreadable):
 
 class RequestRefused(HousekeyError):
     """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
+
+
+class AnswerRefused(HousekeyError):
+    """What a CA returned is not for this key or these names, lacks a part, or cannot work."""
 
 
 class RevokeRefused(HousekeyError):
@@ -311,6 +317,10 @@ class RenewalFailed(HousekeyError):
 
 class CopyNotRenewed(RenewalFailed):
     """A certificate was renewed, and a copy of it elsewhere was not replaced."""
+
+
+class SignatureNeeded(RenewalFailed):
+    """A certificate is due, and a CA of the user's own has to sign it: only they can ask it."""
 
 
 class PublicTrouble(HousekeyError):

@@ -153,6 +153,10 @@ class Knot:
         for server in self._servers[1:]:
             _until(lambda server=server: self._serials(server) == self._serials())  # type: ignore[misc]
 
+    def freeze(self, zone: str) -> None:
+        """Refuse changes of the zone from now on, whoever asks."""
+        self._servers[0].control("zone-freeze", zone)
+
     def replace_servers(self, zone: str, servers: Mapping[str, str]) -> None:
         """Let the zone name other servers, by address, than those that serve it."""
         old = range(1, 1 + len(self._servers))
@@ -213,7 +217,7 @@ class Knot:
             assert server.runs(), (server.folder / "log").read_text()
             try:
                 # It drops what arrives while it starts.
-                return all(self._serial(server, zone, 0.2) > 0 for zone in self.zones)
+                return all(self._serial(server, zone, 0.05) > 0 for zone in self.zones)
             except (OSError, dns.exception.DNSException):
                 return False
 

@@ -100,6 +100,31 @@ def test_two_proofs_at_once_are_refused_before_one_overwrites_the_other(
     assert knot.lookup(NAME) == ("for-the-wildcard",)
 
 
+def test_an_older_proof_that_is_shown_again_is_published_again(
+    knot: Knot, duckdns: DuckDnsStandIn
+) -> None:
+    for value in ("one", "two", "one"):
+        _publish(knot, "myhome.duckdns.org", value)
+        assert knot.lookup(NAME) == (value,)
+    assert [request["txt"] for request in duckdns.requests] == ["one", "two", "one"]
+
+
+def test_a_name_elsewhere_is_refused_unless_it_leads_there(duckdns: DuckDnsStandIn) -> None:
+    zones = {
+        "duckdns.org": "",
+        "home.test": "_acme-challenge CNAME myhome.duckdns.org.",
+        "other.test": "",
+    }
+    with Knot(zones=zones) as knot:
+        duckdns.dns = knot
+        _publish(knot, "home.test", "one")
+        assert knot.lookup("myhome.duckdns.org") == ("one",)
+        with pytest.raises(DnsFailed) as failed:
+            _publish(knot, "other.test", "one")
+    assert failed.value.message == "_acme-challenge.other.test is not a name of DuckDNS"
+    assert len(duckdns.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("addresses", "asked", "shown"),
     [

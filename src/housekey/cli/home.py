@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from housekey.cli.output import Output
     from housekey.homeassistant.site import Door, World
     from housekey.live.handshake import Address, Resolver
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
     from housekey.pki.secret import Secret
 
 _T = TypeVar("_T")
@@ -282,8 +282,9 @@ def _remembers(options: dict[str, Any]) -> bool:
     return bool(options["remember"] and not options.get("dry_run"))
 
 
-def _roots_of(house: Path, world: World) -> tuple[Trust, ...]:
+def _roots_of(house: Path, world: World) -> tuple[Trust | Called, ...]:
     """Return what this home's Home Assistant may be met under; nothing without a house."""
+    from housekey.homeassistant.authority import met_as, names_of_road  # noqa: PLC0415
     from housekey.house.generations import ROOT, Why, read_generations  # noqa: PLC0415
     from housekey.house.road import read_road  # noqa: PLC0415
     from housekey.house.together import where  # noqa: PLC0415
@@ -297,7 +298,7 @@ def _roots_of(house: Path, world: World) -> tuple[Trust, ...]:
     # It presents the old chain until it has got a new one.
     beside += [each.root for each in generations.former[-1:] if each.why is Why.ROTATED]
     road = read_road(house, files=world.files)
-    other = [road.roots] if road is not None else []
+    other = [met_as(road.roots, names_of_road(house, road, files=world.files))] if road else []
     return tuple(dict.fromkeys((generations.root, *beside, *other)))
 
 

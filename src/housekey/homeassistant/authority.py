@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from housekey.errors import RenewalFailed
 from housekey.homeassistant.recorded import LABEL
+from housekey.house.leaves import read_public
 from housekey.house.road import Kind
+from housekey.house.view import LEAVES
+from housekey.live.tls import Called
+from housekey.pki.names import DnsName, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from housekey.homeassistant.plan import Plan
     from housekey.homeassistant.site import World
+    from housekey.house.files import Files
     from housekey.house.house import House, Leaf
     from housekey.house.road import Road
     from housekey.live.tls import Trust
@@ -33,16 +38,26 @@ class Authority(Protocol):
         """What the house keeps of it in `road.json`; None: it issues everything itself."""
 
     @property
+    def settled(self) -> bool:
+        """Whether the house keeps all of that already."""
+
+    @property
+    def signer(self) -> str | None:
+        """Who signs, for people; None: the house itself."""
+
+    @property
     def trust(self) -> Trust:
         """What devices trust that accept what it signs: whom the proof trusts."""
 
     def gave(self, leaf: Leaf) -> bool:
         """Whether it signed `leaf`, and would sign for the same key again."""
 
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:
+    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:
         """Get ready whatever takes its time or can fail, before Home Assistant is touched.
 
-        Called only for a plan that issues. Raises any `HousekeyError`: nothing was changed.
+        Returns whether it is for the key that the plan counts on; else it has to be made anew.
+        Called for a plan that issues, or settles the road anew. Raises any `HousekeyError`:
+        nothing was changed.
         """
 
     def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:
@@ -56,6 +71,14 @@ class Chosen(Protocol):
     def names(self) -> tuple[Name, ...] | None:
         """What its certificate is for; None: the names that are found, as on the house's own."""
 
+    @property
+    def road(self) -> Road | None:
+        """What the house will keep of it; None: it issues everything itself."""
+
+    @property
+    def signer(self) -> str | None:
+        """Who signs, for people; None: the house itself."""
+
     def authority(self, house: House, world: World) -> Authority:
         """Return who signs."""
 
@@ -64,9 +87,14 @@ class OfHouse:
     """The house's own issuing CA."""
 
     road = None
+    signer = None
 
     def __init__(self, house: House) -> None:
         self._house = house
+
+    @property
+    def settled(self) -> bool:
+        return self._house.road_of(LABEL) is None
 
     @property
     def trust(self) -> Trust:
@@ -78,8 +106,9 @@ class OfHouse:
             return False  # its key may have been elsewhere
         return house.may_keep_key(leaf) or house.has_leaked(leaf)
 
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:
+    async def prepare(self, plan: Plan, names: Sequence[Name]) -> bool:  # noqa: ARG002 - see below
         """Nothing: to issue takes milliseconds."""
+        return True
 
     def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:
         return self._house.issue(
@@ -96,45 +125,38 @@ class OwnPrivateRoad:
     """Back to the house's own issuing CA, from another road."""
 
     names = None
+    road = None
+    signer = None
 
     def authority(self, house: House, world: World) -> Authority:  # noqa: ARG002 - of no use here
         return OfHouse(house)
 
 
-class _ByHand:
-    """A CA of the user's own: it signed what there is, and only its owner can ask it again."""
+def authority_of(house: House, world: World, *, by_hand: bool = False) -> Authority:
+    """Return who signs as the house stands: its road, or it itself.
 
-    def __init__(self, house: House, road: Road) -> None:
-        self._house = house
-        self.road = road
-
-    @property
-    def trust(self) -> Trust:
-        return self.road.roots
-
-    def gave(self, leaf: Leaf) -> bool:
-        return self._house.may_keep_key(leaf)
-
-    async def prepare(self, plan: Plan, names: Sequence[Name]) -> None:  # noqa: ARG002 - none helps
-        raise RenewalFailed(
-            f"a new certificate is due ({plan.issue}), and your own CA has to sign it",
-            hint="housekey secure --csr FILE writes the request; --install CHAIN takes the answer",
-        )
-
-    def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:
-        raise NotImplementedError("prepare() has raised")
-
-
-def authority_of(house: House, world: World) -> Authority:
-    """Return who signs as the house stands: its road, or it itself."""
+    `by_hand`: a person is there, so what failed before is tried again at once.
+    """
     road = house.road_of(LABEL)
     if road is None:
         return OfHouse(house)
     if road.kind is Kind.PUBLIC:
         from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
 
-        return PublicAuthority.of_house(house, road, world)
-    return _ByHand(house, road)
+        return PublicAuthority.of_house(house, road, world, by_hand=by_hand)
+    from housekey.homeassistant.own_authority import ByHand  # noqa: PLC0415 - only on this road
+
+    return ByHand(house, road)
+
+
+def met_as(trust: Trust, names: Sequence[Name] | None) -> Trust | Called:
+    """Return what Home Assistant is met under, with a certificate for `names` of another road.
+
+    That has no addresses in it, so it is asked for by name. None: one of the house's own has.
+    """
+    plain = (name for name in names or () if isinstance(name, DnsName) and not name.is_wildcard)
+    name = next(plain, None)
+    return trust if name is None else Called(trust, str(name))
 
 
 def names_on(house: House | None) -> tuple[Name, ...] | None:
@@ -142,9 +164,14 @@ def names_on(house: House | None) -> tuple[Name, ...] | None:
     road = None if house is None else house.road_of(LABEL)
     if road is None or house is None:
         return None
+    return names_of_road(house.folder, road, files=house.files)
+
+
+def names_of_road(house: Path, road: Road, *, files: Files) -> tuple[Name, ...] | None:
+    """Return the names that `road` is for, without opening the house."""
     if road.kind is Kind.PUBLIC:
         from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
 
         return PublicSettings.of(road).dns_names
-    leaf = house.leaf(LABEL)
-    return None if leaf is None else leaf.names
+    leaf = read_public(house / LEAVES, road.label, files=files)
+    return None if leaf is None else names_of(leaf.certificate)

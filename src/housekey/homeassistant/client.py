@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from housekey.homeassistant.wire import JsonMapping
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
 
 TIMEOUT_SECONDS = 15.0
 # Home Assistant loads every integration's code to check a configuration: a minute on a small
@@ -140,8 +140,8 @@ class Client:
         base_url: str,
         token: Secret | None,
         *,
-        root: Trust | None = None,
-        besides: Sequence[Trust] = (),
+        root: Trust | Called | None = None,
+        besides: Sequence[Trust | Called] = (),
         pin: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:

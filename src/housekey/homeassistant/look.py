@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from housekey.homeassistant.authority import Authority
     from housekey.homeassistant.client import CheckResult, Client, HttpConfig, InstanceConfig
     from housekey.house.house import House, Leaf
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
     from housekey.pki.secret import Secret
 
 DEFAULT_PORT = 8123
@@ -79,8 +79,8 @@ async def look(
     door: Door,
     token: Secret | None,
     world: World,
-    root: Trust | None = None,
-    besides: tuple[Trust, ...] = (),
+    root: Trust | Called | None = None,
+    besides: tuple[Trust | Called, ...] = (),
     ready: bool = True,
 ) -> View:
     """Look at the Home Assistant in `folder` that answers at `door`.
@@ -282,6 +282,8 @@ def facts_of(
         presents=fingerprint(view.presents) if view.presents is not None else None,
         stale_yaml=view.stale_yaml,
         internal_url=view.instance.internal_url if view.instance is not None else None,
+        external_url=view.instance.external_url if view.instance is not None else None,
+        settled=authority is None or authority.settled,
     )
 
 

@@ -23,6 +23,7 @@ from housekey.homeassistant.client import sendable
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Road
 from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -82,7 +83,7 @@ class PutBack:
             self.world.busy("waiting for Home Assistant to come back")
             door = await self._door(seconds=self.world.wait)
         if door is not None:
-            await self._put_url_back(door)
+            await self._put_urls_back(door)
         if self.site.road is Road.TRIAL:
             await self._back_from_trial(door)
         else:
@@ -252,17 +253,19 @@ class PutBack:
 
     # Both.
 
-    async def _put_url_back(self, door: Door) -> None:
-        setting = self.before.setting(INTERNAL_URL)
-        if setting is None or self.site.token is None:
-            return
-        async with self.site.client(door) as client:
-            now = (await client.get_config()).internal_url
-            if now in setting.ours:
-                await client.update_urls(internal_url=setting.before)
-                self.world.hook("url is back")
-            elif now != setting.before:
-                self.warnings.append(f"the internal URL is {now} since; it stays")
+    async def _put_urls_back(self, door: Door) -> None:
+        for what in (INTERNAL_URL, EXTERNAL_URL):
+            setting = self.before.setting(what)
+            if setting is None or self.site.token is None:
+                continue
+            async with self.site.client(door) as client:
+                now = getattr(await client.get_config(), what)
+                if now in setting.ours:
+                    await client.update_urls(**{what: setting.before})
+                    self.world.hook("url is back")
+                elif now != setting.before:
+                    told = what.replace("_url", " URL")
+                    self.warnings.append(f"the {told} is {now} since; it stays")
 
     def _put_files_back(self, *, created: bool | None = None) -> None:
         """YAML first, so that nothing refers to a certificate when it goes.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.look import View
     from housekey.homeassistant.plan import Facts, Plan
-    from housekey.homeassistant.site import Door
+    from housekey.homeassistant.site import Door, Site
     from housekey.homeassistant.switch import Outcome
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.keys import KeyType
@@ -44,6 +44,22 @@ class Request:
     restart_command: str | None = None
     renewal: Renewal | None = None
     road: Chosen | None = None  # None: as the house stands
+    renew: str | None = None  # why a new leaf is due, where the plan itself could not see it
+    # With names that the road has settled: told what was found all the same; raises to refuse.
+    found: Callable[[View, tuple[Name, ...]], None] | None = None
+    # Leads the road's name to the Home Assistant that was found, before anything is asked for.
+    point: Point | None = None
+
+
+class Point(Protocol):
+    """Leads a name to where Home Assistant is."""
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether to an address of the internet."""
+
+    async def __call__(self, site: Site) -> None:
+        """Do it. Raises a `HousekeyError` when it cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)

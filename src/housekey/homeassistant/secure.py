@@ -16,24 +16,27 @@ from housekey.errors import (
     HousekeyError,
     HouseMissing,
     NotPermitted,
+    NotReady,
     Stopped,
     SwitchFailed,
+    UsageError,
 )
-from housekey.homeassistant.authority import authority_of, names_on
+from housekey.homeassistant.authority import authority_of, met_as, names_on
+from housekey.homeassistant.housing import create_house, opened_house, whose
 from housekey.homeassistant.impact import affected, summary
 from housekey.homeassistant.look import View, facts_of, look
 from housekey.homeassistant.lookahead import must_be_possible, must_not_be_anothers_trial
 from housekey.homeassistant.names import Names, internal_url_host
-from housekey.homeassistant.plan import Pair, Plan, Wanted, plan
+from housekey.homeassistant.plan import Pair, Plan, PublicName, Wanted, plan
 from housekey.homeassistant.put_back import put_back_of, target_of
 from housekey.homeassistant.recorded import LABEL, PROVEN
 from housekey.homeassistant.request import Result
 from housekey.homeassistant.site import Interrupted
 from housekey.homeassistant.switch import Outcome, Switch, told_proofs
 from housekey.homeassistant.wishes import remember_wishes, wished_names
-from housekey.house.house import House, clock_must_be_possible, prepare_house
+from housekey.house.house import clock_must_be_possible, prepare_house
 from housekey.house.journal import Journal, State
-from housekey.house.lock import house_lock
+from housekey.house.road import Kind
 from housekey.live.handshake import Speech, prove, speaks
 from housekey.pki.names import DnsName, IpName, parse_name
 from housekey.pki.subject import Subject
@@ -45,13 +48,12 @@ if TYPE_CHECKING:
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.request import Asker, Request
     from housekey.homeassistant.site import Site, World
-    from housekey.house.house import NewHouse
+    from housekey.house.house import House, NewHouse
     from housekey.house.journal import Transaction
+    from housekey.house.leaves import Leaf
     from housekey.house.recovery import RecoveryCode
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
     from housekey.pki.names import Name
-
-LOCK_SECONDS = 10.0
 
 
 async def secure(request: Request, world: World, asker: Asker) -> Result:
@@ -93,17 +95,16 @@ class _Run:
             world.tell("found", f"Home Assistant {site.version} at {site.door.url} ({site.folder})")
             names = await self._names(view, house)
             impacts = affected(view.domains)
-            wanted = await self._wanted(view, names)
             authority = None if house is None else self._authority(house)
+            wanted = await self._wanted(view, names, authority)
             facts = facts_of(view, house=house, world=world, authority=authority)
             drawn = plan(facts, wanted)
             if request.renewal is not None:
                 drawn = replace(drawn, remove_stale_yaml=False)  # a person's to decide
             standing = self._standing(house, site)
             opened = next((each for each in standing if each.state is State.OPEN), None)
-            without_url = replace(drawn, internal_url=None)
-            if site.token is None and opened is None and without_url.empty:
-                drawn = without_url  # it can neither be seen nor set, and is no reason to begin
+            if site.token is None and opened is None and drawn.without_urls.empty:
+                drawn = drawn.without_urls  # they can neither be seen nor set: no reason to begin
             self._tell_impacts(impacts, drawn)
             new = None if house is not None else self._prepare(view, names)
             if request.dry_run:
@@ -116,12 +117,21 @@ class _Run:
                 self._live = await request.renewal.live(view, facts, drawn)
             elif impacts and drawn.touches_server and not self._asker.go_on(impacts):
                 raise Stopped
+            if request.point is not None:
+                await request.point(site)
+            if drawn.issue is not None and wanted.public is not None:
+                await self._must_lead_here(wanted.public, site)
             if new is not None:
                 house = held.enter_context(self._create(new, held))
             assert house is not None  # noqa: S101 - opened, or just created
             authority = authority or self._authority(house)
-            if drawn.issue is not None:
-                await authority.prepare(drawn, names.chosen)
+            if (drawn.issue is not None or drawn.settle) and not await authority.prepare(
+                drawn, names.chosen
+            ):
+                drawn = replace(
+                    plan(facts, replace(wanted, keep_key=False)),
+                    remove_stale_yaml=drawn.remove_stale_yaml,
+                )
             self._fix_permissions(view, drawn)
             outcome, changed = await self._act(
                 view, house, authority, drawn, names=names, opened=opened
@@ -131,22 +141,19 @@ class _Run:
     # Before anything is changed.
 
     def _open_house(self, held: contextlib.ExitStack) -> House | None:
-        folder, files = self._request.house, self._world.files
-        try:
-            house = House.open(folder, files=files, clock=self._world.clock)
-        except HouseMissing:
-            if self._request.renewal is not None:
-                raise
-            return None
-        held.enter_context(house)
-        held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
+        house = opened_house(self._request.house, held, self._world)
+        if house is None and self._request.renewal is not None:
+            raise HouseMissing(
+                f"there is no house in {self._request.house}",
+                hint="housekey secure creates one; --house DIR names another folder",
+            )
         return house
 
     def _authority(self, house: House) -> Authority:
         chosen = self._request.road
         if chosen is not None:
             return chosen.authority(house, self._world)
-        return authority_of(house, self._world)
+        return authority_of(house, self._world, by_hand=self._request.renewal is None)
 
     def _compare(self, house: House) -> None:
         """Tell what was asked for that only a new house could have."""
@@ -167,6 +174,11 @@ class _Run:
         fixed = names_on(house) if chosen is None else chosen.names
         if fixed is not None:
             names = Names(chosen=fixed, skipped=())
+            if self._request.found is None:
+                self._refuse_what_is_not_ours()
+            else:
+                found = await wished_names(self._request, view, house, self._world)
+                self._request.found(view, found.chosen)
         else:
             names = await wished_names(self._request, view, house, self._world)
         self._world.tell("names", ", ".join(str(name) for name in names.chosen))
@@ -174,17 +186,42 @@ class _Run:
             self._world.tell("left out", f"{text}: {reason}")
         return names
 
-    async def _wanted(self, view: View, names: Names) -> Wanted:
+    def _refuse_what_is_not_ours(self) -> None:
+        """Raise UsageError for options about what the house's own issuing CA would sign."""
+        request = self._request
+        given = {
+            "--name": request.add,
+            "--no-name": request.remove,
+            "--days": request.days,
+        }
+        if wrong := [option for option, value in given.items() if value]:
+            raise UsageError(
+                f"{' and '.join(wrong)} would be about a certificate of the house's own CA, and"
+                " this one comes from another",
+                hint="the road says all names; --private goes back to the house's own CA",
+            )
+
+    async def _wanted(self, view: View, names: Names, authority: Authority | None) -> Wanted:
         request, folder = self._request, self._request.folder
         renewal = request.renewal
-        hosts = [name for name in names.chosen if not isinstance(name, IpName)]
+        chosen = request.road
+        road = authority.road if authority is not None else chosen.road if chosen else None
+        public = None
+        if renewal is None and road is not None and road.kind is Kind.PUBLIC:
+            public = await self._public_name(names)
+        # A name that --point has yet to lead anywhere is not asked about before: answers are kept.
+        hosts = (
+            [name for name in names.chosen if not isinstance(name, IpName)] if not public else []
+        )
         found = await asyncio.gather(*(self._world.resolve(str(name)) for name in hosts))
         host = internal_url_host(
-            names.chosen,
+            names.chosen if public is None else public.names,
             existing=view.instance.internal_url if view.instance is not None else None,
             resolving=[name for name, addresses in zip(hosts, found, strict=True) if addresses],
         )
         return Wanted(
+            signer=authority.signer if authority is not None else chosen.signer if chosen else None,
+            public=public,
             names=names.chosen,
             dropped=tuple(map(parse_name, request.remove)),
             url_host=None if host is None or renewal is not None else DnsName(host),
@@ -195,9 +232,36 @@ class _Run:
             key_type=request.key_type,
             days=request.days,
             port=request.port,
-            renew=None if renewal is None else renewal.why,
+            renew=request.renew if renewal is None else renewal.why,
             keep_key=None if renewal is None else renewal.keep_key,
         )
+
+    async def _public_name(self, names: Names) -> PublicName:
+        plain = tuple(
+            name for name in names.chosen if isinstance(name, DnsName) and not name.is_wildcard
+        )
+        point = self._request.point
+        if point is not None:
+            return PublicName(plain, from_outside=point.from_outside)
+        addresses = await self._world.resolve(str(plain[0]))
+        return PublicName(plain, from_outside=any(each.is_global for each in addresses))
+
+    async def _must_lead_here(self, public: PublicName, site: Site) -> None:
+        """Raise NotReady where a public name does not lead to Home Assistant: nothing is ordered.
+
+        The proof would fail, after an order that the CA counts.
+        """
+        if await self._answered(public.names, site):
+            return
+        from housekey.public.leading import why_not_here  # noqa: PLC0415 - only on this road
+
+        name = str(public.names[0])
+        message, hint, more = await why_not_here(
+            name, await self._world.resolve(name), port=site.door.port
+        )
+        for label, text in more:
+            self._world.tell(label, text)
+        raise NotReady(message, hint=hint)
 
     def _tell_impacts(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
         if drawn.touches_server and self._request.renewal is None:
@@ -212,25 +276,13 @@ class _Run:
             # The house's own root has nothing to do with names that somebody else signs for.
             names=() if fixed else names.chosen,
             permit=tuple(map(parse_name, request.permit)),
-            subject=Subject(**{"common_name": None, **self._whose(view)}),
+            subject=Subject(**{"common_name": None, **whose(view, self._request.subject)}),
             critical=request.critical,
             clock=self._world.clock,
         )
         if new.added:
             self._world.tell("covers", f"beside the names of every home: {', '.join(new.added)}")
         return new
-
-    def _whose(self, view: View) -> dict[str, str]:
-        """Return the fields of a subject: Home Assistant's country and name, or what was said.
-
-        Clients decide by the names alone; that the iOS app wants complete fields was reported.
-        """
-        fields = {"organization": "Home"}
-        if view.instance is not None:
-            fields["organization"] = _shortened(view.instance.location_name)
-            if view.instance.country:
-                fields["country"] = view.instance.country
-        return {**fields, **self._request.subject}
 
     def _standing(self, house: House | None, site: Site) -> tuple[Transaction, ...]:
         """Return the changes of this Home Assistant that stand; one that is open was cut short."""
@@ -244,14 +296,8 @@ class _Run:
         return Journal(folder, files=world.files, clock=world.clock, hook=world.hook)
 
     def _create(self, new: NewHouse, held: contextlib.ExitStack) -> House:
-        """Show the code first: a house must not be there whose code nobody has seen."""
-        if not self._asker.note_code(new.recovery_code):
-            raise Stopped
-        house = new.write(self._request.house, self._world.files)
+        house = create_house(new, self._request.house, held, self._world, self._asker)
         self._code = new.recovery_code
-        self._asker.created(new.recovery_code)
-        files = self._world.files
-        held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=files))
         return house
 
     def _fix_permissions(self, view: View, drawn: Plan) -> None:
@@ -288,14 +334,16 @@ class _Run:
         names: Names,
         opened: Transaction | None,
     ) -> tuple[Outcome, bool]:
-        site = view.site.with_root(authority.trust, house.trusted_for(LABEL), house.root)
+        others = names.chosen if authority.road is not None else None
+        site = view.site.with_root(met_as(authority.trust, others), *_met_under(house))
         if opened is not None and PROVEN in opened.marks:
             opened.close(State.KEPT)  # all that was missing is its last entry
             opened = None
         if drawn.empty and opened is None:
             return await self._as_it_is(site, house, authority, drawn), False
-        answered = await self._answered(names, site)
+        answered = await self._answered(names.chosen, site)
         transaction = opened or self._journal(house).begin(target_of(site))
+        had = house.leaf(LABEL) if not authority.settled else None
         switch = Switch(
             site=site,
             house=house,
@@ -305,7 +353,7 @@ class _Run:
             http=view.http,
             answered=answered,
             # The common name is the root's; a leaf is called by its first name.
-            subject=Subject(**{**self._whose(view), "common_name": None}),
+            subject=Subject(**{**whose(view, self._request.subject), "common_name": None}),
             restart_command=self._request.restart_command,
             live=self._live,
         )
@@ -313,7 +361,11 @@ class _Run:
             remember_wishes(self._request, house, self._world)
             outcome = await switch.carry_out(drawn, names.chosen)
         except BaseException as error:
-            await self._after_failure(error, transaction, site)
+            try:
+                await self._after_failure(error, transaction, site)
+            finally:
+                if had is not None and transaction.state is State.PUT_BACK:
+                    _keep_again(had, house)
             raise
         return outcome, True
 
@@ -343,7 +395,7 @@ class _Run:
             url=site.door.url,
         )
 
-    async def _answered(self, names: Names, site: Site) -> frozenset[Name]:
+    async def _answered(self, names: Sequence[Name], site: Site) -> frozenset[Name]:
         """Return the names under which this port answers now, before the switch."""
 
         async def answers(name: Name) -> bool:
@@ -354,8 +406,8 @@ class _Run:
             spoken = [await speaks(str(host), site.door.port) for host in hosts]
             return any(each is not Speech.NOTHING for each in spoken)
 
-        found = await asyncio.gather(*map(answers, names.chosen))
-        return frozenset(name for name, yes in zip(names.chosen, found, strict=True) if yes)
+        found = await asyncio.gather(*map(answers, names))
+        return frozenset(name for name, yes in zip(names, found, strict=True) if yes)
 
     async def _after_failure(
         self, error: BaseException, transaction: Transaction, site: Site
@@ -424,9 +476,17 @@ class _Run:
         )
 
 
+def _keep_again(had: Leaf, house: House) -> None:
+    """Keep the leaf of the road from before, which is presented again; the new one is kept too."""
+    with contextlib.suppress(HousekeyError):  # the next round would renew it
+        now = house.leaf(LABEL)
+        if now is None or now.certificate != had.certificate:
+            house.keep_again(had)
+
+
 class _Met(TypedDict):
-    root: Trust | None
-    besides: tuple[Trust, ...]
+    root: Trust | Called | None
+    besides: tuple[Trust | Called, ...]
 
 
 def met_under(house: House | None) -> _Met:
@@ -436,11 +496,12 @@ def met_under(house: House | None) -> _Met:
     """
     if house is None:
         return {"root": None, "besides": ()}
-    return {"root": house.trusted_for(LABEL), "besides": (house.root,)}
+    root, *besides = _met_under(house)
+    return {"root": root, "besides": tuple(besides)}
 
 
-def _shortened(text: str, most_bytes: int = 64) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore").strip() or "Home"
+def _met_under(house: House) -> tuple[Trust | Called, ...]:
+    return (met_as(house.trusted_for(LABEL), names_on(house)), house.root)
 
 
 def _words(error: BaseException) -> str:

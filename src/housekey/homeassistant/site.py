@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from housekey.homeassistant.plan import Road
     from housekey.house.files import Files, Owner
     from housekey.live.handshake import Resolver
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
     from housekey.pki.secret import Secret
 
 POLL_SECONDS = 0.1  # while Home Assistant restarts; what `secure` adds to it stays well below 2 s
@@ -85,10 +85,10 @@ class Site:
     paths: PathMap
     owner: Owner  # the user that Home Assistant runs as
     token: Secret | None = None
-    root: Trust | None = None  # what its certificate leads to, once there is a house
-    besides: tuple[Trust, ...] = ()  # or to these: it may be between two roads
+    root: Trust | Called | None = None  # what its certificate leads to, once there is a house
+    besides: tuple[Trust | Called, ...] = ()  # or to these: it may be between two roads
 
-    def with_root(self, root: Trust, *besides: Trust) -> Site:
+    def with_root(self, root: Trust | Called, *besides: Trust | Called) -> Site:
         """Return this site, to be trusted through `root` from now on, or through `besides`."""
         return replace(self, root=root, besides=besides)
 

@@ -27,6 +27,7 @@ from housekey.homeassistant.client import sendable
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Pair, Plan, https_url
 from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -108,11 +109,9 @@ class Switch:
         if plan.promote:
             await self._promote(plan)
         self.transaction.mark(PROVEN)
-        url_set = await self._set_internal_url(plan)
+        urls_set = await self._set_urls(plan)
         self.transaction.close(State.KEPT)
-        done = ["promoted" if plan.promote else "it is permanent"]
-        if url_set:
-            done.append(f"internal URL is now {plan.internal_url}")
+        done = ["promoted" if plan.promote else "it is permanent", *urls_set]
         self.world.tell("kept", "; ".join(done))
         return self._outcome(plan, leaf, proofs=proofs, signed_in=signed_in, kept=True)
 
@@ -139,7 +138,9 @@ class Switch:
             if found is not None:
                 with self.transaction.step("road", self.transaction.removing(path)):
                     files.remove(path)
-        elif found is None or found.data != (data := road.to_json()):
+            return
+        data = road.to_json()
+        if found is None or found.data != data:
             with self.transaction.step("road", self.transaction.writing(path, data)):
                 files.write(path, data, mode=0o600)
 
@@ -260,7 +261,9 @@ class Switch:
             name, proof = next(iter((lost or failed or proofs).items()))
             raise SwitchFailed(
                 f"https://{name} was not proven: {proof.reason}",
-                hint=f"--no-name {name} leaves it out, if it is not this Home Assistant's",
+                hint=f"--no-name {name} leaves it out, if it is not this Home Assistant's"
+                if self.authority.road is None
+                else f"{name} has to lead to this Home Assistant, seen from this machine",
             )
         # Names that led nowhere before the switch either do not speak against it.
         self._warnings += [
@@ -348,24 +351,33 @@ class Switch:
             self.transaction.mark(PROMOTING)
             await client.promote()
 
-    async def _set_internal_url(self, plan: Plan) -> bool:
-        if plan.internal_url is None:
-            return False
-        if self.site.token is None:
-            self._warnings.append(
-                f"set the local network URL to {plan.internal_url} in Home Assistant:"
-                " Settings > System > Network"
-            )
-            return False
+    async def _set_urls(self, plan: Plan) -> tuple[str, ...]:
+        """Set what Home Assistant calls itself; return what was done, for people."""
+        wanted = (
+            (INTERNAL_URL, "internal URL", "local network URL", plan.internal_url),
+            (EXTERNAL_URL, "external URL", "Internet URL", plan.external_url),
+        )
+        done = []
+        for what, told, shown, url in wanted:
+            if url is None:
+                continue
+            if self.site.token is None:
+                self._warnings.append(
+                    f"set the {shown} to {url} in Home Assistant: Settings > System > Network"
+                )
+            elif await self._set_url(plan, what, told, url):
+                done.append(f"{told} is now {url}")
+        return tuple(done)
+
+    async def _set_url(self, plan: Plan, what: str, told: str, url: str) -> bool:
         try:
             async with self.site.client(self._https(plan)) as client:
-                before = (await client.get_config()).internal_url
-                change = SettingChange(INTERNAL_URL, before, plan.internal_url)
-                with self.transaction.step("internal url", change):
-                    await client.update_urls(internal_url=plan.internal_url)
+                before = getattr(await client.get_config(), what)
+                with self.transaction.step(told.lower(), SettingChange(what, before, url)):
+                    await client.update_urls(**{what: url})
         except HomeAssistantTrouble as error:
             self._warnings.append(
-                f"HTTPS is kept, but the internal URL could not be set: {error.message}"
+                f"HTTPS is kept, but the {told} could not be set: {error.message}"
             )
             return False
         return True

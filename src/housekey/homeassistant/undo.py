@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from housekey.homeassistant.housing import LOCK_SECONDS
 from housekey.homeassistant.look import look
 from housekey.homeassistant.put_back import put_back_of
-from housekey.homeassistant.secure import LOCK_SECONDS, met_under
+from housekey.homeassistant.secure import met_under
 from housekey.house.house import House
 from housekey.house.journal import Journal, State
 from housekey.house.lock import house_lock

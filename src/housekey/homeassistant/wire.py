@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from housekey.errors import HomeAssistantTrouble
-    from housekey.live.tls import Trust
+    from housekey.live.tls import Called, Trust
     from housekey.pki.secret import Secret
 
     JsonMapping = Mapping[str, object]
@@ -304,7 +304,7 @@ class _Pin(aiohttp.Fingerprint):
 
 
 def trusts(
-    root: Trust | None, pin: str | None, *, besides: Sequence[Trust] = ()
+    root: Trust | Called | None, pin: str | None, *, besides: Sequence[Trust | Called] = ()
 ) -> tuple[Judge, ...]:
     """Return what HTTPS trusts, to be tried in turn.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from housekey.errors import NotPermitted, PermitRefused
 from housekey.homeassistant.look import uuid_of
 from housekey.homeassistant.names import choose_names, gather, this_machine
+from housekey.homeassistant.recorded import LABEL
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.names import parse_name
 
@@ -56,6 +57,8 @@ async def names_at(
         candidates, add=(*add, *(name for name in kept if name not in remove)), remove=remove
     )
     asked = tuple(map(parse_name, request.add))
+    if not _signs(request, house):
+        return names  # somebody else does, and the house's constraints are not theirs
     if house is None:
         return _permittable(names, asked=asked)
     return _permitted(names, house, asked=asked)
@@ -90,6 +93,13 @@ async def _announced(
     uuid = uuid_of(request.folder, world.files.read)
     heard = [each for each in await world.browse() if uuid and each.uuid == uuid]
     return tuple(url for each in heard for url in (each.internal_url, each.base_url))
+
+
+def _signs(request: Request, house: House | None) -> bool:
+    """Whether the house itself is to sign for the names."""
+    if request.road is not None:
+        return request.road.names is None
+    return house is None or house.road_of(LABEL) is None
 
 
 def _permitted(names: Names, house: House, *, asked: tuple[Name, ...]) -> Names:

@@ -29,7 +29,12 @@ from housekey.house.leaves import (
 from housekey.house.root_key import SEALED, SEALED_ROOT_KEY
 from housekey.house.view import MENDS
 from housekey.pki.constraints import constraints_of
-from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
+from housekey.pki.encoding import (
+    certificate_from_pem,
+    certificates_from_pem,
+    fingerprint,
+    matches,
+)
 from housekey.pki.keys import PrivateKey
 from housekey.pki.names import names_of
 from housekey.pki.verifying import is_signed_by
@@ -220,9 +225,11 @@ def _of_leaf(
     if folder == f"leaves/{ONBOARDING}":
         yield from _of_page(about, certificate, generations, now=now)
         return
-    yield from _of_chain(about, certificate, others, generations)
-    if not is_signed_by(certificate, certificate) and generations[0].issuing is not None:
-        yield from _of_names(about, names, generations[0].issuing)
+    obtained = seen.ledger is not None and fingerprint(certificate) in seen.ledger.obtained
+    if not obtained:  # else another CA signed it, whose chain and names are its own affair
+        yield from _of_chain(about, certificate, others, generations)
+        if not is_signed_by(certificate, certificate) and generations[0].issuing is not None:
+            yield from _of_names(about, names, generations[0].issuing)
     end = certificate.not_valid_after_utc
     if now >= end:
         yield wrong(about, f"it ended on {end:%Y-%m-%d}", RENEW)

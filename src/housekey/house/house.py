@@ -32,9 +32,11 @@ from housekey.house.leaves import (
     read_each,
     read_key,
     read_leaf,
+    read_previous,
     write_leaf,
 )
 from housekey.house.ledger import Role, SqliteLedger
+from housekey.house.records import OBTAINED
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import where
@@ -270,7 +272,7 @@ class House(HouseView):
                 self.ledger.record_certificate(certificate, role="leaf", label=label, at=at)
             names = [str(name) for name in names_of(certificate)]
             told = {**data, "label": label, "names": names}
-            self.ledger.record_event("obtained", at=at, by=who(), sha256=sha256, data=told)
+            self.ledger.record_event(OBTAINED, at=at, by=who(), sha256=sha256, data=told)
         return write_leaf(
             self.folder / LEAVES,
             label,
@@ -352,6 +354,22 @@ class House(HouseView):
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""
         return read_leaf(self.folder / LEAVES, label, files=self.files)
+
+    def previous_leaf(self, label: str) -> Leaf | None:
+        """Read the leaf that was kept under `label` before it; raises as `leaf`."""
+        return read_previous(self.folder / LEAVES, label, files=self.files)
+
+    def keep_again(self, leaf: Leaf) -> None:
+        """Make an earlier leaf the one to serve; the present one becomes the previous."""
+        write_leaf(
+            self.folder / LEAVES,
+            leaf.label,
+            certificate=leaf.certificate,
+            chain_pem=leaf.chain_pem,
+            key=PrivateKey.from_pem(leaf.key_pem.reveal()),
+            present=self.leaf(leaf.label),
+            files=self.files,
+        )
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Read all leaves, by label. Raises as `leaf` does for one that cannot be read."""

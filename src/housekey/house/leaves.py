@@ -140,13 +140,21 @@ def read_leaf(leaves: Path, label: str, *, files: Files) -> Leaf | None:
 
     Raises `HouseBroken` if it is damaged, `HouseUnsafe` if its key is open to others.
     """
+    return _read(leaves / folder_name(label), label, CERTIFICATE, files=files)
+
+
+def read_previous(leaves: Path, label: str, *, files: Files) -> Leaf | None:
+    """Read the leaf that was served before it, as `read_leaf` does; None if there is none."""
+    return _read(leaves / folder_name(label), label, PREVIOUS_CERTIFICATE, files=files)
+
+
+def _read(folder: Path, label: str, named: str, *, files: Files) -> Leaf | None:
     from housekey.pki.keys import PrivateKey  # noqa: PLC0415 - who only looks needs no keys
 
-    folder = leaves / folder_name(label)
-    if not (folder / CERTIFICATE).exists():
+    if not (folder / named).exists():
         return None
     try:
-        chain_pem = files.read(folder / CERTIFICATE)
+        chain_pem = files.read(folder / named)
         certificate = certificate_from_pem(chain_pem)
         for name in (KEY, PREVIOUS_KEY):
             if (folder / name).exists():

@@ -36,8 +36,9 @@ from housekey.house.leaves import (
 )
 from housekey.house.ledger import SqliteLedger
 from housekey.house.ledger_troubles import REBUILD
+from housekey.house.records import OBTAINED
 from housekey.house.together import mode_of, where
-from housekey.pki.encoding import certificates_from_pem
+from housekey.pki.encoding import certificates_from_pem, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,8 +205,10 @@ class HouseView:
         if certificate.issuer == certificate.subject:
             return True  # signed by its own key: no root has anything to do with it
         signer, _ = self._signer_of(leaf.label)
-        has = certificates_from_pem(leaf.chain_pem)
-        return is_by(certificate, signer) and has == self.chain_of(certificate)
+        if not is_by(certificate, signer):
+            # Left from another road, which was undone: nothing presents it, and nothing is due.
+            return self.was_obtained(certificate)
+        return certificates_from_pem(leaf.chain_pem) == self.chain_of(certificate)
 
     # Other roads
 
@@ -237,6 +240,11 @@ class HouseView:
         ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
         ours += [each.issuing for each in generations.former]
         return any(is_by(certificate, each) for each in ours if each is not None)
+
+    def was_obtained(self, certificate: Certificate) -> bool:
+        """Whether the house got it from another CA, by whatever road."""
+        sha256 = fingerprint(certificate)
+        return bool(self.ledger.events(1, kind=OBTAINED, sha256=sha256))
 
     # The leaves
 

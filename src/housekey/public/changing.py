@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lexicon.interfaces import Provider as LexiconProvider
 
     from housekey.pki.secret import Secret
+    from housekey.public.providers import Provider
 
 T = TypeVar("T")
 
@@ -53,13 +54,24 @@ class Changer:
         *,
         seconds: float = SECONDS,
     ) -> None:
-        """Raises `ProviderRefused` if there is no such provider, or nothing to sign in with."""
-        self._provider = provider(provider_name)
-        self._provider.must_be_given(credentials)
-        self._provider.configuration(credentials)
+        self.provider_name = provider_name
         self._credentials = credentials
         self._hide = Hider(credentials.values())
         self._seconds = seconds
+
+    async def ready(self) -> Provider:
+        """Return what this provider needs, once it is known that it is given.
+
+        Raises `ProviderRefused`: there is no such provider, or nothing to sign in with. In a
+        thread: lexicon opens files and loads modules, and Home Assistant's loop must not wait.
+        """
+        return await asyncio.to_thread(self._ready)
+
+    def _ready(self) -> Provider:
+        described = provider(self.provider_name)
+        described.must_be_given(self._credentials)
+        described.configuration(self._credentials)
+        return described
 
     async def create(self, kind: str, name: str, value: str, *, zone: str) -> None:
         """Add a record. Raises `DnsFailed`."""
@@ -81,12 +93,13 @@ class Changer:
         )
 
     async def _change(self, do: Callable[[LexiconProvider], object], what: str, zone: str) -> None:
-        name = self._provider.name
+        described = await self.ready()
+        name = described.name
 
         def work() -> Failed | None:
             with hidden(self._hide):
                 try:
-                    lexicon = connected(self._provider, self._credentials, zone=zone)
+                    lexicon = connected(described, self._credentials, zone=zone)
                     try:
                         taken = do(lexicon)
                     finally:
@@ -114,7 +127,7 @@ class Changer:
         said = f"{failed.kind}: {failed.text}" if failed.kind else failed.text
         raise DnsFailed(
             f"the DNS provider {name} did not change the {what}: {said}",
-            hint=self._advice(failed, zone),
+            hint=self._advice(described, failed, zone),
         )
 
     def _failed(self, error: Exception) -> Failed:
@@ -124,12 +137,12 @@ class Changer:
         text = text or "no reason given"
         return Failed(type(error).__name__, text, is_network=_is_network(error))
 
-    def _advice(self, failed: Failed, zone: str) -> str:
+    def _advice(self, described: Provider, failed: Failed, zone: str) -> str:
         hint = f"check the credentials, and that they may change {zone}"
         if failed.kind in _STUMBLED:
-            told = "; ".join(f"{option.name}: {option.help}" for option in self._provider.asked)
+            told = "; ".join(f"{option.name}: {option.help}" for option in described.asked)
             return f"{hint}; {told}"
-        lacking = [each.name for each in self._provider.asked if each.name not in self._credentials]
+        lacking = [each.name for each in described.asked if each.name not in self._credentials]
         return f"{hint}; not given: {', '.join(lacking)}" if lacking else hint
 
 

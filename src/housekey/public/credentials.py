@@ -144,10 +144,11 @@ def keep(
 ) -> None:
     """Keep them in the house at `folder`, for the next renewal. Raises `FileTrouble`."""
     path = folder / DNS
+    # Another provider's stay: until the change to this one has worked, renewals need them.
+    shown = {name: secret.reveal().decode() for name, secret in credentials.items()}
     document = {
         "version": _VERSION,
-        "provider": provider.name,
-        "options": {name: secret.reveal().decode() for name, secret in credentials.items()},
+        "providers": {**_providers(folder, files=files), provider.name: shown},
     }
     files.make_folder(path.parent, 0o700)
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
@@ -157,22 +158,31 @@ def keep(
 def kept(folder: Path, provider_name: str, *, files: Files) -> Mapping[str, Secret] | None:
     """Return those of the house at `folder` for this provider; None when there are none.
 
-    Raises `HouseUnsafe` if others may read them, `HouseBroken` if they are damaged, `FileTrouble`.
+    Raises `HouseUnsafe` if others may read them, `HouseBroken` if the file is damaged.
     """
+    options = _providers(folder, files=files, whose=provider_name).get(provider_name)
+    if options is None:
+        return None
+    return {name: Secret(value.encode()) for name, value in options.items()}
+
+
+def _providers(
+    folder: Path, *, files: Files, whose: str = "the provider"
+) -> dict[str, dict[str, str]]:
     path = folder / DNS
     try:
         text = files.read(path, most_bytes=_MOST_BYTES)
         mode = path.stat().st_mode
     except FileTrouble as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            return None
+            return {}
         raise
     if mode & 0o077:
         raise HouseUnsafe(
             f"the DNS credentials {path} are open to other users of this machine"
             f" (mode {stat.S_IMODE(mode):o})",
             hint=f"chmod 600 {path}; if somebody else may have read them, make new ones at"
-            f" {provider_name} and give them again: --dns-credentials FILE",
+            f" {whose} and give them again: --dns-credentials FILE",
         )
     try:
         document = json.loads(text)
@@ -180,10 +190,9 @@ def kept(folder: Path, provider_name: str, *, files: Files) -> Mapping[str, Secr
             raise HouseBroken(
                 f"{path} was written by a newer housekey", hint="install that version of housekey"
             )
-        if document["provider"] != provider_name:
-            return None
         return {
-            str(name): Secret(str(value).encode()) for name, value in document["options"].items()
+            str(provider): {str(name): str(value) for name, value in options.items()}
+            for provider, options in document["providers"].items()
         }
     except (ValueError, KeyError, TypeError, AttributeError):
         # The error itself tells what is around the damage.

@@ -23,13 +23,18 @@ ZONE = "duckdns.org"
 _SEEN = "auto"  # to lexicon: no address is sent, and DuckDNS takes the one it sees
 
 
+def holds(name: str) -> bool:
+    """Whether this is a name of DuckDNS's users, or below one."""
+    return name.lower().rstrip(".").endswith(f".{ZONE}")
+
+
 def domain_of(name: str) -> str:
     """Return the name as it was registered, of itself or of anything below it.
 
     Raises `DnsFailed` for a name elsewhere.
     """
     labels = name.lower().rstrip(".").split(".")
-    if labels[-2:] != ZONE.split(".") or len(labels) < 3:
+    if not holds(name):
         raise DnsFailed(
             f"{name} is not a name of DuckDNS",
             hint=f"it looks like myhome.{ZONE}; for a name elsewhere give --dns PROVIDER",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from housekey.errors import DnsFailed
+from housekey.public.answers import owner_of_soa, rdatas, target_of, text_of, value_of
 
 if TYPE_CHECKING:
-    from dns.asyncresolver import Resolver as DnsResolver
     from dns.message import Message
     from dns.name import Name
+    from dns.resolver import Resolver
 
 PORT = 53
 _LONGEST_CHAIN = 10  # CNAMEs; resolvers give up about there too
@@ -70,10 +71,10 @@ class Lookup:
         The DNS-01 proof may be delegated that way (RFC 8555 8.4 asks for an ordinary look-up).
         Raises `DnsFailed`: a circle, too many steps, or no answer.
         """
-        seen = [name]
+        seen = [name.lower()]
         while True:
             answer = await self._resolve(seen[-1], "CNAME")
-            target = _target_of(answer, seen[-1])
+            target = target_of(answer, seen[-1])
             if target is None:
                 return seen[-1]
             if target in seen:
@@ -93,9 +94,9 @@ class Lookup:
 
         Raises `DnsFailed`: no zone, no answer, or an answer that cannot be right.
         """
-        zone = await self._zone_name(name)
+        zone = await self._zone_name(name.lower())
         answer = await self._resolve(zone, "NS")
-        named = sorted({_text(rdata.target) for rdata in _rdatas(answer, zone, "NS")})
+        named = sorted({text_of(rdata.target) for rdata in rdatas(answer, zone, "NS")})
         found = await asyncio.gather(
             *(self.addresses(server, kind) for server in named for kind in ("A", "AAAA"))
         )
@@ -112,19 +113,13 @@ class Lookup:
     async def addresses(self, name: str, kind: str) -> frozenset[str]:
         """Return the addresses of `name` that this computer's resolver tells (A or AAAA).
 
-        None for a name that does not exist, and where the resolver fails for this name.
+        Nothing for a name that does not exist, and where the resolver fails for this name.
         """
         try:
             answer = await self._resolve(name, kind)
         except DnsFailed:
             return frozenset()
-        wanted = _type(kind)
-        return frozenset(
-            rdata.address
-            for rrset in (answer.answer if answer else ())
-            if rrset.rdtype == wanted
-            for rdata in rrset
-        )
+        return frozenset(map(value_of, rdatas(answer, None, kind)))
 
     async def published(self, name: str) -> frozenset[str]:
         """Return the addresses of `name` by its own servers, which no router filters.
@@ -147,15 +142,41 @@ class Lookup:
 
     async def said_by(self, server: Server, name: str, kind: str) -> Said:
         """Ask one server itself; TXT values and addresses come as text. Raises nothing."""
-        import dns.asyncquery  # noqa: PLC0415 - only when an order is made
-        import dns.exception  # noqa: PLC0415 - likewise
-        import dns.flags  # noqa: PLC0415 - likewise
+        return await asyncio.to_thread(self._said_by, server, name, kind)
+
+    async def seen(self, name: str, kind: str) -> frozenset[str]:
+        """Return the values that this computer's resolver tells. Raises `DnsFailed`."""
+        answer = await self._resolve(name, kind)
+        return frozenset(map(value_of, rdatas(answer, None, kind)))
+
+    async def _zone_name(self, name: str) -> str:
+        labels = name.split(".")
+        for number in range(len(labels) - 1):
+            above = ".".join(labels[number:])
+            answer = await self._resolve(above, "SOA")
+            told = owner_of_soa(answer, above)
+            if told is not None:
+                await asyncio.to_thread(_refuse_registry, told, name)
+                return told
+        await asyncio.to_thread(_refuse_registry, labels[-1], name)
+        raise AssertionError("a single label is a registry")
+
+    async def _resolve(self, name: str, kind: str) -> Message | None:
+        """Ask the resolver; None for a name that does not exist and nothing more is known of."""
+        return await asyncio.to_thread(self._resolved, name, kind)
+
+    # In threads, and not with dnspython's own asyncio: it opens files and loads modules as it goes,
+    # and Home Assistant's loop must not wait for that. All of it ends within its own time limits.
+
+    def _said_by(self, server: Server, name: str, kind: str) -> Said:
+        import dns.exception  # noqa: PLC0415 - only when an order is made
         import dns.message  # noqa: PLC0415 - likewise
+        import dns.query  # noqa: PLC0415 - likewise
         import dns.rcode  # noqa: PLC0415 - likewise
 
         question = dns.message.make_query(name, kind, flags=0)  # no recursion: what it has itself
         try:
-            answer, _ = await dns.asyncquery.udp_with_fallback(
+            answer, _ = dns.query.udp_with_fallback(
                 question, server.address, timeout=self.patience, port=self.port,
                 ignore_unexpected=True,
             )  # fmt: skip
@@ -167,40 +188,16 @@ class Lookup:
             return Said(server, None, f"not understood ({type(error).__name__})")
         if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             return Said(server, None, f"it answered {dns.rcode.to_text(answer.rcode())}")
-        return Said(server, frozenset(map(_value, _rdatas(answer, name, kind))))
+        return Said(server, frozenset(map(value_of, rdatas(answer, name, kind))))
 
-    async def seen(self, name: str, kind: str) -> frozenset[str]:
-        """Return the values that this computer's resolver tells. Raises `DnsFailed`."""
-        answer = await self._resolve(name, kind)
-        wanted = _type(kind)
-        return frozenset(
-            _value(rdata)
-            for rrset in (answer.answer if answer else ())
-            if rrset.rdtype == wanted
-            for rdata in rrset
-        )
-
-    async def _zone_name(self, name: str) -> str:
-        labels = name.split(".")
-        for number in range(len(labels) - 1):
-            above = ".".join(labels[number:])
-            answer = await self._resolve(above, "SOA")
-            told = _owner_of_soa(answer, above)
-            if told is not None:
-                _refuse_registry(told, name)
-                return told
-        _refuse_registry(labels[-1], name)
-        raise AssertionError("a single label is a registry")
-
-    async def _resolve(self, name: str, kind: str) -> Message | None:
-        """Ask the resolver; None for a name that does not exist and nothing more is known of."""
+    def _resolved(self, name: str, kind: str) -> Message | None:
         import dns.exception  # noqa: PLC0415 - only when an order is made
         import dns.name  # noqa: PLC0415 - likewise
         import dns.resolver  # noqa: PLC0415 - likewise
 
         resolver = self._resolver()
         try:
-            answer = await resolver.resolve(
+            answer = resolver.resolve(
                 dns.name.from_text(name), kind, search=False, raise_on_no_answer=False
             )
         except dns.resolver.NXDOMAIN as nothing:
@@ -214,12 +211,11 @@ class Lookup:
             ) from error
         return answer.response
 
-    def _resolver(self) -> DnsResolver:
-        import dns.asyncresolver  # noqa: PLC0415 - only when an order is made
-        import dns.resolver  # noqa: PLC0415 - likewise
+    def _resolver(self) -> Resolver:
+        import dns.resolver  # noqa: PLC0415 - only when an order is made
 
         try:
-            resolver = dns.asyncresolver.Resolver(configure=not self.nameservers)
+            resolver = dns.resolver.Resolver(configure=not self.nameservers)
         except (dns.resolver.NoResolverConfiguration, OSError) as error:
             raise DnsFailed(
                 "this computer has no DNS set up: /etc/resolv.conf names no server",
@@ -243,51 +239,6 @@ def _refuse_registry(zone: str, name: str) -> None:
             hint="look for a typing error; if the name is right, a DNS server at home may answer"
             " for it by itself: try again with another one",
         )
-
-
-def _target_of(answer: Message | None, name: str) -> str | None:
-    for rdata in _rdatas(answer, name, "CNAME"):
-        return _text(rdata.target)
-    return None
-
-
-def _owner_of_soa(answer: Message | None, name: str) -> str | None:
-    """The zone by an answer about SOA (RFC 2308 2: an empty one carries it beside the answer)."""
-    import dns.rdatatype  # noqa: PLC0415 - only when an order is made
-
-    for rrset in [*answer.answer, *answer.authority] if answer else ():
-        if rrset.rdtype == dns.rdatatype.SOA:
-            owner = _text(rrset.name)
-            # Behind a CNAME it is the zone of the target.
-            if name == owner or name.endswith(f".{owner}"):
-                return owner
-    return None
-
-
-def _rdatas(answer: Message | None, name: str, kind: str) -> list[Any]:
-    wanted = _type(kind)
-    return [
-        rdata
-        for rrset in (answer.answer if answer else ())
-        if rrset.rdtype == wanted and _text(rrset.name) == name.lower()
-        for rdata in rrset
-    ]
-
-
-def _type(kind: str) -> int:
-    import dns.rdatatype  # noqa: PLC0415 - only when an order is made
-
-    return dns.rdatatype.from_text(kind)
-
-
-def _text(name: Name) -> str:
-    return name.to_text(omit_final_dot=True).lower()
-
-
-def _value(rdata: Any) -> str:
-    if hasattr(rdata, "strings"):  # a TXT record is cut into strings of 255 bytes at most
-        return b"".join(rdata.strings).decode(errors="replace")
-    return str(rdata.address)
 
 
 def _short(value: str) -> str:

@@ -24,7 +24,6 @@ from housekey.errors import (
     NotProven,
 )
 from housekey.house.labels import shown
-from housekey.pki.encoding import fingerprint
 from housekey.public.account import forget_account
 from housekey.public.ari import due_at, id_of
 from housekey.public.limits import (
@@ -125,7 +124,8 @@ async def obtain(
     state = steps.state()
     ordering = Ordering(house, settings, records, steps, world=world, hook=hook)
     chain = steps.chain() if state is not None else None
-    if state is not None and chain is not None and state.is_for(wanted) and _is_good(house, chain):
+    is_for = state is not None and state.is_for(wanted)
+    if state and chain is not None and is_for and _is_good(house, need.label, chain):
         await ordering.withdraw(state)
         return Obtained(chain, steps.key())
     _must_not_wait(house, wanted, by_hand=by_hand)
@@ -184,10 +184,12 @@ def _new_key(key_type: KeyType) -> PrivateKey:
     return PrivateKey.generate(key_type)
 
 
-def _is_good(house: House, chain: tuple[Certificate, ...]) -> bool:
+def _is_good(house: House, label: str, chain: tuple[Certificate, ...]) -> bool:
     """Whether what was issued has not been taken yet, and is worth taking."""
     leaf = chain[0]
-    was_taken = house.ledger.certificate(fingerprint(leaf)) is not None
+    # The ledger has it a moment before the house has: a kill in between has taken nothing.
+    kept = (house.leaf(label), house.previous_leaf(label))
+    was_taken = any(each is not None and each.certificate == leaf for each in kept)
     return not was_taken and house.clock() < due_at(leaf)
 
 

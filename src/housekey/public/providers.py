@@ -123,7 +123,28 @@ def connected(
     resolver = ConfigResolver()  # type: ignore[no-untyped-call]
     made = _class_of(described.name)(resolver.with_dict(settings))
     made.authenticate()
+    _heed_answers(made)
     return made
+
+
+def _heed_answers(lexicon: LexiconProvider) -> None:
+    """Let lexicon's RFC 2136 provider fail where the server refuses: it does not look itself.
+
+    Without this a record that was never taken would be waited for.
+    """
+    ask = getattr(lexicon, "_run_query", None)
+    if ask is None:
+        return
+    import dns.rcode  # noqa: PLC0415 - as above
+    from lexicon.exceptions import LexiconError  # noqa: PLC0415 - as above
+
+    def heeded(message: Any) -> Any:
+        answer = ask(message)
+        if answer.rcode() != dns.rcode.NOERROR:
+            raise LexiconError(f"the server answered {dns.rcode.to_text(answer.rcode())}")
+        return answer
+
+    vars(lexicon)["_run_query"] = heeded
 
 
 def _must_exist(name: str) -> None:

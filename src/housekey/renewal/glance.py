@@ -17,6 +17,7 @@ from housekey.house.leaves import ONBOARDING
 from housekey.house.records import DEVICE_TRUSTS, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.due import due_of
+from housekey.renewal.suggested import suggested_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from housekey.house.generations import Overlap
     from housekey.house.leaves import PublicLeaf, Unreadable
     from housekey.house.records import Event
+    from housekey.house.road import Road
     from housekey.house.view import HouseView
     from housekey.live.glimpse import Glimpse
     from housekey.renewal.due import Due
@@ -102,6 +104,8 @@ class Glance:
     rotation: Rotation | None
     events: tuple[Event, ...]  # the last ones, newest first
     damaged: tuple[Unreadable, ...] = ()  # leaves that cannot be read, by label
+    by_hand: bool = False  # a CA of the user's own signs Home Assistant's, and they ask it
+    road: Road | None = None  # by which Home Assistant's comes; None: the house issues it
 
     @property
     def due(self) -> tuple[Held, ...]:
@@ -156,6 +160,8 @@ def read(house: HouseView, *, now: datetime) -> Glance:
         rotation=_rotation(house),
         events=house.ledger.events(_LAST_EVENTS),
         damaged=damaged,
+        by_hand=_by_hand(house),
+        road=house.road_of(HOME_ASSISTANT),
     )
 
 
@@ -166,6 +172,11 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
     """
     steps = [f"{shown(each.label)}: {each.trouble.hint}" for each in glance.damaged]
     due = {each.what: each for each in glance.due}
+    if glance.by_hand and shown(HOME_ASSISTANT) in due:
+        del due[shown(HOME_ASSISTANT)]
+        steps.append(
+            "a new certificate from your own CA: housekey secure --csr FILE, then --install"
+        )
     if due.keys() & {ROOT, ISSUING}:
         steps.append("a new root, while the old one is good: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
@@ -182,9 +193,14 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
             steps.append("every device has proved the new root: housekey house rotate --finish")
         else:
             steps.append("lead phones and laptops to the new root: housekey share")
-    elif glance.serving and not glance.devices:
+    elif glance.serving and not glance.devices and glance.road is None:
         steps.append("phones and laptops: housekey share")
     return tuple(steps)
+
+
+def _by_hand(house: HouseView) -> bool:
+    road = house.road_of(HOME_ASSISTANT)
+    return road is not None and road.kind.value == "own"
 
 
 def _places(house: HouseView) -> tuple[tuple[Served, ...], tuple[str, ...]]:
@@ -217,6 +233,8 @@ def _leaf(house: HouseView, leaf: PublicLeaf, revoked: Event | None, now: dateti
         now=now,
         current=house.is_current(leaf),
         revoked_at=revoked.at if revoked else None,
+        suggested=suggested_for(house, leaf.label, leaf.certificate),
+        another_ca=house.road_of(leaf.label) is not None,
     )
     copies = house.ledger.events(-1, kind=DELIVERED, sha256=sha256)
     return Held(

@@ -71,6 +71,10 @@ async def renew_home(
     and Home Assistant is as before. The caller must not hold the house's lock.
     """
     due = standing.due
+    if due is not None and standing.by_hand:
+        from housekey.homeassistant.own_authority import signature_needed  # noqa: PLC0415 - rare
+
+        return HomeRenewed(due, trouble=signature_needed(due.reason))
     if home.token is None and home.restart_command is None:
         trouble = RenewalFailed(
             "there is no token to sign in to Home Assistant with", hint=_NO_TOKEN_HINT

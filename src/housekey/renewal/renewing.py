@@ -31,6 +31,7 @@ from housekey.onboarding.leaf import LABEL as ONBOARDING_PAGE
 from housekey.pki.encoding import fingerprint
 from housekey.pki.subject import subject_from
 from housekey.renewal.due import Due, Why, due_of
+from housekey.renewal.suggested import suggested_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,6 +99,8 @@ def standing_of(
         names=names,
         current=house.is_current(leaf),
         revoked_at=event.at if event is not None else None,
+        suggested=suggested_for(house, label, leaf.certificate),
+        another_ca=house.road_of(label) is not None,
     )
     return Standing(label, leaf, due)
 

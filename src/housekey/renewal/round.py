@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from housekey.errors import CopyNotRenewed
+from housekey.homeassistant.housing import LOCK_SECONDS
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
-from housekey.homeassistant.secure import LOCK_SECONDS
 from housekey.house.exported import NO_COPIES, Copied, behind, copies_of
 from housekey.house.house import House
 from housekey.house.lock import house_lock
 from housekey.pki.encoding import fingerprint
+from housekey.renewal.due import short_lived_due_at
 from housekey.renewal.home import HomeStanding, home_standing
 from housekey.renewal.home_renewing import renew_home
 from housekey.renewal.renewing import chosen, given_up, make_up, others, renew, standing_of
@@ -76,6 +77,7 @@ class Item:
     warnings: tuple[str, ...] = ()
     presented_until: datetime | None = None  # Home Assistant's alone
     rests_until: datetime | None = None  # new names came too soon after others
+    due_at: datetime | None = None  # Home Assistant's alone: when it will be due
 
     @property
     def ends(self) -> datetime | None:
@@ -227,12 +229,20 @@ async def _at_home(
         trouble=standing.trouble if done is None else done.trouble,
         warnings=() if done is None else done.warnings,
         rests_until=standing.rests_until,
+        due_at=_due_at(standing, done),
         presented_until=(
             standing.presents.not_valid_after_utc
             if standing.serves and standing.presents is not None
             else None
         ),
     )
+
+
+def _due_at(standing: HomeStanding, done: HomeRenewed | None) -> datetime | None:
+    """Return when it will be due, also of a new one; what its CA suggests of that is asked then."""
+    if done is None or done.leaf is None:
+        return standing.due_at
+    return short_lived_due_at(done.leaf.certificate)
 
 
 def _became(standing: HomeStanding, done: HomeRenewed | None, *, to_do: bool) -> Became:

@@ -10,7 +10,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from housekey.errors import FileTrouble, HomeAssistantTrouble, HouseBusy
+from housekey.errors import (
+    CaAsksToWait,
+    DnsFailed,
+    FileTrouble,
+    HomeAssistantTrouble,
+    HouseBusy,
+    PublicTrouble,
+)
 from housekey.renewal.delivery import Way
 from housekey.renewal.round import Became
 
@@ -23,7 +30,9 @@ if TYPE_CHECKING:
 FIRST_RETRY = timedelta(minutes=5)  # Home Assistant may just be starting, as at every boot
 LAST_RETRY = timedelta(hours=1)
 MOST_TRIES = 6  # in a row, some two hours; then it waits, and is told, once a day
-_MAY_PASS = (HomeAssistantTrouble, FileTrouble, HouseBusy)  # anything else takes a person
+# Anything else takes a person.
+_MAY_PASS = (HomeAssistantTrouble, FileTrouble, HouseBusy, PublicTrouble, DnsFailed)
+_TRIES_LEFT = 12  # of what failed, before what is in use ends
 _A_MOMENT = timedelta(minutes=1)
 
 
@@ -89,10 +98,19 @@ def next_round(
     moments = [daily_round(now, quiet, spread=spread)]
     if (wait := retry(items, tries=tries)) is not None:
         moments.append(now + wait)
-    # A name that is new too soon after another.
+    # A name that is new too soon after another; one that is due before the next quiet hours, which
+    # is too late for a certificate of six days; and what a CA, or its limits, allow only then.
+    later_ = [each.rests_until for each in items]
+    later_ += [each.due_at for each in items]
+    later_ += [each.trouble.until for each in items if isinstance(each.trouble, CaAsksToWait)]
+    moments += [max(moment.astimezone(now.tzinfo), now + _A_MOMENT) for moment in later_ if moment]
+    # What failed is tried more often the less life is left: daily of ninety days, not of six.
     moments += [
-        max(each.rests_until.astimezone(now.tzinfo), now + _A_MOMENT)
+        now + max((each.ends - now) / _TRIES_LEFT, LAST_RETRY)
         for each in items
-        if each.rests_until is not None
+        if isinstance(each.trouble, _MAY_PASS)
+        and not _was_put_back(each)
+        and each.ends is not None
+        and each.ends > now
     ]
     return min(moments, key=lambda moment: moment.astimezone(UTC))

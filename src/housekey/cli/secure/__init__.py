@@ -17,8 +17,20 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
-from housekey.cli.secure.own import chosen_own, own_options
-from housekey.cli.secure.public import chosen_public, public_options
+from housekey.cli.secure.own import (
+    ask_for_signature,
+    chosen_own,
+    own_options,
+    refuse_contradictions,
+    taking,
+    what_next,
+)
+from housekey.cli.secure.public import (
+    choose_public,
+    chosen_private,
+    public_options,
+    public_road,
+)
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -96,6 +108,10 @@ def command(**options: Any) -> None:
     that it works, and only then makes it permanent. Whatever fails, everything
     is put back as it was. Run again, it changes nothing unless something is due.
     """
+    refuse_contradictions(options)
+    if options["csr"] is not None:
+        ask_for_signature(options, _Asker)
+        return
     output = Output(as_json=options["as_json"], yes=options["yes"])
     result = running(_secure(options, output), output)
     for warning in result.warnings:
@@ -104,21 +120,26 @@ def command(**options: Any) -> None:
     if owed:
         output.row("owed", "restart Home Assistant, then run housekey secure again to prove it")
     elif result.changed:
-        output.row("next", "phones and laptops: housekey share")
+        output.row("next", what_next(result.house))
     output.document(_document(result, output))
     if owed:
         raise click.exceptions.Exit(1)  # a restart is still due
 
 
 async def _secure(options: dict[str, Any], output: Output) -> Result:
-    from housekey.homeassistant.request import Request  # noqa: PLC0415 - after --help
+    from housekey.cli.secure.public_asking import pointing  # noqa: PLC0415 - after --help
+    from housekey.homeassistant.request import Request  # noqa: PLC0415
     from housekey.homeassistant.secure import secure  # noqa: PLC0415
 
     house = house_folder(options)
     world = world_of(options, output)
+    own = chosen_own(options, world, output, house=house)  # before anybody is asked anything
+    public = public_road(options, world, house=house)
     home = await choose_home(options, world, output, house=house)
     async with sign_in(options, home, world, output, house=house) as token:
         folder = await folder_of(home, token, world, house=house)
+        if public is not None:
+            public = await choose_public(public, options, world, output, house=house)
         request = Request(
             house=house,
             folder=folder,
@@ -137,8 +158,11 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             fix_permissions=options["fix_permissions"],
             dry_run=options["dry_run"],
             restart_command=options["restart_command"],
-            road=chosen_public(options, output) or chosen_own(options, output),
+            road=public or chosen_private(options),
+            point=None if public is None else pointing(public, options, world, house=house),
         )
+        if own is not None:
+            request = taking(request, own)
         return await secure(request, world, _Asker(output))
 
 
