@@ -22,6 +22,7 @@ Role: TypeAlias = Literal["root", "issuing", "leaf", "self-signed"]
 
 REVOKED = "revoked"
 LEDGER_REBUILT = "ledger-rebuilt"
+ROTATED = "root-rotated"  # there is a new root; data: how, and which one it replaces
 DEVICE_TRUSTS = "device-trusts"  # a device has proved that it trusts the root of this SHA-256
 
 
