@@ -24,11 +24,12 @@ import pytest
 from housekey.homeassistant.recorded import LABEL
 from housekey.house import leaves, view
 from housekey.house.files import Files
+from housekey.house.generations import is_by
 from housekey.house.house import prepare_house
 from housekey.house.lock import house_lock
 from housekey.house.revoking import list_to_serve, read_crl
 from housekey.pki import names as pki_names
-from housekey.pki.encoding import certificate_from_pem, certificates_from_pem
+from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.keys import PrivateKey
 from housekey.pki.names import parse_name
 from housekey.pki.subject import Subject
@@ -201,10 +202,13 @@ def served(home: Home) -> set[bytes]:
 def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not parse anew what was parsed on the day before: the same bytes are the same thing.
 
-    A third of all the time, and nothing else depends on it: these functions are pure.
+    Half of all the time, and nothing else depends on it: these functions are pure.
     """
     monkeypatch.setattr(leaves, "certificate_from_pem", cache(certificate_from_pem))
+    monkeypatch.setattr(leaves, "matches", cache(matches))
     monkeypatch.setattr(view, "certificates_from_pem", cache(certificates_from_pem))
+    monkeypatch.setattr(view, "is_by", cache(is_by))
+    monkeypatch.setattr(PrivateKey, "to_pem", cache(PrivateKey.to_pem))
     monkeypatch.setattr(pki_names, "names_of", cache(pki_names.names_of))
     read = cache(PrivateKey.from_pem)
 
