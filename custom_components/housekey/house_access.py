@@ -105,9 +105,12 @@ class HouseAccess:
     @contextlib.contextmanager
     def held(self) -> Iterator[House]:
         """Open the house to change something. Raises as `House.open`, and `HouseBusy`."""
+        with self.opened():
+            pass  # says what is wrong with it before a lock is made in it
         with (
-            self.opened() as house,
             house_lock(self.folder, wait=_LOCK_SECONDS, files=self.files),
+            # As it is now: while the lock was waited for, it may have been rotated or restored.
+            self.opened() as house,
         ):
             yield house
 

@@ -421,3 +421,21 @@ def test_no_secret_is_in_anything_that_is_said_or_kept_elsewhere(person: Person,
     for secret in (*(each.encode() for each in secrets), *keys):
         assert secret not in everything
     assert len(keys) >= 6
+
+
+def test_check_puts_back_what_the_ledger_has_when_that_is_asked(person: Person, code: str) -> None:
+    was = (person.house / "issuing.pem").read_bytes()
+    (person.house / "issuing.pem").unlink()
+    done = person.run("house", "check")
+    assert done.code == 1, done
+    assert (
+        "issuing.pem: it is missing - housekey house check --fix makes it again, from the ledger"
+        in " ".join(done.out.split())
+    )
+    assert not (person.house / "issuing.pem").exists()
+    done = person.run("house", "check", "--fix")
+    assert done.code == 0, done
+    assert "fixed     issuing.pem: made again, from the ledger" in done.out
+    assert (person.house / "issuing.pem").read_bytes() == was
+    again = person.run("house", "check", "--fix", "--json")
+    assert (again.code, again.json["fixed"], again.json["sound"]) == (0, [], True)

@@ -96,6 +96,7 @@ HOUSE = (
     Case(
         "ledger rebuild", before=(MADE, "! spoil house/ledger.sqlite"), moves=(NEW_LEDGER, DAMAGED)
     ),
+    Case("house check --fix", before=(MADE, "! remove house/issuing.pem"), ends=(0, 1)),
     Case("ledger export --out {out}/ledger.jsonl", before=(MADE,)),
 )
 

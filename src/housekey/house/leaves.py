@@ -151,14 +151,15 @@ def read_previous(leaves: Path, label: str, *, files: Files) -> Leaf | None:
 def _read(folder: Path, label: str, named: str, *, files: Files) -> Leaf | None:
     from housekey.pki.keys import PrivateKey  # noqa: PLC0415 - who only looks needs no keys
 
-    if not (folder / named).exists():
+    path = folder / named
+    if not path.exists():
         return None
     try:
-        chain_pem = files.read(folder / named)
+        chain_pem = files.read(path)
         certificate = certificate_from_pem(chain_pem)
-        for name in (KEY, PREVIOUS_KEY):
-            if (folder / name).exists():
-                key = PrivateKey.from_pem(read_key(folder / name, files=files))
+        for key_path in (folder / KEY, folder / PREVIOUS_KEY):
+            if key_path.exists():
+                key = PrivateKey.from_pem(read_key(key_path, files=files))
                 if matches(certificate, key):
                     return _leaf(folder, label, certificate, chain_pem, key)
     except PemUnreadable as error:

@@ -23,6 +23,7 @@ Role: TypeAlias = Literal["root", "issuing", "leaf", "self-signed"]
 REVOKED = "revoked"
 OBTAINED = "obtained"  # from another CA; data: label, names, and what that road tells of it
 LEDGER_REBUILT = "ledger-rebuilt"
+ROTATED = "root-rotated"  # there is a new root; data: how, and which one it replaces
 DEVICE_TRUSTS = "device-trusts"  # a device has proved that it trusts the root of this SHA-256
 
 

@@ -42,7 +42,7 @@ from housekey.house.generations import (
 from housekey.house.house import common_name_of
 from housekey.house.leaves import ONBOARDING, read_key
 from housekey.house.noting import note_done
-from housekey.house.records import DEVICE_TRUSTS
+from housekey.house.records import DEVICE_TRUSTS, ROTATED
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import replace_together, where
@@ -70,7 +70,6 @@ if TYPE_CHECKING:
     from housekey.house.ledger import JsonValue
     from housekey.pki.names import Name
 
-ROTATED = "root-rotated"  # ledger: there is a new root; data: how, and which one it replaces
 GONE = "root-dropped"  # ledger: a root does not count any more; data: why
 
 _FILES = (ROOT, SEALED_ROOT_KEY, ISSUING, ISSUING_KEY)  # of one generation
