@@ -39,7 +39,7 @@ from housekey.pki.names import DnsName, IpName, parse_name
 from housekey.pki.subject import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from housekey.homeassistant.authority import Authority
     from housekey.homeassistant.impact import Impact
@@ -295,6 +295,7 @@ class _Run:
         if drawn.empty and opened is None:
             return await self._as_it_is(site, house, authority, drawn), False
         answered = await self._answered(names, site)
+        go_back = [self._leaf_back(house, authority)]
         transaction = opened or self._journal(house).begin(target_of(site))
         switch = Switch(
             site=site,
@@ -310,12 +311,22 @@ class _Run:
             live=self._live,
         )
         try:
-            remember_wishes(self._request, house, self._world)
+            go_back.append(remember_wishes(self._request, house, self._world))
             outcome = await switch.carry_out(drawn, names.chosen)
         except BaseException as error:
-            await self._after_failure(error, transaction, site)
+            await self._after_failure(error, transaction, site, go_back)
             raise
         return outcome, True
+
+    def _leaf_back(self, house: House, authority: Authority) -> Callable[[], None]:
+        """Return what puts the house's leaf back, should the switch be put back.
+
+        Not what somebody else signed on the road that the house is on: it is the next one to be
+        tried, and a public CA gives only so many.
+        """
+        if authority.road is not None and house.road_of(LABEL) is not None:
+            return lambda: None
+        return house.way_back_of(LABEL)
 
     async def _as_it_is(
         self, site: Site, house: House, authority: Authority, drawn: Plan
@@ -358,14 +369,22 @@ class _Run:
         return frozenset(name for name, yes in zip(names.chosen, found, strict=True) if yes)
 
     async def _after_failure(
-        self, error: BaseException, transaction: Transaction, site: Site
+        self,
+        error: BaseException,
+        transaction: Transaction,
+        site: Site,
+        go_back: Iterable[Callable[[], None]],
     ) -> None:
-        """Put everything back, and say what came of it in place of `error`."""
+        """Put everything back, and say what came of it in place of `error`.
+
+        `go_back` is what is to be put back in the house, when Home Assistant is as before.
+        """
         interrupted = isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
         if PROVEN in transaction.marks:
             # The switch itself is done and proven; only the internal URL may be missing.
             if transaction.state is State.OPEN:
-                transaction.close(State.KEPT)
+                with contextlib.suppress(HousekeyError):  # the next command closes it
+                    transaction.close(State.KEPT)
             if interrupted:
                 raise Interrupted(
                     "interrupted, after HTTPS was proven: it is kept",
@@ -380,18 +399,21 @@ class _Run:
             restart_command=self._request.restart_command,
         )
         self._world.busy("putting everything back as it was")
+        what = "interrupted" if interrupted else _words(error)
         try:
             await way_back.run(must_answer=False, patient=interrupted)
         except HousekeyError as trouble:
-            if way_back.files_are_back and not way_back.promoted:
-                transaction.close(State.PUT_BACK)
-            what = "interrupted" if interrupted else _words(error)
+            if way_back.files.are_back and not way_back.promoted:
+                self._end(transaction, go_back)
             raise SwitchFailed(f"{what}; {trouble.message}", hint=trouble.hint) from error
         finally:
             self._world.busy("")
             for warning in way_back.warnings:
                 self._world.tell("warning", warning)
-        transaction.close(State.PUT_BACK)
+        # What could not be tidied up the journal goes on to know of.
+        left = next(iter(way_back.files.left), None) or self._end(transaction, go_back)
+        if left is not None:
+            raise SwitchFailed(f"{what}; {left.message}", hint=left.hint) from error
         if interrupted:
             raise Interrupted(
                 "interrupted; everything is as it was before",
@@ -400,6 +422,18 @@ class _Run:
         if isinstance(error, HousekeyError) and not nothing_yet:
             what = f"{error.message}; everything is as it was"
             raise SwitchFailed(what, hint=error.hint) from error
+
+    def _end(
+        self, transaction: Transaction, go_back: Iterable[Callable[[], None]]
+    ) -> HousekeyError | None:
+        """Put the house back, too, and close the transaction; return what stood in the way."""
+        try:
+            for step in go_back:
+                step()
+            transaction.close(State.PUT_BACK)
+        except HousekeyError as trouble:
+            return trouble
+        return None
 
     def _result(
         self,

@@ -108,8 +108,14 @@ class Switch:
         if plan.promote:
             await self._promote(plan)
         self.transaction.mark(PROVEN)
+        # From here on it is kept, whatever fails: that is told, and the next command does it.
         url_set = await self._set_internal_url(plan)
-        self.transaction.close(State.KEPT)
+        try:
+            self.transaction.close(State.KEPT)
+        except HousekeyError as error:
+            self._warnings.append(
+                f"HTTPS is kept, but the house has no note of it: {error.message}"
+            )
         done = ["promoted" if plan.promote else "it is permanent"]
         if url_set:
             done.append(f"internal URL is now {plan.internal_url}")
@@ -363,7 +369,7 @@ class Switch:
                 change = SettingChange(INTERNAL_URL, before, plan.internal_url)
                 with self.transaction.step("internal url", change):
                     await client.update_urls(internal_url=plan.internal_url)
-        except HomeAssistantTrouble as error:
+        except HousekeyError as error:
             self._warnings.append(
                 f"HTTPS is kept, but the internal URL could not be set: {error.message}"
             )
