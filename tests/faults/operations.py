@@ -54,6 +54,7 @@ class Fault:
     stays: bool = False  # the error stays: a disk that is full, or can only be read
     moment: str = ""  # of "clock": what it shows from then on, ISO 8601; at -1: from the start
     looks_too: bool = False  # count what only looks as well
+    gone: str = ""  # of "vanish": the folder in the counted one that goes; all of it without one
 
 
 @dataclass(slots=True)
@@ -101,7 +102,11 @@ class Disk:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "vanish" if len(self.done) == self.fault.at:
-                Path(self.root).rename(self.root + ".gone")  # really
+                going = Path(self.root) / self.fault.gone
+                was, self.busy = self.busy, True
+                if going.exists():
+                    going.rename(self.root + ".gone")  # really
+                self.busy = was
             case "clock":
                 self.jumped = True
             case "error":

@@ -33,6 +33,7 @@ from housekey.house.leaves import (
     read_key,
     read_leaf,
     read_previous,
+    way_back_of,
     write_leaf,
 )
 from housekey.house.ledger import Role, SqliteLedger
@@ -350,6 +351,10 @@ class House(HouseView):
         The ledger goes on to know the certificate that was issued meanwhile: it was.
         """
         return leaf_stays_on_failure(self.folder / LEAVES, label, files=self.files)
+
+    def way_back_of(self, label: str) -> Callable[[], None]:
+        """Return what makes the leaf under `label` what it is now; it raises `FileTrouble`."""
+        return way_back_of(self.folder / LEAVES, label, files=self.files)
 
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""

@@ -213,24 +213,34 @@ def write_leaf(
     return _leaf(folder, label, certificate, chain_pem, key)
 
 
-@contextlib.contextmanager
-def leaf_stays_on_failure(leaves: Path, label: str, *, files: Files) -> Iterator[None]:
-    """Give the leaf under `label` its four files back, as they are now, when the block fails.
+def way_back_of(leaves: Path, label: str, *, files: Files) -> Callable[[], None]:
+    """Return what makes the leaf under `label` what it is now; it raises `FileTrouble`.
 
     A kill in between leaves a pair that belongs together, as `read_leaf` says.
     """
     folder = leaves / folder_name(label)
     names = (CERTIFICATE, KEY, PREVIOUS_CERTIFICATE, PREVIOUS_KEY)
     before = [(folder / name, files.snapshot(folder / name)) for name in names]
+
+    def go() -> None:
+        # In this order, and no further than it goes: the previous key is the only one that
+        # belongs to the certificate until that has its own again.
+        for path, was in before:
+            if files.snapshot(path) != was:
+                files.restore(path, was)
+
+    return go
+
+
+@contextlib.contextmanager
+def leaf_stays_on_failure(leaves: Path, label: str, *, files: Files) -> Iterator[None]:
+    """Give the leaf under `label` its four files back, as they are now, when the block fails."""
+    go_back = way_back_of(leaves, label, files=files)
     try:
         yield
     except BaseException:
-        # In this order, and no further than it goes: the previous key is the only one that
-        # belongs to the certificate until that has its own again.
         with contextlib.suppress(FileTrouble):
-            for path, was in before:
-                if files.snapshot(path) != was:
-                    files.restore(path, was)
+            go_back()
         raise
 
 
