@@ -23,10 +23,9 @@ from homeassistant.core import callback
 from homeassistant.helpers import selector
 
 from housekey.errors import HousekeyError, NameRefused, ShareFailed
-from housekey.homeassistant.impact import affected
 from housekey.homeassistant.plan import HTTPS_PORT
 from housekey.house.recovery import ALPHABET, GROUP
-from housekey.onboarding.offer import PORT, PROOF_PORT
+from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.fingerprint import lines_of
 from housekey.pki.names import parse_name
 
@@ -39,9 +38,9 @@ from .const import (
     CONF_SWITCH,
     DOMAIN,
 )
-from .found_names import async_found_names
 from .house_access import HouseAccess
 from .http_store import server_facts
+from .loading import async_load
 from .onboarding import async_onboarding
 from .options_flow import HousekeyOptionsFlow, names_selector, port_selector
 from .switch_files import is_free
@@ -109,7 +108,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             except HousekeyError as trouble:
                 errors["base"], refused = "not_possible", await async_said(self.hass, trouble)
         else:
-            texts = list(map(str, await async_found_names(self.hass)))
+            texts = list(map(str, await self._found_names()))
         return self.async_show_form(
             step_id="names",
             data_schema=vol.Schema(
@@ -123,7 +122,8 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         """Tell what a private certificate affects here, and offer the lane."""
         domains = {entry.domain for entry in self.hass.config_entries.async_entries()}
         domains |= {component.partition(".")[0] for component in self.hass.config.components}
-        impacts = affected(domains)
+        impact = await async_load(self.hass, "housekey.homeassistant.impact")
+        impacts = impact.affected(domains)
         if user_input is not None:
             self._options[CONF_LANE] = user_input[CONF_LANE]
             return await self.async_step_house()
@@ -297,7 +297,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                 errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
             texts = user_input[CONF_NAMES]
         else:
-            found = await async_found_names(self.hass)
+            found = await self._found_names()
             if await self.hass.async_add_executor_job(self._access.exists):
                 found = await self.hass.async_add_executor_job(self._access.permitted, found)
             texts = list(dict.fromkeys((*kept, *map(str, found))))
@@ -319,6 +319,12 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             self.hass.async_create_task(self._onboarding.async_stop(), "housekey page")
 
     # What they need
+
+    async def _found_names(self) -> tuple[Name, ...]:
+        """Return what leads here; what finds it is needed by nobody but a flow."""
+        found_names = await async_load(self.hass, "found_names")
+        found: tuple[Name, ...] = await found_names.async_found_names(self.hass)
+        return found
 
     async def _prepare(self) -> None:
         """Make the house in memory, or find the one that is there. Raises `HousekeyError`."""

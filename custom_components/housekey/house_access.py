@@ -132,25 +132,28 @@ class HouseAccess:
     def look(self) -> HouseFacts:
         """Return what is known of the house. Raises as `House.open`."""
         with self.opened() as house:
-            events = house.ledger.events(-1, kind=TRUSTS)
-            transactions = self.mine()
-            last = _last(transactions)
-            leaf = house.leaf(HOME_ASSISTANT)
-            return HouseFacts(
-                root=house.root,
-                roots=house.roots,
-                root_name=_called(house.root_for_devices, NameOID.COMMON_NAME),
-                root_sha256=fingerprint(house.root_for_devices),
-                root_begins=house.root_for_devices.not_valid_before_utc,
-                root_ends=house.root_for_devices.not_valid_after_utc,
-                issuing_ends=house.issuing.not_valid_after_utc,
-                home=_called(house.root, NameOID.ORGANIZATION_NAME),
-                leaf=None if leaf is None else leaf_facts(leaf, house),
-                devices=tuple(_device(event.at, event.data) for event in reversed(events)),
-                last=last,
-                reason=_reason(house, last),
-                plain_port=_plain_port(transactions),
-            )
+            return self.facts(house, house.leaf(HOME_ASSISTANT))
+
+    def facts(self, house: House, leaf: Leaf | None) -> HouseFacts:
+        """Return what is known of an open house whose leaf for Home Assistant is `leaf`."""
+        events = house.ledger.events(-1, kind=TRUSTS)
+        transactions = self.mine()
+        last = _last(transactions)
+        return HouseFacts(
+            root=house.root,
+            roots=house.roots,
+            root_name=_called(house.root_for_devices, NameOID.COMMON_NAME),
+            root_sha256=fingerprint(house.root_for_devices),
+            root_begins=house.root_for_devices.not_valid_before_utc,
+            root_ends=house.root_for_devices.not_valid_after_utc,
+            issuing_ends=house.issuing.not_valid_after_utc,
+            home=_called(house.root, NameOID.ORGANIZATION_NAME),
+            leaf=None if leaf is None else leaf_facts(leaf, house),
+            devices=tuple(_device(event.at, event.data) for event in reversed(events)),
+            last=last,
+            reason=_reason(house, last),
+            plain_port=_plain_port(transactions),
+        )
 
     def mine(self) -> tuple[Transaction, ...]:
         """Return the changes to this Home Assistant, oldest first."""

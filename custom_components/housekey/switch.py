@@ -23,7 +23,6 @@ from homeassistant.helpers.start import async_at_started
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
 from housekey.homeassistant.recorded import HTTP_CONFIG, INTERNAL_URL, PROMOTING, PROVEN, RESTART
 from housekey.house.journal import SettingChange, State
-from housekey.live.handshake import resolve
 from housekey.pki.names import DnsName
 
 from .const import CONF_PAGE
@@ -34,8 +33,7 @@ from .http_store import (
     async_try,
     server_facts,
 )
-from .page_proof import PageProofs, async_take
-from .proof import async_watch_for_proof, verified
+from .loading import async_load
 from .switch_files import (
     TO_HTTP,
     WAY,
@@ -58,6 +56,7 @@ if TYPE_CHECKING:
     from housekey.house.journal import Transaction
 
     from .coordinator import HousekeyCoordinator
+    from .page_proof import PageProofs
     from .switch_files import Staged
 
 _LOGGER = logging.getLogger(__name__)
@@ -153,15 +152,17 @@ class Switch:
             await self._finish(house.last)
         elif how is Standing.ON_TRIAL:
             await self._deadline.async_look()
-            self._watch(house.last)
+            await self._watch(house.last)
         if how is not Standing.ON_TRIAL:
             self._note_page(is_open=False)
         if how is not Standing.NOTHING:
             await self._coordinator.async_refresh()
 
-    @callback
-    def _watch(self, transaction: Transaction) -> None:
+    async def _watch(self, transaction: Transaction) -> None:
         """Wait for somebody who signs in, or for the page."""
+        # Few starts are in a trial; all others load nothing of it.
+        page_proof = await async_load(self._hass, "page_proof")
+        proof = await async_load(self._hass, "proof")
 
         @callback
         def proved() -> None:
@@ -170,10 +171,10 @@ class Switch:
                 # What is cut off by a stop is taken up by the next start, as after a power cut.
                 self._hass.async_create_background_task(self._keep(transaction), "housekey keep")
 
-        self.page_proofs = PageProofs(proved)
+        self.page_proofs = page_proof.PageProofs(proved)
         self._watching += (
-            async_watch_for_proof(self._hass, proved),
-            async_take(self._hass, self.page_proofs),
+            proof.async_watch_for_proof(self._hass, proved),
+            page_proof.async_take(self._hass, self.page_proofs),
             async_at_started(self._hass, self._async_open_page),
         )
 
@@ -227,9 +228,11 @@ class Switch:
         if house is None or house.leaf is None:
             return "the house has no certificate for Home Assistant"
         name = next((n for n in house.leaf.names if isinstance(n, DnsName)), house.leaf.names[0])
-        return await self._hass.async_add_executor_job(
-            partial(verified, server.host, server.port, root=house.root, name=str(name))
+        proof = await async_load(self._hass, "proof")
+        reason: str | None = await self._hass.async_add_executor_job(
+            partial(proof.verified, server.host, server.port, root=house.root, name=str(name))
         )
+        return reason
 
     async def _finish(self, transaction: Transaction) -> None:
         """From the point of no return on: the internal URL, and the journal is closed."""
@@ -244,7 +247,8 @@ class Switch:
             return
         server = await server_facts(self._hass)
         hosts = [name for name in leaf.names if isinstance(name, DnsName)]
-        found = await asyncio.gather(*(resolve(str(name)) for name in hosts))
+        handshake = await async_load(self._hass, "housekey.live.handshake")
+        found = await asyncio.gather(*(handshake.resolve(str(name)) for name in hosts))
         resolving = [name for name, addresses in zip(hosts, found, strict=True) if addresses]
         before = self._hass.config.internal_url
         host = host_of(leaf.names, before, resolving)

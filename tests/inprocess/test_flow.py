@@ -40,7 +40,7 @@ def found(socket_enabled: None) -> Iterator[None]:
         return FOUND
 
     with (
-        patch("custom_components.housekey.config_flow.async_found_names", names),
+        patch("custom_components.housekey.found_names.async_found_names", names),
         patch("custom_components.housekey.config_flow.PORT", free_port()),
         patch("custom_components.housekey.config_flow.PROOF_PORT", free_port()),
     ):

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from demo.api import Api, CallError, wait_for
 from demo.instance import free_port
-from housekey.onboarding.offer import PORT
+from housekey.onboarding import PORT
 from release.__main__ import pack
 
 if TYPE_CHECKING:
@@ -59,13 +59,17 @@ def give(home: Home) -> None:
     shutil.copytree(packed(), folder)
 
 
-def give_besides(home: Home, component: str) -> None:
-    """Add a component of the tests: `housekey_moments` or `housekey_starts`."""
+def give_besides(home: Home, component: str, *, configured: bool = True) -> None:
+    """Add a component of the tests: `housekey_moments` or `housekey_starts`.
+
+    One that is not `configured` has an entry instead: `housekey_bare`.
+    """
     folder = home.config / "custom_components" / component
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(__file__).parent / component, folder, ignore=ignored)
-    configuration = home.config / "configuration.yaml"
-    configuration.write_text(f"{configuration.read_text()}{component}:\n")
+    if configured:
+        configuration = home.config / "configuration.yaml"
+        configuration.write_text(f"{configuration.read_text()}{component}:\n")
 
 
 def loaded_at_start(home: Home) -> list[str]:

@@ -44,7 +44,6 @@ from housekey.house.together import where
 from housekey.house.view import HouseView
 from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
-from housekey.pki.crl import issue_crl
 from housekey.pki.encoding import (
     certificate_to_pem,
     chain_to_pem,
@@ -321,6 +320,8 @@ class House(HouseView):
 
     def sign_crl(self, entries: Iterable[Entry], *, number: int) -> RevocationList:
         """Sign the list of what the issuing CA revoked; nothing is written. As `issue_crl`."""
+        from housekey.pki.crl import issue_crl  # noqa: PLC0415 - few have ever revoked anything
+
         return issue_crl(issuer=self._issuer(), entries=entries, number=number, now=self.clock())
 
     def must_be_able_to_issue(self) -> None:
