@@ -6,6 +6,8 @@ instant is recognised by `standing`, from the journal and from what Home Assista
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import socket
 from dataclasses import dataclass
@@ -26,17 +28,21 @@ from housekey.homeassistant.recorded import (
     owned,
 )
 from housekey.house.journal import SettingChange, State, before_of, restore
+from housekey.house.road import ROAD
 from housekey.live.pair import judge_pair
 from housekey.pki.names import parse_name
 
 from . import http_yaml
 from .house_access import leaf_facts
 from .http_store import pair_of, port_of
+from .settings import settings_of
+from .signing import async_prepare, issued, signing_for, take_road
 from .troubles import NotNow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.plan import Plan
     from housekey.house.house import House
     from housekey.house.journal import Transaction
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     from .house_access import HouseAccess
     from .http_store import ServerFacts
     from .settings import Settings
+    from .signing import Signing
 
 WAY = "way"  # of a transaction's target: where it leads
 TO_HTTPS, TO_HTTP, RENEWAL = "https", "http", "renewal"
@@ -114,10 +121,16 @@ def standing(last: Transaction | None, server: ServerFacts) -> Standing:  # noqa
 
 
 def stage(
-    access: HouseAccess, server: ServerFacts, settings: Settings, *, internal_url: str | None
+    access: HouseAccess,
+    server: ServerFacts,
+    settings: Settings,
+    *,
+    internal_url: str | None,
+    chosen: Chosen | None = None,
 ) -> Staged | None:
     """Issue, write the pair, and on the YAML road edit; None when all is as wanted already.
 
+    By the road that was `chosen`, or else by the house's. What somebody else signs was prepared.
     Raises `HousekeyError`, with everything put back.
     """
     must_be_known(server)
@@ -130,7 +143,13 @@ def stage(
         )
     with access.held() as house:
         yaml = yaml_settings(access)
-        drawn = draw(access, house, server, settings, yaml=yaml, internal_url=internal_url)
+        signing = signing_for(access, house, settings, chosen)
+        drawn = draw(access, house, server, signing, yaml=yaml, internal_url=internal_url)
+        # It lies ready; or it does, but for another key.
+        if signing.is_issuing(drawn) and not asyncio.run(async_prepare(signing, drawn)):
+            drawn = draw(
+                access, house, server, signing, yaml=yaml, internal_url=internal_url, keep_key=False
+            )
         if not (drawn.configure or drawn.edit_yaml):
             return None
         if drawn.port != server.port and not is_free(drawn.port):
@@ -143,7 +162,7 @@ def stage(
         transaction = access.journal().begin(target_of(access, server, TO_HTTPS))
         try:
             return _staged(
-                access, house, server, settings, yaml=yaml, drawn=drawn, transaction=transaction
+                access, house, server, signing, yaml=yaml, drawn=drawn, transaction=transaction
             )
         except BaseException:
             put_back(access, [transaction])
@@ -174,12 +193,13 @@ def draw(
     access: HouseAccess,
     house: House,
     server: ServerFacts,
-    settings: Settings,
+    signing: Signing,
     *,
     yaml: Mapping[str, Any],
     internal_url: str | None,
+    keep_key: bool | None = None,
 ) -> Plan:
-    """Decide what is missing."""
+    """Decide what is missing; `keep_key` as `Wanted` has it."""
     leaf = house.leaf(LABEL)
     kept = server.stable if server.trials else yaml
     tried = server.pending if server.on_trial and server.pending else None
@@ -192,7 +212,7 @@ def draw(
     facts = Facts(
         now=datetime.now(UTC),
         road=Road.TRIAL if server.trials else Road.YAML,
-        leaf=None if leaf is None else leaf_facts(leaf, house),
+        leaf=None if leaf is None else leaf_facts(leaf, house, signing.authority),
         configured=configured,
         configured_port=port_of(kept) if kept.get("server_port") else server.port,
         on_trial=pair_of(tried) if tried else None,
@@ -203,16 +223,20 @@ def draw(
         presents=None,
         stale_yaml=server.trials and bool(http_yaml.places(access)),
         internal_url=internal_url,
+        settled=signing.authority.settled,
     )
-    names = settings.names or (() if leaf is None else leaf.names)
+    settings = signing.settings
     wanted = Wanted(
-        names=tuple(name for name in names if name not in house.constraints.refused(names)),
+        names=signing.names,
         dropped=(),
-        url_host=host_of(names, internal_url, names),
+        url_host=host_of(signing.names, internal_url, signing.names),
         pair=Pair(access.config / "certificate.pem", access.config / "privkey.pem"),
         key_type=settings.key_type,
         days=settings.days,
         port=settings.https_port,
+        renew=signing.due,
+        keep_key=keep_key,
+        signer=signing.authority.signer,
     )
     return plan(facts, wanted)
 
@@ -259,6 +283,8 @@ def put_back(access: HouseAccess, transactions: Sequence[Transaction]) -> None:
     for file in reversed(before.files):
         if not restore(file, access.files) and yaml is not None and file.path.suffix == ".yaml":
             _edit_back(access, dict(yaml.before))
+    if any(file.path == access.folder / ROAD for file in before.files):
+        _keep_leaf_again(access)
     for transaction in reversed(transactions):
         if transaction.state is State.OPEN:
             transaction.close(State.PUT_BACK)
@@ -309,7 +335,7 @@ def _staged(
     access: HouseAccess,
     house: House,
     server: ServerFacts,
-    settings: Settings,
+    signing: Signing,
     *,
     yaml: Mapping[str, Any],
     drawn: Plan,
@@ -319,9 +345,11 @@ def _staged(
         for edit in http_yaml.plan_removal(access):
             with transaction.step("stale yaml", transaction.writing(edit.path, edit.after)):
                 access.files.write(edit.path, edit.after)
-    leaf = issued(house, drawn, settings)
+    take_road(access, house, signing.authority, transaction)
+    leaf = issued(house, signing, drawn)
     # Found now, while a failure costs nothing: a pair that devices would not take.
-    judge_pair(leaf.chain_pem, leaf.key_pem, root=house.root, names=(), at=datetime.now(UTC))
+    trust = signing.authority.trust
+    judge_pair(leaf.chain_pem, leaf.key_pem, root=trust, names=(), at=datetime.now(UTC))
     if drawn.write:
         write_pair(access, transaction, drawn.pair, leaf)
     wanted = {
@@ -333,22 +361,6 @@ def _staged(
         _edit_yaml(access, transaction, wanted, yaml=yaml, port=server.port)
         return Staged(transaction, drawn, leaf, None)
     return Staged(transaction, drawn, leaf, {**server.stable, **wanted})
-
-
-def issued(house: House, drawn: Plan, settings: Settings) -> Leaf:
-    """Return the leaf that a plan wants: the one there is, or a new one."""
-    present = house.leaf(LABEL)
-    if drawn.issue is None and present is not None:
-        return present
-    names = settings.names or (() if present is None else present.names)
-    refused = house.constraints.refused(names)
-    return house.issue(
-        LABEL,
-        [name for name in names if name not in refused],
-        key_type=drawn.key_type,
-        days=drawn.days,
-        reuse_key=drawn.reuse_key,
-    )
 
 
 def write_pair(access: HouseAccess, transaction: Transaction, pair: Pair, leaf: Leaf) -> None:
@@ -380,6 +392,15 @@ def _edit_yaml(
     with transaction.step("yaml", setting, transaction.writing(edit.path, edit.after)):
         access.files.write(edit.path, edit.after)
     transaction.mark(RESTART)
+
+
+def _keep_leaf_again(access: HouseAccess) -> None:
+    """Keep the leaf of the road from before, which is presented again; the new one is kept, too."""
+    with contextlib.suppress(HousekeyError), access.opened() as house:  # or it is renewed
+        signs = signing_for(access, house, settings_of({}), None).authority
+        leaf, before = house.leaf(LABEL), house.previous_leaf(LABEL)
+        if leaf is not None and before is not None and not signs.gave(leaf) and signs.gave(before):
+            house.keep_again(before)
 
 
 def _edit_back(access: HouseAccess, before: dict[str, Any]) -> None:

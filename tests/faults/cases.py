@@ -5,7 +5,8 @@ Assistant), `{code}` and `{passphrase}` (files with the house's recovery code an
 `{backup}` (a file that is to be), `{out}` (a folder with a pair of the user's own) and `{request}`
 (a CSR). `--house` and `--json` are added. `before` are the commands that make the state in which
 it begins, once; one that starts with `!` is done to a file: `! remove house/issuing.key`,
-`! spoil house/ledger.sqlite`.
+`! spoil house/ledger.sqlite`, `! sign out/home.csr` (by a CA of the user's own, into
+`out/home.csr.signed`).
 """
 
 from __future__ import annotations
@@ -110,6 +111,22 @@ HOMES = tuple(
         Case("undo {home} --yes", before=(SECURED,), road=road),
     )
 )
+
+OWN_CA = (  # a CA of the user's own: what it is asked, and what it answers
+    Case(
+        "secure {home} --yes --csr {out}/home.csr --new-key",
+        before=("secure {home} --yes --csr {out}/home.csr",),
+        road="trial",
+        # The key is there before anybody is asked to sign it, and the one before beside it.
+        moves=("house/request", "out/home.csr"),
+    ),
+    Case(
+        "secure {home} --yes --install {out}/home.csr.signed",
+        before=(SECURED, "secure {home} --yes --csr {out}/home.csr", "! sign out/home.csr"),
+        road="trial",
+    ),
+)
+HOMES += OWN_CA
 
 READING = (
     Case("cert list", before=(MADE,)),

@@ -83,7 +83,9 @@ class Place:
         if what.startswith("! "):
             _, verb, name = what.split()
             path = self.folder / name
-            if verb == "spoil":
+            if verb == "sign":
+                path.with_name(f"{path.name}.signed").write_bytes(_signed(path.read_bytes()))
+            elif verb == "spoil":
                 path.write_bytes(b"spoilt " * 100)
             elif path.is_dir():
                 shutil.rmtree(path)
@@ -158,6 +160,18 @@ def _everything(folder: Path) -> Iterator[Path]:
 def _kept(path: Path) -> Kept:
     mode = path.lstat().st_mode & 0o7777
     return Kept(mode, None if path.is_dir() else path.read_bytes())
+
+
+def _signed(request: bytes) -> bytes:
+    """What a CA of the user's own makes of a request, with all that leads to its root."""
+    from cryptography import x509  # noqa: PLC0415 - here only
+
+    from tests.own.authorities import Ca, pem  # noqa: PLC0415
+
+    root = Ca.root()
+    issuing = root.below()
+    leaf = issuing.sign(x509.load_pem_x509_csr(request))
+    return pem(leaf, issuing.certificate, root.certificate)
 
 
 def _request() -> bytes:

@@ -208,7 +208,44 @@ def test_files_may_come_in_any_order_and_form(place: Place, ca: Ca) -> None:
         assert chain == (leaf, ca.certificate)
 
 
-def test_the_root_may_be_named_and_is_remembered(place: Place, ca: Ca) -> None:
+def test_names_that_the_ca_left_out_are_done_without_knowingly_and_only_once(
+    place: Place, ca: Ca
+) -> None:
+    asked = place.request().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    hosts = [x509.DNSName(each) for each in asked.get_values_for_type(x509.DNSName)]
+    leaf = ca.sign(place.request(), names=hosts)  # no addresses, as many a company has it
+
+    refused = install(place, ca, leaf)
+    done = install(place, ca, leaf, "--force")
+
+    assert refused.code == 3
+    assert refused.json["error"]["message"].startswith(
+        "the certificate lacks names under which Home Assistant was found: "
+    )
+    assert done.code == 0, done
+    assert done.json["signed_in"] is True  # at 127.0.0.1, asked for by its name
+    assert done.json["names"] == [each.value for each in hosts]
+    assert place.about_home("renew").code == 0  # it does not ask for them again
+    again = ca.sign(place.request(), names=hosts)
+    assert install(place, ca, again).code == 0
+    assert place.about_home("undo").code == 0
+
+
+def test_a_wildcard_is_good_for_what_it_covers(place: Place, ca: Ca) -> None:
+    wild = [x509.DNSName("*.home.example"), x509.DNSName("localhost")]
+    leaf = ca.sign(place.request("--name", "ha.home.example"), names=wild)
+    alone = ca.sign(place.request(), names=wild[:1])
+
+    refused = install(place, ca, alone, "--force")
+    done = install(place, ca, leaf, "--force")
+
+    assert refused.code == 3
+    assert "*.home.example alone" in refused.json["error"]["message"]
+    assert done.code == 0, done
+    assert done.json["names"] == ["*.home.example", "localhost"]
+
+
+def test_the_root_may_be_named_and_what_leads_to_it_is_remembered(place: Place, ca: Ca) -> None:
     leaf = place.put("leaf.pem", pem(ca.sign(place.request())))
     files = leaf, place.put("ca.pem", pem(ca.certificate))
     root = place.put("root.der", der(root_of(ca)))
@@ -216,9 +253,11 @@ def test_the_root_may_be_named_and_is_remembered(place: Place, ca: Ca) -> None:
     assert place.secure("--install", *files).code == 3  # nothing leads to a root
     assert place.secure("--install", *files, "--root", root).code == 0
     next_leaf = place.put("next.pem", pem(ca.sign(place.request())))
-    again = place.secure("--install", next_leaf, files[1])
+    again = place.secure("--install", next_leaf)  # and so is what lies between
 
     assert again.code == 0, again
+    chain = certificates_from_pem((place.home.folder / "certificate.pem").read_bytes())
+    assert chain[1:] == (ca.certificate,)
     assert again.json["certificate"]["path"] == str(place.home.folder / "certificate.pem")
     assert again.json["certificate"]["sha256"] == fingerprint(served(place))
 
@@ -285,3 +324,41 @@ def test_renewal_is_the_same_two_commands(place: Place, ca: Ca, new_key: bool) -
     assert place.run("status").code == 0
     assert place.run("house", "check").code == 0
     assert place.about_home("undo").code == 0
+
+
+# From one road to another
+
+
+def test_from_the_private_root_to_an_own_ca_and_back(place: Place, ca: Ca) -> None:
+    before = place.files()
+    assert place.secure().code == 0
+    private = served(place)
+    leaf = ca.sign(place.request())
+
+    there = install(place, ca, leaf)
+    named = place.secure("--name", "tablet.lan")
+    back = place.secure("--private")
+
+    assert there.code == 0, there
+    assert named.code == 2  # the CA says the names
+    assert back.code == 0, back
+    assert served(place).issuer == private.issuer
+    assert public(served(place)) != public(leaf)
+    assert not (place.house / "road.json").exists()
+    assert place.run("house", "check").code == 0
+    assert place.about_home("undo").code == 0
+    assert without_stamps(place.files()) == without_stamps(before)
+
+
+def test_a_key_that_was_loaded_by_nobody_is_not_left_open_to_others(place: Place) -> None:
+    place.request()
+    place.request("--new-key")
+
+    modes = {each.name: each.stat().st_mode & 0o777 for each in place.house.glob("request/*")}
+
+    assert modes == {"privkey.pem": 0o600, "privkey.previous.pem": 0o600, "request.csr": 0o600}
+    assert place.run("house", "check").code == 0
+    (place.house / "request" / "privkey.pem").chmod(0o644)
+    ended = place.secure("--csr", place.csr)
+    assert ended.code == 3
+    assert "is open to other users" in ended.json["error"]["message"]

@@ -226,11 +226,27 @@ def test_one_by_its_own_key(place: Place) -> None:
 def test_a_ca_of_yesterday(place: Place, digest: str, bits: int, told: str) -> None:
     place.request()
     made = ["openssl", "req", "-x509", "-newkey", f"rsa:{bits}", "-noenc", "-subj", "/CN=Old CA"]
-    keys = ["-keyout", place.folder / "ca.key", "-out", place.folder / "ca.pem"]
+    keys: list[str | Path] = ["-keyout", place.folder / "ca.key", "-out", place.folder / "ca.pem"]
     usage = ["-addext", "keyUsage=critical,keyCertSign"]
     subprocess.run([*made, *keys, *usage], check=True, capture_output=True)
-    sign = ["openssl", "x509", "-req", "-in", place.csr, "-copy_extensions", "copy", f"-{digest}"]
-    by = ["-CA", place.folder / "ca.pem", "-CAkey", place.folder / "ca.key", "-days", "90"]
+    sign: list[str | Path] = [
+        "openssl",
+        "x509",
+        "-req",
+        "-in",
+        place.csr,
+        "-copy_extensions",
+        "copy",
+        f"-{digest}",
+    ]
+    by: list[str | Path] = [
+        "-CA",
+        place.folder / "ca.pem",
+        "-CAkey",
+        place.folder / "ca.key",
+        "-days",
+        "90",
+    ]
     leaf = place.folder / "leaf.pem"
     subprocess.run([*sign, *by, "-out", leaf], check=True, capture_output=True)
 

@@ -21,7 +21,7 @@ from housekey.house.house import House
 from housekey.house.road import Kind
 from housekey.live.tls import PUBLIC_ROOTS, known_roots
 from housekey.pki.arranging import arrange, out_of_time, said
-from housekey.pki.encoding import chain_to_pem
+from housekey.pki.encoding import certificates_from_pem, chain_to_pem
 from housekey.pki.names import DnsName, names_of, parse_name
 from housekey.platforms.model import Severity
 
@@ -57,6 +57,7 @@ class Before:
     roots: tuple[Certificate, ...] = ()  # of the last time
     without: tuple[Name, ...] = ()  # names that it went without the last time
     chain_pem: bytes | None = field(default=None, repr=False)  # what it has, of whatever road
+    between: tuple[Certificate, ...] = ()  # what led to the root the last time
 
 
 @dataclass(slots=True)
@@ -100,6 +101,12 @@ class Installing:
     def compare(self, view: View, found: tuple[Name, ...]) -> None:
         """Compare its names with those that were found. Raises `AnswerRefused`."""
         own = self.names
+        if all(isinstance(each, DnsName) and each.is_wildcard for each in own):
+            raise AnswerRefused(
+                f"the certificate is for {_listed(own)} alone, and no name by which Home Assistant"
+                " could be proven",
+                hint="have your CA sign all names of the request",
+            )
         missing = not_covered(own, found)
         url = view.instance.internal_url if view.instance is not None else None
         called = (urlsplit(url or "").hostname or "").rstrip(".").lower()
@@ -144,7 +151,8 @@ def before_of(folder: Path, world: World) -> Before:
         if road is None or road.kind is not Kind.OWN:
             return Before(keys, chain_pem=chain_pem)
         without = tuple(map(parse_name, road.settings.get(WITHOUT, ())))
-        return Before(keys, road.roots, without, chain_pem)
+        between = certificates_from_pem(chain_pem)[1:] if chain_pem is not None else ()
+    return Before(keys, road.roots, without, chain_pem, between)
 
 
 def installing(
@@ -166,6 +174,7 @@ def installing(
         keys,
         roots=returned.roots,
         known=lambda: [*before.roots, *known_roots(PUBLIC_ROOTS)],
+        between=before.between,
     )
     leaf, *above = answer.chain
     world.tell("leaf", f"{said(leaf)}, until {leaf.not_valid_after_utc:%Y-%m-%d}")

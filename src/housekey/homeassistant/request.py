@@ -49,6 +49,7 @@ class Request:
     found: Callable[[View, tuple[Name, ...]], None] | None = None
     # Leads the road's name to the Home Assistant that was found, before anything is asked for.
     point: Point | None = None
+    rehearsal: bool = False  # the road gets all ready, and nothing is switched
 
 
 class Point(Protocol):

@@ -115,12 +115,9 @@ class _Run:
             await must_be_possible(view, house, drawn, world)
             if request.renewal is not None and not drawn.empty:
                 self._live = await request.renewal.live(view, facts, drawn)
-            elif impacts and drawn.touches_server and not self._asker.go_on(impacts):
-                raise Stopped
-            if request.point is not None:
-                await request.point(site)
-            if drawn.issue is not None and wanted.public is not None:
-                await self._must_lead_here(wanted.public, site)
+            else:
+                self._ask_to_go_on(impacts, drawn)
+            await self._lead_here(wanted, drawn, site)
             if new is not None:
                 house = held.enter_context(self._create(new, held))
             assert house is not None  # noqa: S101 - opened, or just created
@@ -132,6 +129,8 @@ class _Run:
                     plan(facts, replace(wanted, keep_key=False)),
                     remove_stale_yaml=drawn.remove_stale_yaml,
                 )
+            if request.rehearsal:
+                return self._result(view, names, impacts, drawn)
             self._fix_permissions(view, drawn)
             outcome, changed = await self._act(
                 view, house, authority, drawn, names=names, opened=opened
@@ -246,6 +245,18 @@ class _Run:
         addresses = await self._world.resolve(str(plain[0]))
         return PublicName(plain, from_outside=any(each.is_global for each in addresses))
 
+    def _ask_to_go_on(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
+        asks = impacts and drawn.touches_server and not self._request.rehearsal
+        if asks and not self._asker.go_on(impacts):
+            raise Stopped
+
+    async def _lead_here(self, wanted: Wanted, drawn: Plan, site: Site) -> None:
+        """Lead a public name here, as asked for, and see that it leads here."""
+        if self._request.point is not None:
+            await self._request.point(site)
+        if drawn.issue is not None and wanted.public is not None:
+            await self._must_lead_here(wanted.public, site)
+
     async def _must_lead_here(self, public: PublicName, site: Site) -> None:
         """Raise NotReady where a public name does not lead to Home Assistant: nothing is ordered.
 
@@ -264,7 +275,7 @@ class _Run:
         raise NotReady(message, hint=hint)
 
     def _tell_impacts(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
-        if drawn.touches_server and self._request.renewal is None:
+        if drawn.touches_server and self._request.renewal is None and not self._request.rehearsal:
             for line in summary(impacts):
                 self._world.tell("heads up", line)
 

@@ -46,8 +46,11 @@ def arrange(
     *,
     roots: Sequence[x509.Certificate],
     known: Callable[[], Sequence[x509.Certificate]],
+    between: Sequence[x509.Certificate] = (),
 ) -> Answer:
     """Put `found` in order for the first of `keys` that one of them is for.
+
+    `between` may help out: what led from a leaf to a root before.
 
     Without `roots`, which are what it must lead to, that is a self-signed certificate among
     `found`, or else one of those that `known` returns, which is asked only then. Raises
@@ -61,12 +64,12 @@ def arrange(
                 hint="give the certificate that your CA made of the request",
             )
         ends = tuple(roots) or tuple(filter(_is_self_issued, found))
-        path = _path(leaf, [*ends, *found], ends)
+        path = _path(leaf, [*ends, *found, *between], ends)
         if path is None and not roots:
             ends = tuple(known())
-            path = _path(leaf, [*ends, *found], ends)
+            path = _path(leaf, [*ends, *found, *between], ends)
         if path is None:
-            raise _missing(leaf, found, tuple(roots))
+            raise _missing(leaf, [*found, *between], tuple(roots))
         *chain, root = path
         used = {*path}
         return Answer(

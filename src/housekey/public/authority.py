@@ -61,6 +61,7 @@ class PublicAuthority:
         *,
         given: Given | None = None,
         by_hand: bool = False,
+        rehearsal: bool = False,
     ) -> None:
         self._house = house
         self._settings = settings
@@ -68,6 +69,7 @@ class PublicAuthority:
         self._world = world
         self._given = given or Given()
         self._by_hand = by_hand
+        self._rehearsal = rehearsal
         self._obtained: Obtained | None = None
 
     @classmethod
@@ -132,6 +134,11 @@ class PublicAuthority:
             )
         if plan.issue is not None:
             self._obtained = self._once_more(plan) or await self._ordered(plan, credentials)
+        if self._rehearsal:
+            from housekey.public.order import taken  # noqa: PLC0415 - as above
+
+            taken(house)  # nobody will present it
+            return True
         if given.credentials is not None:
             described = provider(settings.provider)
             keep(house.folder, described, given.credentials, files=house.files)
@@ -173,12 +180,14 @@ class PublicAuthority:
             replaces=None if ours is None else ours.certificate,
             why=plan.issue or "",
         )
+        records = records_of(settings, credentials, world=world)
+        await records.ready()
         world.tell("order", f"{', '.join(settings.names)} from {self.signer}")
         obtained = await obtain(
             house,
             need,
             settings,
-            records_of(settings, credentials, world=world),
+            records,
             world=world,
             by_hand=self._by_hand,
         )

@@ -183,6 +183,7 @@ class Ca:
             f"{self.name} asks to wait until {told(until)}" + (f": {why}" if why else ""),
             hint="nothing is lost: run it again after that; until then it is not asked",
             until=until,
+            why=why,
         )
 
     def _asked(self) -> float | None:

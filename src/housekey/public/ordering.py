@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from acme import challenges, messages
 from acme import errors as acme_errors
@@ -21,7 +21,15 @@ from housekey.pki.encoding import certificates_from_pem, matches
 from housekey.pki.names import names_of, parse_name
 from housekey.public.account import account_key, account_of
 from housekey.public.ca import TRIES, Ca, words_of
-from housekey.public.limits import FINALIZE_STEP, ORDER, ORDER_STEP, name_of, plain, together
+from housekey.public.limits import (
+    FINALIZE_STEP,
+    ORDER,
+    ORDER_STEP,
+    limits_of,
+    name_of,
+    plain,
+    together,
+)
 from housekey.public.order import Obtained
 
 if TYPE_CHECKING:
@@ -53,7 +61,8 @@ class Gone(Exception):
 class _NewOrder(messages.NewOrder):
     """With what newer CAs take: a profile (draft-ietf-acme-profiles), and RFC 9773, section 5."""
 
-    profile: str | None = field("profile", omitempty=True)
+    # Of newer releases of the library its own class has this one, of another type.
+    profile: Any = field("profile", omitempty=True)
     replaces: str | None = field("replaces", omitempty=True)
 
 
@@ -82,8 +91,8 @@ class Ordering:
         self._unheard = 0  # how often the CA could not be told to look
         self._finalized = 0
 
-    async def reach(self, answer_within: float) -> None:
-        """Find the CA, as the account that the house has there. Raises as `Ca.at`."""
+    def find_account(self) -> None:
+        """Look which account the house has with the CA. Raises `PublicTrouble`: none."""
         account = account_of(self._house, self._settings.directory)
         if account is None:
             raise PublicTrouble(
@@ -91,11 +100,14 @@ class Ordering:
                 hint="housekey secure --public registers it",
             )
         self._account: Account = account
+
+    async def reach(self, answer_within: float) -> None:
+        """Find the CA, and speak for that account. Raises as `Ca.at`."""
         self._ca = await Ca.at(
             self._settings,
             world=self._world,
             key=account_key(self._house),
-            account=account.url,
+            account=self._account.url,
             hook=self._hook,
             seconds=answer_within,
         )
@@ -112,7 +124,7 @@ class Ordering:
         polls = _pauses()
         while True:
             order = await self._look(state)
-            status = order.status.name if order.status is not None else ""
+            status = order.status.name
             if status == "valid" and order.certificate is not None:
                 return await self._fetched(state, order.certificate)
             if status == "invalid":
@@ -166,12 +178,21 @@ class Ordering:
             try:
                 url = await self._new_order(state)
             except CaUnreachable as error:
-                if attempt == TRIES - 1:
+                if attempt == TRIES - 1 or not self._can_be_found:
                     raise
                 await self._world.sleep(self._ca.pause(error.again_in or 3.0**attempt))
                 continue
             return self._steps.keep(replace(state, url=url))
         raise AssertionError
+
+    @property
+    def _can_be_found(self) -> bool:
+        """Whether to order again can be known not to make a second order.
+
+        The CA lists the account's orders, or gives a pending one again: Let's Encrypt
+        (https://github.com/letsencrypt/boulder/blob/main/docs/acme-implementation_details.md).
+        """
+        return self._account.orders is not None or bool(limits_of(self._settings.directory))
 
     async def _new_order(self, state: State) -> str:
         """Order, and return the URL; nothing else may fail before that is written down."""
@@ -226,7 +247,7 @@ class Ordering:
                 if url in known:
                     continue
                 order = await self._ca.again("an order", partial(self._order_at, url))
-                if order.status is None or order.status.name not in ("pending", "ready"):
+                if order.status.name not in ("pending", "ready"):
                     continue
                 if together([each.value for each in order.identifiers]) == together(state.names):
                     return str(url)
@@ -243,6 +264,8 @@ class Ordering:
 
     def _order_at(self, url: str) -> messages.Order:
         order: messages.Order = messages.Order.from_json(self._ca.post(url).json())
+        if order.status is None or not order.identifiers or not order.authorizations:
+            raise ValueError(order)
         return order
 
     async def _look(self, state: State) -> messages.Order:
@@ -268,7 +291,7 @@ class Ordering:
             if url in self._valid:
                 continue
             proof = await self._authorization(url)
-            status = proof.status.name if proof.status is not None else ""
+            status = proof.status.name
             if status == "pending":
                 challenge = self._dns_of(proof)
                 if challenge.uri in self._answered:
@@ -302,6 +325,8 @@ class Ordering:
             proof: messages.Authorization = messages.Authorization.from_json(
                 self._ca.post(url).json()
             )
+            if proof.status is None or proof.identifier is None or proof.challenges is None:
+                raise ValueError(proof)
             return proof
 
         return await self._ca.again("a proof", read)
@@ -392,7 +417,7 @@ class Ordering:
         names, reasons = [], []
         for url in order.authorizations:
             proof = await self._authorization(url)
-            for each in proof.challenges or ():
+            for each in proof.challenges:
                 if each.error is not None:
                     names.append(plain(proof.identifier.value))
                     reasons.append(words_of(each.error))

@@ -96,6 +96,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(set(_found()) - _NOT_OFFERED))
 
 
+def available() -> tuple[str, ...]:
+    """Return the names of those that need no package which is not installed, sorted."""
+    found = _found()
+    return tuple(name for name in names() if found[name])
+
+
 def provider(name: str) -> Provider:
     """Return the DNS provider of this name.
 

@@ -31,6 +31,7 @@ from housekey.cli.secure.public import (
     public_options,
     public_road,
 )
+from housekey.cli.secure.which import ask_which_road
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -113,12 +114,16 @@ def command(**options: Any) -> None:
         ask_for_signature(options, _Asker)
         return
     output = Output(as_json=options["as_json"], yes=options["yes"])
+    ask_which_road(options, output, house=house_folder(options))
     result = running(_secure(options, output), output)
     for warning in result.warnings:
         output.row("warning", warning)
     owed = result.outcome is not None and not result.outcome.kept
     if owed:
         output.row("owed", "restart Home Assistant, then run housekey secure again to prove it")
+    elif options["staging"] and not options["dry_run"]:
+        output.row("rehearsed", "the order works; nothing was switched, and nothing presents it")
+        output.row("next", "the same without --staging")
     elif result.changed:
         output.row("next", what_next(result.house))
     output.document(_document(result, output))
@@ -160,6 +165,7 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             restart_command=options["restart_command"],
             road=public or chosen_private(options),
             point=None if public is None else pointing(public, options, world, house=house),
+            rehearsal=public is not None and public.is_rehearsal,
         )
         if own is not None:
             request = taking(request, own)

@@ -219,8 +219,12 @@ def what_next(house: Path) -> str:
     from housekey.pki.arranging import said  # noqa: PLC0415
 
     road = read_road(house, files=Files())
-    if road is None or road.kind is not Kind.OWN:
+    if road is None:
         return "phones and laptops: housekey share"
+    if not road.roots:
+        return "nothing: every device trusts it already"
+    if road.kind is Kind.PUBLIC:
+        return f"every device has to trust the root of that CA, {said(road.roots[-1])}"
     return f"every device has to trust the root of your CA, {said(road.roots[0])}"
 
 

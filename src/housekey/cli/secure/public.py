@@ -80,7 +80,7 @@ def public_options(command: _F) -> _F:
         click.option(
             "--staging",
             is_flag=True,
-            help="Try it with Let's Encrypt's staging CA, which no device trusts.",
+            help="Rehearse it with Let's Encrypt's staging CA; nothing is switched.",
         ),
         click.option(
             "--point",
@@ -134,11 +134,24 @@ class PublicRoad:
 
         return name_of(self.settings.directory)
 
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether no device trusts what this CA issues, so that nothing may present it."""
+        return self.settings.directory == STAGING
+
     def authority(self, house: House, world: World) -> Authority:
         from housekey.homeassistant.recorded import LABEL  # noqa: PLC0415 - loaded by now
         from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
 
-        return PublicAuthority(house, self.settings, LABEL, world, given=self.given, by_hand=True)
+        return PublicAuthority(
+            house,
+            self.settings,
+            LABEL,
+            world,
+            given=self.given,
+            by_hand=True,
+            rehearsal=self.is_rehearsal,
+        )
 
 
 def chosen_private(options: Mapping[str, Any]) -> Chosen | None:
