@@ -198,7 +198,9 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
 
 def _last_events(house: HouseView) -> tuple[Event, ...]:
     """Return the last ones that people are told of: an order has a step for each move."""
-    events = house.ledger.events(_LAST_EVENTS * 8)
+    events = house.ledger.events(_LAST_EVENTS)
+    if any(each.kind == ORDER for each in events):
+        events = house.ledger.events(_LAST_EVENTS * 8)
     return tuple(each for each in events if each.kind != ORDER)[:_LAST_EVENTS]
 
 
