@@ -255,8 +255,10 @@ async def test_an_order_that_fails_says_why_and_goes_on_with_other_credentials(
     assert f"_acme-challenge.{NAME} is not shown" in dialog.told["reason"]
     assert dialog.shown["menu_options"] == ["order", "credentials", "public_name"]
     assert kept_in_house(access.folder, "duckdns", files=access.files) is None
+    assert ca.asked == 1
     await dialog.send(next_step_id="order")
     await settled(dialog, "order_failed")
+    assert ca.asked == 2
     ca.trouble = None
     await dialog.send(next_step_id="credentials")
     await dialog.send(auth_token=TOKEN, agree=True, point=False)
