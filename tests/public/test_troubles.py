@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -138,6 +139,39 @@ def test_a_ca_that_stays_in_trouble_is_left_alone_and_the_next_run_goes_on(
     with pytest.raises(CaAsksToWait, match="it failed once"):
         obtained(house, settings, records)  # by itself it waits
     obtained(house, settings, records, by_hand=True)
+    assert len(ca.wanted) == 1
+
+
+@pytest.mark.parametrize("question", ["order", "proof", "finalize", "challenge", "newOrder"])
+@pytest.mark.parametrize("document", [b"{}", b'{"status": "pending"}', b'{"status": "odd"}'])
+def test_json_that_is_half_of_what_it_should_be_is_told_as_what_it_is(
+    question: str,
+    document: bytes,
+    ca: Troubled,
+    house: House,
+    settings: Any,
+    records: ChallTestRecords,
+) -> None:
+    ca.trouble(question, times=99, change=lambda _: document)
+    with suppress(CaUnreachable):  # what does not matter is passed over
+        obtained(house, settings, records)
+    ca.peace()
+    obtained(house, settings, records, by_hand=True)
+    assert len(ca.wanted) == 1
+
+
+def test_a_ca_that_lists_no_orders_is_not_asked_twice_in_one_run(
+    ca: Troubled, house: House, records: ChallTestRecords
+) -> None:
+    ca.peace()
+    settings = settings_for(ca.directory, ca.pebble.roots_pem())
+    ca.trouble("account", change=lambda _: b'{"status": "valid"}')
+    registered(house, settings, terms=TERMS)
+    ca.peace()
+    ca.wanted.clear()
+    ca.trouble("newOrder", lose_answer=True)
+    with pytest.raises(CaUnreachable, match="the connection broke off"):
+        obtained(house, settings, records)
     assert len(ca.wanted) == 1
 
 

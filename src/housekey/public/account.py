@@ -254,7 +254,7 @@ def _key(house: House, world: World) -> PrivateKey:
 
 
 def _jwk(key: PrivateKey) -> Any:
-    from housekey.public.ca import jwk_of  # noqa: PLC0415 - slow
+    from housekey.public.network import jwk_of  # noqa: PLC0415 - slow
 
     return jwk_of(key)[0]
 
