@@ -22,13 +22,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.housekey import chosen, for_public, http_store
 from custom_components.housekey.apart import async_apart
-from custom_components.housekey.const import CONF_ROAD, DOMAIN
+from custom_components.housekey.const import CONF_ROAD, DOMAIN, LETS_ENCRYPT, STAGING
 from custom_components.housekey.house_access import HouseAccess, now
 from custom_components.housekey.http_store import ServerFacts
 from custom_components.housekey.model import ProblemKind, Stage
 from custom_components.housekey.public_forms import (
-    LETS_ENCRYPT,
-    STAGING,
     settings_from,
     suggested_names,
 )
@@ -266,6 +264,36 @@ async def test_an_order_that_fails_says_why_and_goes_on_with_other_credentials(
     found = kept_in_house(access.folder, "duckdns", files=access.files)
     assert found is not None
     assert found["auth_token"].reveal() == TOKEN.encode()
+    hass.config_entries.flow.async_abort(dialog.shown["flow_id"])
+    await hass.async_block_till_done()
+
+
+async def test_a_rehearsal_switches_nothing_and_leads_to_the_real_ca(
+    hass: HomeAssistant, server: Server, access: HouseAccess, ca: FakeCa
+) -> None:
+    dialog = await begun(hass, server)
+    await dialog.send(next_step_id="public")
+    await settled(dialog, "public_name")
+    await dialog.send(**{**form(ca), "advanced": {"staging": True}})
+    await dialog.send(auth_token=TOKEN, agree=True, point=False)
+    await dialog.send(first_group=dialog.told["code"][:5], noted=True)
+    await settled(dialog, "ordered")
+    assert dialog.shown["menu_options"] == ["in_earnest", "public_name"]
+    ca.trouble = CaUnreachable("Let's Encrypt does not answer", hint="try again")
+    await dialog.send(next_step_id="in_earnest")
+    assert dialog.step == "order_failed"
+    ca.trouble = None
+    await dialog.send(next_step_id="public_name")
+    await dialog.send(**{**form(ca), "advanced": {"staging": True}})
+    await dialog.send(agree=True, auth_token=TOKEN, point=False)
+    await settled(dialog, "ordered")
+    await dialog.send(next_step_id="in_earnest")
+    assert dialog.step == "credentials", dialog.shown
+    await dialog.send(agree=True, point=False)  # the token is known
+    await settled(dialog, "switch_public")
+    flow = hass.config_entries.flow._progress[dialog.shown["flow_id"]]
+    assert flow._public.directory == LETS_ENCRYPT
+    assert access.mine() == ()
     hass.config_entries.flow.async_abort(dialog.shown["flow_id"])
     await hass.async_block_till_done()
 
