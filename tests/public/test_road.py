@@ -16,10 +16,9 @@ from cryptography import x509
 
 from tests.command import COMMAND, Done, environment
 from tests.faults.stand_in import TOKEN, StandIn, free_port, furnish
-from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn
-from tests.public.knot import Knot
+from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn, duckdns_certificate
+from tests.public.knot import Knot, free_address
 from tests.public.pebble import Pebble, https_files
-from tests.public.test_duckdns import _certificate, free_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,7 +192,7 @@ def test_a_rehearsal_orders_and_switches_nothing(owner: Owner) -> None:
 
 def test_a_name_of_duckdns_is_pointed_looked_at_and_proven(owner: Owner) -> None:
     """DuckDNS is a stand-in, by lexicon's real provider over https at its real address."""
-    pair = _certificate(owner.folder)
+    pair = duckdns_certificate(owner.folder)
     address = free_address()
     owner.dns.set_address(HOST, address)
     credentials = owner.folder / "duckdns.ini"
