@@ -66,6 +66,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "house-created": lambda _: "the house was made",
     "issued": lambda data: f"a certificate for {_label(data)}",
     "renewed": lambda data: f"renewed {_label(data)}{_because(data, 'why', _WHY_RENEWED)}",
+    "obtained": lambda data: f"a certificate for {_label(data)}, signed by another CA",
     "requested": lambda _: "a request was written, for a CA of one's own",
     "signed": lambda data: f"signed a request for {_label(data)}",
     "device-trusts": lambda data: f"{device(data)} trusts the root",
