@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.names import Name
 
-LOCK_SECONDS = 10.0
 # Where a self-signed leaf cannot be made to work, whatever its owner does (PLATFORMS.md).
 NEVER_SELF_SIGNED = {
     "iPhone and iPad": "Certificate Trust Settings list only CAs (APL-23)",
@@ -104,7 +103,7 @@ def new(**options: Any) -> None:
     house, code = _house(folder, names, fields, output, files)
     house.close()
     # As it is once the lock is held: it may be rotated, or restored, while we wait.
-    with house_lock(folder, wait=LOCK_SECONDS, files=files), open_house(folder) as house:
+    with house_lock(folder, files=files), open_house(folder) as house:
         label = str(names[0])
         present = house.leaf(label)
         issue = house.issue_self_signed if options["self_signed"] else house.issue

@@ -154,7 +154,7 @@ def _others(
     made_up = {}
     if to_do or missed:
         with (
-            house_lock(house.folder, wait=LOCK_SECONDS, files=world.files),
+            house_lock(house.folder, files=world.files),
             # As it is now: while the lock was waited for, it may have been rotated or restored.
             House.open(house.folder, files=world.files, clock=world.clock) as held,
         ):
