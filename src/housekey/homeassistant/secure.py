@@ -247,10 +247,11 @@ class _Run:
         """Show the code first: a house must not be there whose code nobody has seen."""
         if not self._asker.note_code(new.recovery_code):
             raise Stopped
-        house = new.write(self._request.house, self._world.files)
-        self._code = new.recovery_code
-        self._asker.created(new.recovery_code)
         files = self._world.files
+        house = new.write(
+            self._request.house, files, there=lambda: self._asker.created(new.recovery_code)
+        )
+        self._code = new.recovery_code
         held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=files))
         return house
 
