@@ -163,9 +163,9 @@ def _house(
         output.row("covers", f"beside the names of every home: {', '.join(prepared.added)}")
     if not note_code(output, prepared.recovery_code):
         raise Stopped
-    house = prepared.write(folder, files)
-    promised["recovery_code"] = prepared.recovery_code.text
-    return house, prepared.recovery_code
+    code = prepared.recovery_code
+    house = prepared.write(folder, files, there=lambda: promised.update(recovery_code=code.text))
+    return house, code
 
 
 def _try_out(target: Path, files: Files) -> None:

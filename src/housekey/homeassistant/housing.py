@@ -48,8 +48,7 @@ def create_house(
     """
     if not asker.note_code(new.recovery_code):
         raise Stopped
-    house = new.write(folder, world.files)
-    asker.created(new.recovery_code)
+    house = new.write(folder, world.files, there=lambda: asker.created(new.recovery_code))
     held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=world.files))
     return house
 
