@@ -1,4 +1,4 @@
-"""A public name on real Home Assistants: a real DNS server, Let's Encrypt's own test CA, no fakes."""
+"""A public name on real Home Assistants, with a real DNS server and Let's Encrypt's own test CA."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.command import COMMAND, Done, environment
 from tests.faults.stand_in import TOKEN, StandIn, free_port, furnish
 from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn
 from tests.public.knot import Knot
-from tests.public.pebble import Pebble, https_files
+from tests.public.pebble import Pebble
 from tests.public.test_duckdns import _certificate, free_address
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ class Owner:
         return self.folder / "house"
 
     def run(
-        self, *words: str | Path, begin: tuple[str, ...] = COMMAND, env: dict[str, str] | None = None
+        self,
+        *words: str | Path,
+        begin: tuple[str, ...] = COMMAND,
+        env: dict[str, str] | None = None,
     ) -> Done:
         ended = subprocess.run(
             self.dns.seen_by(*begin, *words, "--house", self.house, "--json"),
@@ -89,7 +92,7 @@ class Owner:
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[Owner]:
-    zones = {ZONE: f"ha A 127.0.0.1\n* A 127.0.0.1", "duckdns.org": "myhome A 127.0.0.1"}
+    zones = {ZONE: "ha A 127.0.0.1\n* A 127.0.0.1", "duckdns.org": "myhome A 127.0.0.1"}
     home = StandIn(tmp_path / "config", "trial", free_port())
     furnish(home.folder, "trial", home.port)
     for name, text in (("token", TOKEN), ("dns.ini", "")):
@@ -242,7 +245,15 @@ def test_a_name_of_duckdns_is_pointed_looked_at_and_proven(owner: Owner) -> None
         (("--public", "ha.example.org", "--dns", "duckdnss"), "no DNS provider"),
         (("--public", "ha.example.org", "--dns", "ddns", "--point", "private"), "--point is for"),
         (
-            ("--public", "a.example.org", "--dns", "ddns", "--staging", "--acme-directory", "https://x"),
+            (
+                "--public",
+                "a.example.org",
+                "--dns",
+                "ddns",
+                "--staging",
+                "--acme-directory",
+                "https://x",
+            ),
             "--staging is a CA of Let's Encrypt",
         ),
         (("--public", "a.example.org", "--dns", "ddns", "--acme-root", "x"), "which CA that is"),
