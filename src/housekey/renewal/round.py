@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from housekey.errors import CopyNotRenewed
-from housekey.homeassistant.housing import LOCK_SECONDS
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.exported import NO_COPIES, Copied, behind, copies_of
 from housekey.house.house import House
