@@ -33,8 +33,11 @@ _PRIVATE = "private"
 class PublicRoad:
     """A public name, as it was chosen."""
 
-    def __init__(self, settings: PublicSettings, given: Given | None = None) -> None:
+    def __init__(
+        self, settings: PublicSettings, given: Given | None = None, *, rehearsal: bool = False
+    ) -> None:
         self.settings = settings
+        self._rehearsal = rehearsal  # what comes of it is of no use to any device
         self._given = given  # what the user has just told, and the house keeps when it is proven
 
     @property
@@ -58,12 +61,21 @@ class PublicRoad:
         """Return who signs."""
         from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
 
-        return PublicAuthority(house, self.settings, LABEL, world, given=self._given, by_hand=True)
+        return PublicAuthority(
+            house,
+            self.settings,
+            LABEL,
+            world,
+            given=self._given,
+            by_hand=True,
+            rehearsal=self._rehearsal,
+        )
 
 
 def to_public(settings: PublicSettings) -> dict[str, Any]:
     """Return what the entry keeps of a public name."""
-    return {"kind": Kind.PUBLIC.value, "at": now().isoformat(), "settings": asdict(settings)}
+    told = {**asdict(settings), "names": list(settings.names)}
+    return {"kind": Kind.PUBLIC.value, "at": now().isoformat(), "settings": told}
 
 
 def to_private() -> dict[str, Any]:

@@ -44,9 +44,9 @@ async def async_ensure(hass: HomeAssistant, *, again: bool = False) -> None:
     except requirements.RequirementsNotFound as failure:
         raise NotNow(
             "not_installable",
-            f"Home Assistant could not install {_said(failure.requirements)}",
+            f"Home Assistant could not install {_said(sorted(failure.requirements))}",
             hint="see that this machine reaches the internet, and try again",
-            packages=_said(failure.requirements),
+            packages=_said(sorted(failure.requirements)),
         ) from failure
 
 

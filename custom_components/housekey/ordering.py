@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .chosen import PublicRoad
+from .const import STAGING
 from .signing import HouseWorld, async_prepare, signing_for
 from .switch_files import draw, must_be_known, yaml_settings
 
@@ -37,11 +38,17 @@ class Application:
     point: IPv4Address | None = None  # where the name shall lead; None: it stays as it is
 
     @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is Let's Encrypt's staging CA that is asked."""
+        return self.settings.directory == STAGING
+
+    @property
     def road(self) -> PublicRoad:
         """The road as it was chosen."""
         from housekey.public.authority import Given  # noqa: PLC0415 - only on this road
 
-        return PublicRoad(self.settings, Given(self.credentials, self.eab_hmac))
+        given = Given(self.credentials, self.eab_hmac)
+        return PublicRoad(self.settings, given, rehearsal=self.is_rehearsal)
 
 
 async def async_about(access: HouseAccess, settings: PublicSettings) -> About:

@@ -15,14 +15,14 @@ from housekey.pki.encoding import certificates_from_pem, chain_to_pem
 from housekey.pki.names import DnsName, parse_name
 from housekey.pki.secret import Secret
 
+from .const import LETS_ENCRYPT, STAGING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from housekey.public.providers import Provider
     from housekey.public.settings import PublicSettings
 
-LETS_ENCRYPT: Final = "https://acme-v02.api.letsencrypt.org/directory"
-STAGING: Final = "https://acme-staging-v02.api.letsencrypt.org/directory"
 FIRST: Final = "duckdns"  # of the providers
 
 CONF_PUBLIC_NAMES: Final = "public_names"

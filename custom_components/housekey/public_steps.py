@@ -20,6 +20,7 @@ from housekey.homeassistant.names import local_addresses
 from housekey.live.handshake import resolve
 
 from .apart import async_apart
+from .const import LETS_ENCRYPT
 from .for_public import async_ensure
 from .house_access import HouseAccess
 from .http_store import server_facts
@@ -216,7 +217,21 @@ class PublicSteps(_Flow):
 
     async def async_step_ordered(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """The certificate lies ready in the house."""
+        if self._application.is_rehearsal:
+            return self.async_show_menu(
+                step_id="ordered", menu_options=["in_earnest", "public_name"]
+            )
         return await self._after_order()
+
+    async def async_step_in_earnest(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """The rehearsal has gone well: the same with the real CA."""
+        self._public = replace(self._application.settings, directory=LETS_ENCRYPT)
+        try:
+            await self._look_up()
+        except HousekeyError as trouble:
+            self._trouble = await async_said(self.hass, trouble)
+            return await self.async_step_order_failed()
+        return await self.async_step_credentials()
 
     async def async_step_order_failed(
         self, _input: dict[str, Any] | None = None

@@ -348,11 +348,12 @@ class CaRefused(PublicTrouble):
 
 
 class CaAsksToWait(PublicTrouble):
-    """The CA, or a limit that it publishes, allows this only at `until`."""
+    """The CA, or a limit that it publishes, allows this only at `until`; `why` in its words."""
 
-    def __init__(self, message: str, *, hint: str, until: datetime) -> None:
+    def __init__(self, message: str, *, hint: str, until: datetime, why: str = "") -> None:
         super().__init__(message, hint=hint)
         self.until = until
+        self.why = why
 
 
 class NotProven(PublicTrouble):

@@ -284,7 +284,7 @@ async def test_a_port_of_the_page_that_is_taken_is_asked_for_anew(
         taken.bind(("", 0))
         taken.listen()
         with patch("custom_components.housekey.config_flow.PORT", taken.getsockname()[1]):
-            await dialog.send()
+            await dialog.send(next_step_id="names")
             await dialog.send(names=list(NAMES))
             await dialog.send(lane=False)
             await dialog.send(first_group=dialog.told["code"][:5], noted=True)
@@ -416,7 +416,7 @@ async def test_the_options_are_kept_and_read_and_a_wrong_name_is_told(
 ) -> None:
     await set_up()
     dialog = await options(hass, entry)
-    assert dialog.shown["menu_options"] == ["settings", "switch"]
+    assert dialog.shown["menu_options"] == ["settings", "switch", "public"]
     await dialog.send(next_step_id="settings")
     schema = dialog.shown["data_schema"]({"names": ["x"]})
     await dialog.send(**{**schema, "names": ["no name"]})
@@ -490,7 +490,7 @@ async def test_where_https_is_kept_the_way_back_is_offered(
 ) -> None:
     await set_up()
     dialog = await options(hass, entry)
-    assert dialog.shown["menu_options"] == ["settings", "back"]
+    assert dialog.shown["menu_options"] == ["settings", "public", "back"]
 
 
 async def test_of_an_entry_that_is_not_set_up_only_the_settings_may_be_changed(

@@ -45,8 +45,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 NAME = "ha.home.test"
 HOMES = ["home_2026_7", "home_2026_11"]
-# What no start has to load, not even one with a public name.
-LATE = ("acme", "josepy", "requests", "lexicon", "dns", "housekey.public.order", "segno")
+# What no start has to load, not even one with a public name. (acme, josepy and requests every Home
+# Assistant loads by itself, for its Cloud.)
+LATE = {
+    *("lexicon", "dns", "housekey.public.order", "housekey.public.ca", "housekey.public.account"),
+    *("housekey.public.records", "housekey.public.providers", "housekey.public.authority"),
+}
 
 
 @pytest.fixture
@@ -101,6 +105,22 @@ def to_the_order(flow: Flow, ca: Pebble, credentials: dict[str, str]) -> None:
     assert flow.step == "house", flow.shown
     flow.send(first_group=flow.told["code"][:5], noted=True)
     assert (flow.step, flow.shown["type"]) == ("order", "progress"), flow.shown
+
+
+def options_of(api: Api, *offered: str) -> Flow:
+    """The options, when they offer this: a renewal that is just under way has other worries."""
+    entry = entry_of(api)
+    assert entry is not None
+    flow = Flow(api, path=OPTIONS, handler=entry["entry_id"])
+
+    def is_offered() -> bool:
+        nonlocal flow
+        flow.end()
+        flow = Flow(api, path=OPTIONS, handler=entry["entry_id"])
+        return flow.shown["menu_options"] == list(offered)
+
+    assert wait_for(is_offered, timeout=20), flow.shown
+    return flow
 
 
 def by_name(home: Home, root: Path) -> Api:
@@ -196,7 +216,7 @@ def test_from_the_first_step_to_https_that_renews_live(
     assert wait_for(lambda: home.starts == 3, timeout=60)
     home.wait_until_running(scheme="https")
     assert wait_for((home.config / "start.json").exists, timeout=10)
-    assert [each for each in loaded_at_start(home) if each in LATE] == []
+    assert sorted(LATE & set(loaded_at_start(home))) == []
     assert loaded(api)
     assert stage(api) == "kept"
     assert complaints(home) == []
@@ -209,7 +229,9 @@ def test_from_the_houses_own_ca_to_a_public_name_and_back(
     api = home.api()
     flow = Flow(api)
     flow.send(next_step_id="names")
-    flow.send(names=["localhost"])
+    # All addresses are covered at once, so that no renewal comes in between.
+    names = list(dict.fromkeys(["localhost", *flow.default("names")]))
+    flow.send(names=names)
     flow.send(lane=False)
     flow.send(first_group=flow.told["code"][:5], noted=True)
     while flow.step == "ports":
@@ -223,14 +245,11 @@ def test_from_the_houses_own_ca_to_a_public_name_and_back(
     api = secured(home, private)
     assert wait_for(lambda: bool(api.command("auth/current_user")), timeout=60)
     assert wait_for(lambda: stage(api) == "kept", timeout=15)
-    entry = entry_of(api)
-    assert entry is not None
-    before = presented(home.port)
 
-    # There; and it is taken back, because nobody comes by the name.
-    options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
-    assert options.shown["menu_options"] == ["settings", "public", "back"]
+    # There, by a certificate that lies ready before anything is changed.
+    options = options_of(api, "settings", "public", "back")
     options.send(next_step_id="public")
+    before = presented(home.port)
     tell_the_ca(options, ca)
     options.send(**dns.credentials, agree=True)
     options.until("switch_public", timeout=90)
@@ -246,10 +265,9 @@ def test_from_the_houses_own_ca_to_a_public_name_and_back(
     assert (ca.orders, ca.certificates) == (1, 1)
 
     # And back to the house's own CA.
-    options = Flow(named, path=OPTIONS, handler=entry["entry_id"])
-    assert "private" in options.shown["menu_options"]
+    options = options_of(named, "settings", "provider", "public", "private", "back")
     options.send(next_step_id="private")
-    options.send(names=["localhost"])
+    options.send(names=names)
     assert options.shown["reason"] == "restarting", options.shown
     assert wait_for(lambda: home.starts == 4, timeout=60)
     home.wait_until_running(scheme="https")

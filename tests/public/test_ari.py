@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from housekey.errors import CaAsksToWait
 from housekey.house.leaves import is_due
 from housekey.pki.encoding import fingerprint
 from housekey.public.ari import (
@@ -25,6 +26,7 @@ from housekey.public.ari import (
     suggestion_for,
     window_of,
 )
+from housekey.public.order import taken
 from tests.public.ordered import TestWorld, obtained, registered, settings_for
 from tests.public.pebble import TERMS, Pebble
 from tests.public.troubled import Troubled
@@ -227,3 +229,18 @@ def test_a_ca_in_trouble_leaves_what_it_suggested_before(
     assert known.ask_again_at > later + timedelta(minutes=119)
     ca.peace()
     ca.ahead = timedelta(0)
+
+
+def test_a_ca_that_wants_to_be_left_alone_is_not_asked_for_its_suggestion_either(
+    ca: Troubled, house: House, records: ChallTestRecords
+) -> None:
+    settings = settings_for(ca.directory, ca.pebble.roots_pem())
+    registered(house, settings, terms=TERMS)
+    leaf = obtained(house, settings, records).chain[0]
+    taken(house)
+    ca.trouble("newOrder", status=429, headers={"Retry-After": "7200"}, body=b"")
+    with pytest.raises(CaAsksToWait):
+        obtained(house, settings, records)
+    ca.asked.clear()
+    assert asyncio.run(suggestion_for(house, leaf, settings, world=TestWorld())) is None
+    assert ca.asked == []

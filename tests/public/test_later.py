@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from housekey.public.later import LONGEST, retry_after, rounded_up, told
+from housekey.public.later import LONGEST, date_of, retry_after, rounded_up, told
 
 NOW = datetime(2026, 11, 29, 12, 0, 30, tzinfo=UTC)
 THEIRS = "Thu, 01 Jan 2026 00:00:00 GMT"  # their clock, months behind ours
@@ -41,6 +41,11 @@ def test_what_is_neither_says_nothing(said: str) -> None:
 def test_a_server_without_a_clock_is_taken_by_ours() -> None:
     said = {"Retry-After": "Sun, 29 Nov 2026 12:01:00 GMT", "Date": "yesterday"}
     assert retry_after(said, now=NOW) == timedelta(seconds=30)
+
+
+def test_an_answer_that_was_kept_on_its_way_does_not_make_a_clock_wrong() -> None:
+    assert date_of({"Date": THEIRS, "Age": "7200"}) == datetime(2026, 1, 1, 2, tzinfo=UTC)
+    assert date_of({"Date": THEIRS, "Age": "-1"}) == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_a_moment_is_told_in_utc_and_never_too_early() -> None:

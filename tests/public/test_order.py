@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from housekey.pki.names import names_of
 from housekey.public.account import about, account_of
 from housekey.public.ari import id_of
 from housekey.public.order import taken
+from tests.leaks.needles import Needles
 from tests.public.ordered import (
     LABEL,
     NAMES,
@@ -276,6 +278,32 @@ def test_a_ca_that_knows_its_customers_registers_with_their_key_only(
             registered(house, customer, terms=TERMS, eab_hmac=Secret(b"a"))
         registered(house, customer, terms=TERMS, eab_hmac=Secret(key.encode()))
         _is_served_alone(obtained(house, customer, records), *NAMES)
+
+
+def test_no_secret_is_logged_sent_or_kept_where_it_does_not_belong(
+    house: House,
+    records: ChallTestRecords,
+    challtest: ChallTest,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The library, requests and urllib3 log all that is sent and answered."""
+    hmac = base64.urlsafe_b64encode(b"a key that the CA has given out.").rstrip(b"=")
+    caplog.set_level(logging.DEBUG)
+    with Pebble(dns=challtest.dns, eab={"kid-1": hmac.decode()}) as pebble:
+        settings = settings_for(pebble.directory, pebble.roots_pem(), eab_kid="kid-1")
+        registered(house, settings, terms=TERMS, eab_hmac=Secret(hmac))
+        got = obtained(house, settings, records)
+        seen_by_the_ca = pebble.log.encode()
+    needles = Needles()
+    needles.text("the CA's key for new accounts", hmac)
+    needles.key("the account's key", (house.folder / ACCOUNT_KEY).read_bytes())
+    needles.key("the certificate's key", got.key.to_pem().reveal())
+    log = caplog.text.encode()
+    assert b"/finalize-order/" in log  # it was looked at where they would be
+    ledger = repr(list(house.ledger.events(-1))).encode()
+    state = (house.folder / ORDER / ORDER_STATE).read_bytes()
+    for place in (log, ledger, state, seen_by_the_ca, (house.folder / ACCOUNT).read_bytes()):
+        assert list(needles.found_in(place)) == []
 
 
 def test_a_house_without_an_account_is_told_so(house: House, records: ChallTestRecords) -> None:

@@ -21,6 +21,7 @@ from housekey.house.examining_chains import (
 from housekey.house.findings import Finding, Weight, note, wrong
 from housekey.house.journal import State
 from housekey.house.ledger_troubles import REBUILD
+from housekey.house.road import DNS
 from housekey.house.seen import Kind
 from housekey.pki.encoding import certificate_from_pem, fingerprint
 
@@ -95,7 +96,8 @@ def _may_be_a_key(name: str) -> bool:
     """Whether a file of this name may be a private key; the journal keeps what others put in it."""
     last = name.rpartition("/")[2]
     return (
-        last.endswith((".key", ".key.sealed"))
+        name == DNS
+        or last.endswith((".key", ".key.sealed"))
         or last.startswith("privkey")
         or (name.startswith("journal/") and last != "entries.jsonl")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -24,8 +25,10 @@ from housekey.house.leaves import (
     ONBOARDING,
     PREVIOUS_CERTIFICATE,
     PREVIOUS_KEY,
+    folder_name,
     is_due,
 )
+from housekey.house.road import ROAD
 from housekey.house.root_key import SEALED, SEALED_ROOT_KEY
 from housekey.house.view import MENDS
 from housekey.pki.constraints import constraints_of
@@ -226,7 +229,9 @@ def _of_leaf(
         yield from _of_page(about, certificate, generations, now=now)
         return
     obtained = seen.ledger is not None and fingerprint(certificate) in seen.ledger.obtained
-    if not obtained:  # else another CA signed it, whose chain and names are its own affair
+    if not (
+        obtained or _is_on_a_road(seen, folder)
+    ):  # else another CA signed it, whose chain and names are its own affair
         yield from _of_chain(about, certificate, others, generations)
         if not is_signed_by(certificate, certificate) and generations[0].issuing is not None:
             yield from _of_names(about, names, generations[0].issuing)
@@ -235,6 +240,15 @@ def _of_leaf(
         yield wrong(about, f"it ended on {end:%Y-%m-%d}", RENEW)
     elif is_due(certificate, now=now):
         yield note(about, f"it ends on {end:%Y-%m-%d}", RENEW)
+
+
+def _is_on_a_road(seen: Seen, folder: str) -> bool:
+    """Whether the house says that this label is another CA's: a ledger made anew may not know."""
+    try:
+        label = str(json.loads(seen.files[ROAD])["label"])
+    except (KeyError, ValueError, TypeError):
+        return False
+    return folder == f"leaves/{folder_name(label)}"
 
 
 def _of_page(

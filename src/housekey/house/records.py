@@ -21,6 +21,7 @@ JsonValue: TypeAlias = (
 Role: TypeAlias = Literal["root", "issuing", "leaf", "self-signed"]
 
 REVOKED = "revoked"
+ORDER = "order"  # a step that is about to be taken with a CA; data: step, directory, names
 OBTAINED = "obtained"  # from another CA; data: label, names, and what that road tells of it
 LEDGER_REBUILT = "ledger-rebuilt"
 DEVICE_TRUSTS = "device-trusts"  # a device has proved that it trusts the root of this SHA-256

@@ -105,12 +105,13 @@ async def register(
     if terms is not None and terms != agreed_terms:
         raise PublicTrouble(
             f"{ca.name} registers only who agrees to its terms: {terms}",
-            hint="read them, and agree when housekey secure --public asks",
+            hint="read them, and agree with --agree-tos",
         )
     if ca.client.external_account_required() and (settings.eab_kid is None or eab_hmac is None):
         raise PublicTrouble(
             f"{ca.name} registers only whom it knows",
-            hint="it gives its customers a key id and a key (HMAC) for new accounts: give both",
+            hint="it gives its customers a key id and a key (HMAC) for new accounts: give them with"
+            " --eab-kid and --eab-hmac-file",
         )
     is_new = account_of(house, settings.directory) is None
     key = _key(house, world)
@@ -160,6 +161,14 @@ def account_of(house: House, directory: str) -> Account | None:
             f"{path} is damaged", hint="delete it; housekey secure --public finds the account again"
         ) from error
     return account if account.directory == directory else None
+
+
+def forget_account(house: House) -> None:
+    """Let the house have no account, for the CA knows it no more; its key stays.
+
+    Raises `FileTrouble`.
+    """
+    house.files.remove(house.folder / ACCOUNT)
 
 
 def account_key(house: House) -> PrivateKey:
@@ -245,7 +254,7 @@ def _key(house: House, world: World) -> PrivateKey:
 
 
 def _jwk(key: PrivateKey) -> Any:
-    from housekey.public.ca import jwk_of  # noqa: PLC0415 - slow
+    from housekey.public.network import jwk_of  # noqa: PLC0415 - slow
 
     return jwk_of(key)[0]
 

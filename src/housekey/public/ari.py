@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from housekey.errors import CaAsksToWait, FileTrouble, PublicTrouble
+from housekey.errors import CaAsksToWait, ClockWrong, FileTrouble, PublicTrouble
 from housekey.house.leaves import is_due
 from housekey.house.road import PUBLIC, RENEWAL
 from housekey.pki.encoding import fingerprint
 from housekey.public.later import retry_after
+from housekey.public.limits import FAILED, asked_to_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -175,16 +176,18 @@ async def suggestion_for(
 ) -> Suggestion | None:
     """Return what holds for `certificate`, asking the CA when it is time, and keep it in the house.
 
-    A CA that cannot be asked is no trouble here: what it suggested before holds. The caller holds
-    the house's lock.
+    A CA that cannot be asked, or wants not to be, is no trouble here: what it suggested before
+    holds. The caller holds the house's lock.
     """
     now = world.clock()
     kept = kept_suggestion(house)
-    if not must_ask(certificate, kept, now=now):
+    failures = house.ledger.events(-1, kind=FAILED)
+    is_left_alone = asked_to_wait(failures, directory=settings.directory, now=now) is not None
+    if is_left_alone or not must_ask(certificate, kept, now=now):
         return _of(kept, certificate)
     try:
         answer = await suggested_window(certificate, settings, world=world)
-    except PublicTrouble as trouble:
+    except (PublicTrouble, ClockWrong) as trouble:
         known = _of(kept, certificate)
         if known is None:
             return None

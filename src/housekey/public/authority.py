@@ -103,7 +103,10 @@ class PublicAuthority:
 
         Staging and earnest, or two profiles of a CA, are not one.
         """
-        found = self._house.ledger.events(1, kind=OBTAINED, sha256=fingerprint(leaf.certificate))
+        house = self._house
+        found = house.ledger.events(1, kind=OBTAINED, sha256=fingerprint(leaf.certificate))
+        if not found:  # a ledger that was made anew
+            return house.road_of(self._label) == self.road and house.may_keep_key(leaf)
         return any(
             (event.data.get("directory"), event.data.get("profile"))
             == (self._settings.directory, self._settings.profile)

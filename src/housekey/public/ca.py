@@ -1,8 +1,8 @@
 """An ACME CA as it is spoken to (RFC 8555): certbot's library, and what can go wrong in our words.
 
 The library signs, keeps nonces and reads what comes back. Here is what it leaves to its caller:
-whom to trust, how long to wait, how often a refused nonce is tried again, and when the CA wants to
-be asked again, which it says in a header that the library does not hand on.
+what may be asked again and how soon, and when the CA itself wants to be asked again, which it says
+in a header that the library does not hand on. How it is reached is network.py's.
 
 Importing this is slow: it is done where an order is made.
 """
@@ -10,36 +10,28 @@ Importing this is slow: it is done where an order is made.
 from __future__ import annotations
 
 import asyncio
-import math
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from acme import errors as acme_errors
 from acme import messages
-from acme.client import ClientNetwork, ClientV2
+from acme.client import ClientV2
 from josepy import errors as josepy_errors
 from josepy.json_util import JSONObjectWithFields, encode_b64jose, field
-from josepy.jwa import ES256, ES384, RS256
-from josepy.jwk import JWKEC, JWKRSA
-from requests.adapters import HTTPAdapter
 
-from housekey import __version__
 from housekey.errors import CaAsksToWait, CaRefused, CaUnreachable, ClockWrong, PublicTrouble
 from housekey.live.tls import context_trusting
 from housekey.pki.encoding import to_der
 from housekey.public.later import date_of, retry_after, rounded_up, told
 from housekey.public.limits import name_of
+from housekey.public.network import Network
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from cryptography.x509 import Certificate
     from josepy.interfaces import JSONDeSerializable
-    from josepy.jwa import JWASignature
-    from josepy.jwk import JWK
 
     from housekey.pki.keys import PrivateKey
     from housekey.public.settings import PublicSettings
@@ -49,10 +41,7 @@ _T = TypeVar("_T")
 
 SECONDS = 45.0  # for one answer, all in all
 TRIES = 4  # of what may be asked again, when nothing or nonsense comes back
-NONCE_TRIES = 10  # of two each
 _LONGEST_PAUSE = 30.0  # seconds; who wants longer gets it at the next run
-_MOST_BYTES = 1 << 20
-_PART = 64  # bytes: between two of them the time is looked at
 _CLOCKS_APART = 3600.0  # seconds
 _UNAVAILABLE, _TOO_MANY = 503, 429
 
@@ -66,7 +55,7 @@ class Ca:
     def __init__(
         self,
         client: ClientV2,
-        network: _Network,
+        network: Network,
         name: str,
         world: World,
         hook: Callable[[str], None],
@@ -100,7 +89,7 @@ class Ca:
                 hint="the CA's documentation names it; ACME is spoken over https alone",
             )
         context = await asyncio.to_thread(context_trusting, settings.roots)
-        network = _Network(context, key=key, account=account, seconds=seconds)
+        network = Network(context, key=key, account=account, seconds=seconds)
         bare = ClientV2(messages.Directory({}), network)
         ca = cls(bare, network, name_of(url), world, hook)
         directory = await ca.again("directory", lambda: ClientV2.get_directory(url, network))
@@ -183,6 +172,7 @@ class Ca:
             f"{self.name} asks to wait until {told(until)}" + (f": {why}" if why else ""),
             hint="nothing is lost: run it again after that; until then it is not asked",
             until=until,
+            why=why,
         )
 
     def _asked(self) -> float | None:
@@ -263,15 +253,16 @@ def words_of(problem: messages.Error) -> str:
 
 def _hint(code: str) -> str:
     return {
-        "accountDoesNotExist": "register again: housekey secure --public",
+        "accountDoesNotExist": "run it again: the house registers anew",
         "externalAccountRequired": "this CA knows its customers: it gives a key id and a key for"
-        " new accounts",
+        " new accounts, for --eab-kid and --eab-hmac-file",
         "userActionRequired": "its terms have changed: read them and agree again with housekey"
         " secure --public",
         "rejectedIdentifier": "this CA does not sign for that name; look for a typing mistake",
         "caa": "a CAA record in the DNS says which CAs may sign for this name; add this one",
-        "invalidContact": "look at the e-mail address",
-        "invalidProfile": "choose one of the CA's profiles, or none",
+        "invalidContact": "look at the address of --account-email",
+        "unsupportedContact": "look at the address of --account-email",
+        "invalidProfile": "choose one of the CA's profiles with --profile, or none",
     }.get(code, "nothing was changed; what is in use stays in use")
 
 
@@ -287,110 +278,6 @@ _FAILURES: tuple[type[Exception], ...] = (
     AssertionError,
     OSError,
 )
-
-
-class _Network(ClientNetwork):
-    """The library's, with our trust, and a nonce that is refused tried more than twice.
-
-    Servers that keep nonces in memory refuse all of them after a restart.
-    """
-
-    def __init__(
-        self,
-        context: ssl.SSLContext,
-        *,
-        key: PrivateKey | None,
-        account: str | None,
-        seconds: float,
-    ) -> None:
-        registered = (
-            messages.RegistrationResource(body=messages.Registration(), uri=account)
-            if account is not None
-            else None
-        )
-        jwk, algorithm = jwk_of(key) if key is not None else (None, ES256)
-        super().__init__(
-            jwk,
-            account=registered,
-            alg=algorithm,
-            user_agent=f"housekey/{__version__} (acme-python)",
-            timeout=math.ceil(seconds),
-        )
-        self.seconds = seconds
-        self.heard: requests.Response | None = None  # the last answer, whatever it was
-        self.session.adapters.clear()  # a redirection must not lead out of TLS
-        self.session.mount("https://", _Trusting(context, seconds, self._hear))
-
-    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
-        for _ in range(NONCE_TRIES - 1):
-            try:
-                return super().post(*args, **kwargs)
-            except messages.Error as error:
-                if error.code != "badNonce":
-                    raise
-        return super().post(*args, **kwargs)
-
-    def _hear(self, response: requests.Response | None) -> None:
-        self.heard = response
-
-
-class _Trusting(HTTPAdapter):
-    """Trusts what `context` trusts and nothing else; reads no more and no longer than allowed."""
-
-    def __init__(
-        self,
-        context: ssl.SSLContext,
-        seconds: float,
-        hear: Callable[[requests.Response | None], None],
-    ) -> None:
-        self._context = context
-        self._seconds = seconds
-        self._hear = hear
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
-
-    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """Add no roots of its own (certifi's)."""
-
-    def send(  # noqa: PLR0917 - as requests has it
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: ARG002, FBT001, FBT002
-        timeout: Any = None,
-        verify: Any = True,  # noqa: ARG002, FBT002
-        cert: Any = None,
-        proxies: Any = None,
-    ) -> requests.Response:
-        self._hear(None)
-        end = time.monotonic() + self._seconds
-        response = super().send(
-            request, stream=True, timeout=timeout, verify=True, cert=cert, proxies=proxies
-        )
-        content = bytearray()
-        for part in response.iter_content(_PART):
-            content += part
-            if len(content) > _MOST_BYTES or time.monotonic() > end:
-                response.close()
-                raise requests.exceptions.ReadTimeout("the answer does not end", request=request)
-        response._content = bytes(content)  # noqa: SLF001 - requests has no other way to hand it on
-        self._hear(response)
-        return response
-
-
-def jwk_of(key: PrivateKey) -> tuple[JWK, JWASignature]:
-    """Return an account's key as the library takes it, and how it signs (RFC 7518, 3.1)."""
-    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - rarely so
-
-    signing = key.signing_key
-    if isinstance(signing, rsa.RSAPrivateKey):
-        return JWKRSA(key=signing), RS256
-    algorithm = ES384 if signing.curve.key_size == 384 else ES256
-    return JWKEC(key=signing), algorithm
 
 
 def _not_trusted(name: str, why: str) -> CaUnreachable:

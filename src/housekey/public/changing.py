@@ -41,7 +41,8 @@ class Failed:
 
     kind: str  # its exception's class
     text: str
-    is_network: bool = False
+    is_network: bool = False  # nobody was reached
+    is_theirs: bool = False  # the provider is in trouble, or has been asked too often
 
 
 class Changer:
@@ -135,9 +136,16 @@ class Changer:
         if len(text) > _LONGEST:
             text = text[:_LONGEST].rstrip() + "…"
         text = text or "no reason given"
-        return Failed(type(error).__name__, text, is_network=_is_network(error))
+        return Failed(
+            type(error).__name__,
+            text,
+            is_network=_is_network(error),
+            is_theirs=_status(error) >= 500 or _status(error) == 429,
+        )
 
     def _advice(self, described: Provider, failed: Failed, zone: str) -> str:
+        if failed.is_theirs:
+            return "that is not for you to mend: try again later"
         hint = f"check the credentials, and that they may change {zone}"
         if failed.kind in _STUMBLED:
             told = "; ".join(f"{option.name}: {option.help}" for option in described.asked)
@@ -154,6 +162,12 @@ def _is_network(error: Exception) -> bool:
     if isinstance(error, requests.exceptions.SSLError):
         return False  # reached, and not trusted: its text says why
     return isinstance(error, unreached)
+
+
+def _status(error: Exception) -> int:
+    """The status of an HTTP answer that was an error; 0 without one."""
+    status = getattr(getattr(error, "response", None), "status_code", 0)
+    return status if isinstance(status, int) else 0
 
 
 async def _in_thread(work: Callable[[], T], seconds: float) -> T:

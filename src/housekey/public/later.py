@@ -33,8 +33,14 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | Non
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
-    """Return what the server's clock shows; None: it does not say."""
-    return _date(headers.get("Date", ""))
+    """Return what the server's clock shows; None: it does not say.
+
+    An answer that something in between has kept for a while is as much older (`Age`, RFC 9111).
+    """
+    date, age = _date(headers.get("Date", "")), headers.get("Age", "").strip()
+    if date is None or not (age.isascii() and age.isdigit() and len(age) < 9):
+        return date
+    return date + timedelta(seconds=int(age))
 
 
 def told(moment: datetime) -> str:

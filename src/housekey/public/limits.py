@@ -16,6 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from housekey.house.records import OBTAINED
 from housekey.public.later import LONGEST, rounded_up, told
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 ORDER = "order"  # the kind of event: a step that is about to be taken; data: see `noted`
 FAILED = "order-failed"
-OBTAINED = "obtained"
 ACCOUNT_STEP = "account"  # the values of "step" that are counted
 ORDER_STEP = "new-order"
 FINALIZE_STEP = "finalize"
@@ -122,7 +122,7 @@ def asked_to_wait(events: Iterable[Event], *, directory: str, now: datetime) -> 
             continue
         until = min(until, event.at + LONGEST)
         if now < until:
-            waits.append(Wait(until, str(event.data.get("reason") or "the CA asked for it")))
+            waits.append(Wait(until, str(event.data.get("reason") or "it asked for that")))
     return max(waits, key=lambda wait: wait.until, default=None)
 
 

@@ -24,10 +24,11 @@ from housekey.errors import (
     NotProven,
 )
 from housekey.house.labels import shown
+from housekey.house.records import OBTAINED
+from housekey.public.account import forget_account
 from housekey.public.ari import due_at, id_of
 from housekey.public.limits import (
     FAILED,
-    OBTAINED,
     ORDER,
     asked_to_wait,
     at_a_limit,
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0  # seconds for the CA to look at the records, and as many to sign
 ANSWER_WITHIN = 45.0  # seconds, each time it is asked
+
+
+_LEFT_ALONE = "it asked to be left alone until then"
 
 
 class Records(Protocol):
@@ -130,6 +134,7 @@ async def obtain(
     _must_not_wait(house, wanted, by_hand=by_hand)
     if state is None:
         _must_be_allowed(house, wanted)
+    ordering.find_account()
     try:
         await ordering.reach(answer_within)
         if state is not None and (chain is not None or not state.is_for(wanted)):
@@ -154,6 +159,8 @@ async def obtain(
         _note(steps, state or wanted, error)
         if state is not None and isinstance(error, NotProven | CaRefused):
             await ordering.end(state)  # of this one nothing can come any more
+        if isinstance(error, CaRefused) and error.code == "accountDoesNotExist":
+            forget_account(house)
         raise
 
 
@@ -230,6 +237,7 @@ def _later(wait: Wait, wanted: State) -> CaAsksToWait:
         f" {told_wait(wait)}: {wait.why}",
         hint="nothing was changed, and what is in use stays in use; run it again after that",
         until=wait.until,
+        why=wait.why,
     )
 
 
@@ -244,7 +252,7 @@ def _note(steps: Steps, state: State, error: HousekeyError) -> None:
     """Write down what failed, where it has to do with the CA or the DNS."""
     if isinstance(error, CaAsksToWait):
         steps.note_failure(
-            state, reason=error.message, code="wait", counts=False, until=error.until
+            state, reason=error.why or _LEFT_ALONE, code="wait", counts=False, until=error.until
         )
     elif isinstance(error, NotProven):
         names = error.names

@@ -8,12 +8,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acme import challenges, messages
-from acme import errors as acme_errors
-from josepy.json_util import field
-from requests.utils import parse_header_links
 
 from housekey.errors import CaRefused, CaUnreachable, HousekeyError, NotProven, PublicTrouble
 from housekey.pki.csr import make_request, request_to_pem
@@ -21,8 +18,14 @@ from housekey.pki.encoding import certificates_from_pem, matches
 from housekey.pki.names import names_of, parse_name
 from housekey.public.account import account_key, account_of
 from housekey.public.ca import TRIES, Ca, words_of
-from housekey.public.limits import FINALIZE_STEP, ORDER, ORDER_STEP, name_of, plain, together
+from housekey.public.limits import (
+    FINALIZE_STEP,
+    name_of,
+    plain,
+    together,
+)
 from housekey.public.order import Obtained
+from housekey.public.placing import Placing, order_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,9 +40,6 @@ if TYPE_CHECKING:
     from housekey.public.world import World
 
 _POLLS = (0.5, 1.0, 2.0, 3.0, 5.0)  # seconds between two looks, the last one from then on
-_MOST_PAGES = 20  # of the list of orders
-# With these the CA says of the certificate that is to be replaced what is no reason not to order.
-_NOT_TO_BE_REPLACED = ("alreadyReplaced", "malformed", "unauthorized", "conflict")
 
 
 class Gone(Exception):
@@ -48,14 +48,6 @@ class Gone(Exception):
     def __init__(self, trouble: PublicTrouble) -> None:
         super().__init__(trouble.message)
         self.trouble = trouble
-
-
-class _NewOrder(messages.NewOrder):
-    """With what newer CAs take: a profile (draft-ietf-acme-profiles), and RFC 9773, section 5."""
-
-    # Of newer releases of the library its own class has this one, of another type.
-    profile: Any = field("profile", omitempty=True)
-    replaces: str | None = field("replaces", omitempty=True)
 
 
 class Ordering:
@@ -83,8 +75,8 @@ class Ordering:
         self._unheard = 0  # how often the CA could not be told to look
         self._finalized = 0
 
-    async def reach(self, answer_within: float) -> None:
-        """Find the CA, as the account that the house has there. Raises as `Ca.at`."""
+    def find_account(self) -> None:
+        """Look which account the house has with the CA. Raises `PublicTrouble`: none."""
         account = account_of(self._house, self._settings.directory)
         if account is None:
             raise PublicTrouble(
@@ -92,11 +84,14 @@ class Ordering:
                 hint="housekey secure --public registers it",
             )
         self._account: Account = account
+
+    async def reach(self, answer_within: float) -> None:
+        """Find the CA, and speak for that account. Raises as `Ca.at`."""
         self._ca = await Ca.at(
             self._settings,
             world=self._world,
             key=account_key(self._house),
-            account=account.url,
+            account=self._account.url,
             hook=self._hook,
             seconds=answer_within,
         )
@@ -109,11 +104,13 @@ class Ordering:
         loop = asyncio.get_running_loop()
         end = loop.time() + patience
         if state.url is None:
-            state = await self._ordered(state, again=again)
+            placing = Placing(self._house, self._account, self._ca, self._steps, world=self._world)
+            url = await placing.place(state, again=again)
+            state = self._steps.keep(replace(state, url=url))
         polls = _pauses()
         while True:
             order = await self._look(state)
-            status = order.status.name if order.status is not None else ""
+            status = order.status.name
             if status == "valid" and order.certificate is not None:
                 return await self._fetched(state, order.certificate)
             if status == "invalid":
@@ -156,100 +153,12 @@ class Ordering:
             state = self._steps.keep(replace(state, published={}))
         return state
 
-    # The order itself
-
-    async def _ordered(self, state: State, *, again: bool) -> State:
-        for attempt in range(TRIES):
-            if again or attempt:
-                found = await self._lost(state)
-                if found is not None:
-                    return self._steps.keep(replace(state, url=found))
-            try:
-                url = await self._new_order(state)
-            except CaUnreachable as error:
-                if attempt == TRIES - 1:
-                    raise
-                await self._world.sleep(self._ca.pause(error.again_in or 3.0**attempt))
-                continue
-            return self._steps.keep(replace(state, url=url))
-        raise AssertionError
-
-    async def _new_order(self, state: State) -> str:
-        """Order, and return the URL; nothing else may fail before that is written down."""
-        self._steps.note(ORDER_STEP, state, why=state.why)
-        replaces = state.replaces if self._ca.offers("renewalInfo") else None
-        url = None
-        if replaces is not None:
-            try:
-                url = await self._ca.ask("new order", lambda: self._post_order(state, replaces))
-            except CaRefused as error:
-                if error.code not in _NOT_TO_BE_REPLACED:
-                    raise
-        if url is None:
-            url = await self._ca.ask("new order", lambda: self._post_order(state, None))
-        if url is None:
-            raise CaUnreachable(
-                f"{self._name} answered an order without saying where it is",
-                hint="nothing is lost: it is looked for at the next run",
-            )
-        return url
-
-    def _post_order(self, state: State, replaces: str | None) -> str | None:
-        identifiers = [
-            messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=name) for name in state.names
-        ]
-        optional = {"profile": state.profile, "replaces": replaces}
-        wanted = _NewOrder(
-            identifiers=identifiers,
-            **{key: value for key, value in optional.items() if value is not None},
-        )
-        try:
-            response = self._ca.post(self._ca.client.directory["newOrder"], wanted)
-        except acme_errors.ConflictError:  # 409: it has been replaced by another one already
-            return None
-        return response.headers.get("Location")
-
-    async def _lost(self, state: State) -> str | None:
-        """Look for an order that was made, and whose answer never came; None: there is none.
-
-        Let's Encrypt lists no orders (RFC 8555, section 7.1.2.1, lets it): there the same order
-        asked for again is the one that is pending, not another one.
-        """
-        known = {event.data.get("url") for event in self._house.ledger.events(-1, kind=ORDER)}
-        page, pages = self._account.orders, 0
-        while page is not None and pages < _MOST_PAGES:
-            try:
-                urls, page = await self._ca.again("orders", partial(self._listed, page))
-            except CaRefused:  # it names a list, and keeps none
-                return None
-            pages += 1
-            for url in urls:
-                if url in known:
-                    continue
-                order = await self._ca.again("an order", partial(self._order_at, url))
-                if order.status is None or order.status.name not in ("pending", "ready"):
-                    continue
-                if together([each.value for each in order.identifiers]) == together(state.names):
-                    return str(url)
-        return None
-
-    def _listed(self, url: str) -> tuple[list[str], str | None]:
-        response = self._ca.post(url)
-        links = parse_header_links(response.headers.get("Link", ""))
-        following = next((each["url"] for each in links if each.get("rel") == "next"), None)
-        document = response.json()
-        # Smallstep's CA, and Caddy's with it, answers with the bare list.
-        urls = document.get("orders") if isinstance(document, dict) else document
-        return [str(each) for each in urls] if isinstance(urls, list) else [], following
-
-    def _order_at(self, url: str) -> messages.Order:
-        order: messages.Order = messages.Order.from_json(self._ca.post(url).json())
-        return order
+    # How it stands
 
     async def _look(self, state: State) -> messages.Order:
         url = state.url or ""
         try:
-            return await self._ca.again("the order", partial(self._order_at, url))
+            return await self._ca.again("the order", partial(order_at, self._ca, url))
         except CaRefused as error:
             if error.status != 404:
                 raise
@@ -269,7 +178,7 @@ class Ordering:
             if url in self._valid:
                 continue
             proof = await self._authorization(url)
-            status = proof.status.name if proof.status is not None else ""
+            status = proof.status.name
             if status == "pending":
                 challenge = self._dns_of(proof)
                 if challenge.uri in self._answered:
@@ -303,6 +212,8 @@ class Ordering:
             proof: messages.Authorization = messages.Authorization.from_json(
                 self._ca.post(url).json()
             )
+            if proof.status is None or proof.identifier is None or proof.challenges is None:
+                raise ValueError(proof)
             return proof
 
         return await self._ca.again("a proof", read)
@@ -393,7 +304,7 @@ class Ordering:
         names, reasons = [], []
         for url in order.authorizations:
             proof = await self._authorization(url)
-            for each in proof.challenges or ():
+            for each in proof.challenges:
                 if each.error is not None:
                     names.append(plain(proof.identifier.value))
                     reasons.append(words_of(each.error))

@@ -7,6 +7,7 @@ in no other module.
 
 from __future__ import annotations
 
+import logging
 import re
 from argparse import ArgumentParser
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 DISTRIBUTION = "dns-lexicon"
 # It finds out who hosts a zone by running a program, and has no credentials of its own.
 _NOT_OFFERED = frozenset(("auto",))
+_NOWHERE = logging.NullHandler()
 _YES = frozenset(("1", "true", "yes", "on"))
 
 
@@ -123,9 +125,17 @@ def connected(
     """
     from lexicon.config import ConfigResolver  # noqa: PLC0415 - only when a record is changed
 
+    # Without a handler of its own, what it warns of would go to the terminal.
+    logging.getLogger("lexicon").addHandler(_NOWHERE)
     # Some read the zone as an option of their own, as it would be on lexicon's command line.
     own = {**described.configuration(credentials), "domain": zone}
-    settings = {"provider_name": described.name, "domain": zone, described.name: own}
+    settings: dict[str, Any] = {
+        "provider_name": described.name,
+        "domain": zone,
+        described.name: own,
+    }
+    if described.name == "duckdns":
+        settings["ttl"] = 0  # it has none, and lexicon would warn of its own default each time
     resolver = ConfigResolver()  # type: ignore[no-untyped-call]
     made = _class_of(described.name)(resolver.with_dict(settings))
     made.authenticate()

@@ -197,8 +197,8 @@ class Steps:
     def published(self, state: State, domain: str, values: tuple[str, ...]) -> State:
         """Remember what is about to be put into the DNS."""
         known = state.published.get(domain, ())
-        together_ = tuple(dict.fromkeys((*known, *values)))
-        return self.keep(replace(state, published={**state.published, domain: together_}))
+        every = tuple(dict.fromkeys((*known, *values)))
+        return self.keep(replace(state, published={**state.published, domain: every}))
 
     @property
     def _over(self) -> Path:

@@ -14,7 +14,7 @@ from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.exported import COPY, DELIVERED
 from housekey.house.labels import shown
 from housekey.house.leaves import ONBOARDING
-from housekey.house.records import DEVICE_TRUSTS, REVOKED, is_given_up
+from housekey.house.records import DEVICE_TRUSTS, ORDER, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.due import due_of
 from housekey.renewal.suggested import suggested_for
@@ -149,7 +149,7 @@ def read(house: HouseView, *, now: datetime) -> Glance:
         cut_short=cut_short,
         devices=house.ledger.events(-1, kind=DEVICE_TRUSTS, sha256=root),
         rotation=_rotation(house),
-        events=house.ledger.events(_LAST_EVENTS),
+        events=_last_events(house),
         by_hand=_by_hand(house),
         road=house.road_of(HOME_ASSISTANT),
     )
@@ -184,6 +184,12 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
     elif glance.serving and not glance.devices and glance.road is None:
         steps.append("phones and laptops: housekey share")
     return tuple(steps)
+
+
+def _last_events(house: HouseView) -> tuple[Event, ...]:
+    """Return the last ones that people are told of: an order has a step for each move."""
+    events = house.ledger.events(_LAST_EVENTS * 8)
+    return tuple(each for each in events if each.kind != ORDER)[:_LAST_EVENTS]
 
 
 def _by_hand(house: HouseView) -> bool:
