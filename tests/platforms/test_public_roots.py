@@ -60,8 +60,8 @@ def test_under_a_root_that_devices_come_with_a_leaf_may_not_live_longer(
     assert rejecting(begin, apple + 1, known=True) == LIMITED
 
 
-def test_under_a_root_of_ones_own_it_may(days: int = 800) -> None:
+def test_under_a_root_of_ones_own_it_may() -> None:
     begin = datetime(2029, 3, 15, tzinfo=UTC)
-    assert rejecting(begin, days, known=False) == {}
+    assert rejecting(begin, 800, known=False) == {}
     # Apple's limit for a user's root is no limit for a public one, which has a shorter one.
     assert rejecting(begin, 830, known=False) == {Platform.APPLE: "APL-01"}
