@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import HouseMissing, Stopped
 from housekey.house.house import House
-from housekey.house.lock import house_lock
+from housekey.house.lock import LOCK_SECONDS, house_lock
 
 if TYPE_CHECKING:
     import contextlib
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from housekey.homeassistant.site import World
     from housekey.house.house import NewHouse
 
-LOCK_SECONDS = 10.0
 
 
 def opened_house(folder: Path, held: contextlib.ExitStack, world: World) -> House | None:
