@@ -266,6 +266,11 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
         server = await server_facts(self.hass)
         default = await self._https_port(server.port)
         errors: dict[str, str] = {}
+        elsewhere = None
+        if user_input is None and self._public is not None:
+            # No reason to refuse: a router may lead it here. But the trial would end unproven.
+            elsewhere = await self._leads_elsewhere()
+            errors = {} if elsewhere is None else {"base": "leads_elsewhere"}
         if user_input is not None:
             default = int(user_input[CONF_HTTPS_PORT])
             if default == server.port:
@@ -287,6 +292,7 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
             errors=errors,
             description_placeholders={
                 "devices": str(await self._devices()),
+                "elsewhere": elsewhere or "",
                 "url": f"https://{self._best_host()}:{default}".removesuffix(":443"),
             },
         )

@@ -22,7 +22,14 @@ from homeassistant.helpers.start import async_at_started
 
 from housekey.errors import HousekeyError
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
-from housekey.homeassistant.recorded import HTTP_CONFIG, INTERNAL_URL, PROMOTING, PROVEN, RESTART
+from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
+    HTTP_CONFIG,
+    INTERNAL_URL,
+    PROMOTING,
+    PROVEN,
+    RESTART,
+)
 from housekey.house.journal import SettingChange, State
 from housekey.house.road import Kind
 from housekey.pki.names import DnsName
@@ -41,6 +48,7 @@ from .http_store import (
 from .loading import async_load
 from .ordering import async_order
 from .switch_files import (
+    EXTERNAL,
     TO_HTTP,
     WAY,
     Standing,
@@ -110,6 +118,7 @@ class Switch:
                 server,
                 self._coordinator.settings,
                 internal_url=self._hass.config.internal_url,
+                external_url=self._hass.config.external_url,
                 chosen=chosen,
             )
             if staged is None:
@@ -267,6 +276,7 @@ class Switch:
         """From the point of no return on: the internal URL, and the journal is closed."""
         await self._in_executor(transaction.mark, PROVEN)
         await self._set_internal_url(transaction)
+        await self._set_external_url(transaction)
         await self._in_executor(transaction.close, State.KEPT)
         self._deadline.async_stop()
         entry = self._coordinator.config_entry
@@ -293,6 +303,15 @@ class Switch:
         change = SettingChange(INTERNAL_URL, before, url)
         await self._in_executor(announce, transaction, "internal url", change)
         await self._hass.config.async_update(internal_url=url)
+
+    async def _set_external_url(self, transaction: Transaction) -> None:
+        """Where it is the public name over http, nobody answers any more."""
+        url, before = transaction.target.get(EXTERNAL), self._hass.config.external_url
+        if url is None or before == url:
+            return
+        change = SettingChange(EXTERNAL_URL, before, url)
+        await self._in_executor(announce, transaction, "external url", change)
+        await self._hass.config.async_update(external_url=url)
 
     async def _give_up(self, transaction: Transaction, reason: str) -> None:
         """Put everything back and remember why."""
