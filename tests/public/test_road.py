@@ -18,7 +18,7 @@ from tests.command import COMMAND, Done, environment
 from tests.faults.stand_in import TOKEN, StandIn, free_port, furnish
 from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn, duckdns_certificate
 from tests.public.knot import Knot, free_address
-from tests.public.pebble import Pebble, https_files
+from tests.public.pebble import Pebble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from housekey.house.house import NewHouse
 
 
-
 def opened_house(folder: Path, held: contextlib.ExitStack, world: World) -> House | None:
     """Open and lock the house in `folder` for as long as `held` is; None: there is none.
 
