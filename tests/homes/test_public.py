@@ -1,4 +1,4 @@
-"""A public name on real Home Assistants: a real DNS server, Let's Encrypt's own test CA, no fakes."""
+"""A public name on real Home Assistants, with a real DNS server and Let's Encrypt's own test CA."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def api(home: Home) -> Api:
     return home.api(scheme="https")
 
 
-def settings(home: Home) -> dict[str, str | None]:
-    config = api(home).get("/api/config")
+def urls(api: Api) -> dict[str, str | None]:
+    config = api.get("/api/config")
     return {each: config[each] for each in ("internal_url", "external_url")}
 
 
@@ -50,6 +50,8 @@ def test_plain_http_becomes_https_that_every_device_trusts_renews_and_goes_back_
     home_2026_7: NewHome, tmp_path: Path
 ) -> None:
     home = home_2026_7()
+    plain = f"http://{NAME}:{home.port}"
+    home.api().command("config/core/update", external_url=plain)
     before = state_of(home)
     with public_owner(home, tmp_path / "owner") as owner:
         # A dry run asks nobody for anything.
@@ -67,27 +69,15 @@ def test_plain_http_becomes_https_that_every_device_trusts_renews_and_goes_back_
         assert seen(home, owner) == first
         home.wait_until_running(scheme="https")
         url = f"https://{NAME}:{home.port}"
-        assert settings(home) == {"internal_url": url, "external_url": None}
+        assert urls(api(home)) == {"internal_url": url, "external_url": url}
         assert modes(owner.house) == dict.fromkeys(
             ("public/account.json", "public/account.key", "public/dns.json"), 0o600
         )
         assert owner.ca.orders == 1
         assert not owner.dns.lookup(f"_acme-challenge.{NAME}")
 
-        # Everything that looks at the house takes it for what it is.
         again = owner.run("secure")
         assert (again.code, again.json["changed"], owner.ca.orders) == (0, False, 1), again
-        status = owner.housekey("status", "--house", owner.house, "--json")
-        assert status.code == 0, status
-        house = owner.housekey("house", "check", "--house", owner.house, "--json")
-        assert house.code == 0, house
-        checked = owner.housekey("check", home.config, "--house", owner.house, "--json")
-        assert checked.code == 0, checked
-        listed = owner.housekey("cert", "list", "--house", owner.house, "--json")
-        assert listed.code == 0, listed
-        good = owner.run("renew")
-        assert (good.code, good.json["certificates"][0]["became"]) == (0, "good"), good
-        assert owner.ca.orders == 1
 
         # A renewal orders, keeps the key, and restarts; the old one is served until then.
         key = (home.config / "privkey.pem").read_bytes()
@@ -110,9 +100,9 @@ def test_plain_http_becomes_https_that_every_device_trusts_renews_and_goes_back_
         assert undone.code == 0, undone
         home.wait_until_running(scheme="http")
         assert state_of(home) == before
+        assert urls(home.api()) == {"internal_url": before.internal_url, "external_url": plain}
         left = owner.housekey("status", "--house", owner.house, "--json")
-        assert (left.code, left.json["due"]) == (0, []), left
-    print(f"orders made: {owner.ca}")
+        assert (left.code, left.json["road"]) == (0, "private"), left
 
 
 def test_it_is_renewed_live_through_the_integration_and_the_road_changes_both_ways(
@@ -128,16 +118,11 @@ def test_it_is_renewed_live_through_the_integration_and_the_road_changes_both_wa
     assert loaded(home.api())
     before = state_of(home)
     with public_owner(home, tmp_path / "owner") as owner:
-        # The house's own CA first, as before there was a name.
-        private = owner.run("secure")
-        assert private.code == 0, private
-        own = presented(home, owner.house / "root.pem")
-
         done = owner.secure()
         assert done.code == 0, done
-        assert seen(home, owner) == done.json["certificate"]["sha256"] != own
+        assert seen(home, owner) == done.json["certificate"]["sha256"]
         home.wait_until_running(scheme="https")
-        assert settings(home)["internal_url"] == f"https://{NAME}:{home.port}"
+        assert urls(api(home))["internal_url"] == f"https://{NAME}:{home.port}"
 
         starts = home.starts
         renewed = owner.run("renew", "--all")

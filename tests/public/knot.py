@@ -165,6 +165,11 @@ class Knot:
             changes += [f"zone-set {zone} {name} 5 A {address}", f"zone-set {zone} @ 5 NS {name}"]
         self._change(zone, changes)
 
+    def set_alias(self, name: str, target: str) -> None:
+        """Let a name of one of the zones be an alias."""
+        zone = next(each for each in self.zones if name.endswith(f".{each}"))
+        self._change(zone, [f"zone-set {zone} {name}. 5 CNAME {target}."])
+
     def set_address(self, name: str, address: str) -> None:
         """Give a name of one of the zones an address, whatever it had before."""
         zone = next(each for each in self.zones if name == each or name.endswith(f".{each}"))
@@ -227,7 +232,8 @@ class Knot:
         lines = [
             "$TTL 5",
             f"$ORIGIN {zone}.",
-            "@ SOA ns1 hostmaster 1 3600 600 86400 5",
+            # That there is no record resolvers may remember for ten minutes.
+            "@ 600 SOA ns1 hostmaster 1 3600 600 86400 600",
         ]
         for number, address in enumerate(self.addresses, start=1):
             lines += [f"@ NS ns{number}", f"ns{number} A {address}"]

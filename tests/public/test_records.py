@@ -16,6 +16,7 @@ import pytest
 from housekey.errors import DnsFailed, DnsNotShown, ProviderRefused
 from housekey.public.lookup import Lookup
 from housekey.public.records import managed, records_of
+from tests.public.dnsmasq import Dnsmasq
 from tests.public.knot import Knot, free_address
 from tests.public.parts import (
     TestWorld,
@@ -249,6 +250,19 @@ def test_a_delegation_may_take_several_steps() -> None:
         assert knot.lookup("c.proofs.test") == ("one",)
 
 
+def test_a_delegation_that_is_newer_than_what_this_network_remembers_is_followed() -> None:
+    with (
+        Knot(zones=["home.test", "proofs.test"]) as knot,
+        Dnsmasq(knot, filters=True) as router,
+    ):
+        lookup = Lookup((router.address,))
+        assert asyncio.run(lookup.seen(NAME, "CNAME")) == frozenset()
+        knot.set_alias(NAME, "home.proofs.test")
+        assert asyncio.run(lookup.seen(NAME, "CNAME")) == frozenset()  # it remembers
+        asyncio.run(records_in(knot, lookup=lookup).publish("home.test", ["one"]))
+        assert knot.lookup("home.proofs.test") == ("one",)
+
+
 def test_a_delegation_in_a_circle_is_told_with_its_steps() -> None:
     with (
         Knot(zones={"home.test": "_acme-challenge CNAME a\na CNAME b\nb CNAME a"}) as knot,
@@ -277,7 +291,7 @@ def test_a_delegation_to_a_zone_that_is_not_there_is_told(knot: Knot) -> None:
     ):
         asyncio.run(records_in(leading).publish("home.test", ["one"]))
     assert failed.value.message == (
-        "the DNS gave no answer for home.nowhere.test (CNAME), asked at"
+        "the DNS gave no answer for home.nowhere.test (SOA), asked at"
         f" {leading.address}: it failed or refused"
     )
 
@@ -350,7 +364,7 @@ def test_a_network_without_dns_is_told() -> None:
         records = records_in(knot, lookup=Lookup((nobody,), patience=0.1))
         with pytest.raises(DnsFailed) as failed:
             asyncio.run(records.publish("home.test", ["one"]))
-    assert failed.value.message.startswith(f"the DNS gave no answer for {NAME} (CNAME), asked at")
+    assert failed.value.message.startswith(f"the DNS gave no answer for {NAME} (SOA), asked at")
     assert nobody in failed.value.message
 
 

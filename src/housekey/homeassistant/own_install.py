@@ -202,7 +202,7 @@ def installing(
     grave = [each for each in warned if not each.of_every_home]
     if grave and not force:
         raise AnswerRefused(
-            f"{grave[0].told()}",
+            f"this may not work everywhere: {grave[0].told()}",
             hint=f"{grave[0].fix}; or let it pass with --force",
         )
     return Installing(answer, before, remarks, tuple(asked), force, world)

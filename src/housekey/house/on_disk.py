@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cryptography.x509 import BasicConstraints, ExtensionNotFound
 
 from housekey.errors import FileTrouble, PemUnreadable
-from housekey.house.house import LEAVES
 from housekey.house.generations import ROOT
+from housekey.house.house import LEAVES
 from housekey.house.leaves import label_of
 from housekey.house.road import PUBLIC
 from housekey.house.salvage import SavedCertificate

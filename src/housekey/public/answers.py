@@ -9,13 +9,6 @@ if TYPE_CHECKING:
     from dns.name import Name
 
 
-def target_of(answer: Message | None, name: str) -> str | None:
-    """Where the CNAME record of `name` leads to, if there is one."""
-    for rdata in rdatas(answer, name, "CNAME"):
-        return text_of(rdata.target)
-    return None
-
-
 def owner_of_soa(answer: Message | None, name: str) -> str | None:
     """The zone by an answer about SOA (RFC 2308 2: an empty one carries it beside the answer)."""
     import dns.rdatatype  # noqa: PLC0415 - only when an order is made
@@ -48,7 +41,7 @@ def text_of(name: Name) -> str:
 
 
 def value_of(rdata: Any) -> str:
-    """What a TXT, A or AAAA record says."""
+    """What a TXT, CNAME, A or AAAA record says."""
     if hasattr(rdata, "strings"):  # a TXT record is cut into strings of 255 bytes at most
         return b"".join(rdata.strings).decode(errors="replace")
-    return str(rdata.address)
+    return text_of(rdata.target) if hasattr(rdata, "target") else str(rdata.address)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from housekey.errors import DnsFailed
-from housekey.public.answers import owner_of_soa, rdatas, target_of, text_of, value_of
+from housekey.public.answers import owner_of_soa, rdatas, text_of, value_of
 
 if TYPE_CHECKING:
     from dns.message import Message
@@ -55,6 +55,10 @@ class Zone:
     servers: tuple[Server, ...] = field(default=(), repr=False)
 
 
+class _NoSense(DnsFailed):
+    """The resolver answers, and not to this question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """How the DNS is asked."""
@@ -65,18 +69,18 @@ class Lookup:
     # all of them and all tries together.
     patience: float = 5.0
 
-    async def leads_to(self, name: str) -> str:
-        """Follow the CNAME records of `name` to the end (RFC 1034 3.6.2), and return that.
+    async def place_of(self, name: str) -> tuple[str, Zone]:
+        """Follow the CNAME records of `name` (RFC 1034 3.6.2); return where they end, and its zone.
 
         The DNS-01 proof may be delegated that way (RFC 8555 8.4 asks for an ordinary look-up).
         Raises `DnsFailed`: a circle, too many steps, or no answer.
         """
         seen = [name.lower()]
         while True:
-            answer = await self._resolve(seen[-1], "CNAME")
-            target = target_of(answer, seen[-1])
+            zone = await self.zone_of(seen[-1])
+            target = await self._target(seen[-1], zone)
             if target is None:
-                return seen[-1]
+                return seen[-1], zone
             if target in seen:
                 raise DnsFailed(
                     f"the CNAME record of {name} leads in a circle: {' -> '.join([*seen, target])}",
@@ -126,8 +130,7 @@ class Lookup:
 
         Raises `DnsFailed`, also where none of them can be asked from here.
         """
-        name = await self.leads_to(name)
-        zone = await self.zone_of(name)
+        name, zone = await self.place_of(name)
         said = await asyncio.gather(
             *(self.said_by(server, name, kind) for server in zone.servers for kind in ("A", "AAAA"))
         )
@@ -141,7 +144,7 @@ class Lookup:
         return frozenset().union(*(each.values or () for each in said))
 
     async def said_by(self, server: Server, name: str, kind: str) -> Said:
-        """Ask one server itself; TXT values and addresses come as text. Raises nothing."""
+        """Ask one server itself; what it has comes as text. Raises nothing."""
         return await asyncio.to_thread(self._said_by, server, name, kind)
 
     async def seen(self, name: str, kind: str) -> frozenset[str]:
@@ -149,15 +152,37 @@ class Lookup:
         answer = await self._resolve(name, kind)
         return frozenset(map(value_of, rdatas(answer, None, kind)))
 
+    async def _target(self, name: str, zone: Zone) -> str | None:
+        """Where the CNAME record of `name` leads to, by the zone's own servers if one is heard.
+
+        A resolver may remember that there was none, or have an entry of its own in its place.
+        """
+        asked = [asyncio.ensure_future(self.said_by(each, name, "CNAME")) for each in zone.servers]
+        try:
+            for answer in asyncio.as_completed(asked):
+                said = await answer
+                if said.values is not None:
+                    return min(said.values, default=None)
+        finally:
+            for each in asked:
+                each.cancel()
+        return min(await self.seen(name, "CNAME"), default=None)
+
     async def _zone_name(self, name: str) -> str:
         labels = name.split(".")
+        failed: DnsFailed | None = None
         for number in range(len(labels) - 1):
             above = ".".join(labels[number:])
-            answer = await self._resolve(above, "SOA")
-            told = owner_of_soa(answer, above)
+            try:
+                told = owner_of_soa(await self._resolve(above, "SOA"), above)
+            except _NoSense as error:  # a CNAME there leads nowhere, perhaps
+                failed = failed or error
+                continue
             if told is not None:
                 await asyncio.to_thread(_refuse_registry, told, name)
                 return told
+        if failed is not None:
+            raise failed
         await asyncio.to_thread(_refuse_registry, labels[-1], name)
         raise AssertionError("a single label is a registry")
 
@@ -205,7 +230,8 @@ class Lookup:
             return next(iter(responses.values()), None)
         except (dns.exception.DNSException, OSError) as error:
             where = ", ".join(str(each) for each in resolver.nameservers)
-            raise DnsFailed(
+            silent = isinstance(error, (dns.exception.Timeout, OSError))
+            raise (DnsFailed if silent else _NoSense)(
                 f"the DNS gave no answer for {name} ({kind}), asked at {where}: {_reason(error)}",
                 hint="look whether this computer reaches the internet and its DNS, and try again",
             ) from error

@@ -130,11 +130,12 @@ class DnsRecords:
         record = f"{PREFIX}.{domain.removeprefix('*.')}".lower()
         # Names of DuckDNS have no CNAME records and no zones of their own, and its servers were
         # made for little else than A, AAAA and TXT.
-        if not duckdns.holds(record):
-            record = await self._lookup.leads_to(record)
+        if duckdns.holds(record):
+            zone = await self._lookup.zone_of(duckdns.ZONE)
+        else:
+            record, zone = await self._lookup.place_of(record)
         if self.one_at_a_time:
             duckdns.domain_of(record)
-        zone = await self._lookup.zone_of(duckdns.ZONE if duckdns.holds(record) else record)
         return record, zone, await asyncio.to_thread(managed, zone.name, record)
 
     def _there(self, said: Sequence[Said]) -> frozenset[str]:
