@@ -17,13 +17,13 @@ from homeassistant.exceptions import HomeAssistantError
 
 from housekey.errors import HousekeyError
 from housekey.homeassistant.names import local_addresses
-from housekey.live.handshake import resolve
 
 from .apart import async_apart
 from .const import LETS_ENCRYPT
 from .for_public import async_ensure
 from .house_access import HouseAccess
 from .http_store import server_facts
+from .loading import async_load
 from .ordering import Application, async_about, async_apply, kept_credentials
 from .public_forms import (
     CONF_AGREE,
@@ -41,7 +41,8 @@ from .settings import settings_of
 from .telling import async_said
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping, Sequence
+    from ipaddress import IPv6Address
 
     from homeassistant.config_entries import ConfigEntryBaseFlow, ConfigFlowResult
 
@@ -178,7 +179,7 @@ class PublicSteps(_Flow):
                 return await self._before_order()
         point = None
         if public.provider == FIRST:
-            point = not await resolve(public.names[0].removeprefix("*."))
+            point = not await self._resolve(public.names[0].removeprefix("*."))
         return self.async_show_form(
             step_id="credentials" if about.terms is not None else "credentials_no_terms",
             data_schema=credentials_schema(described, terms=about.terms is not None, point=point),
@@ -253,10 +254,15 @@ class PublicSteps(_Flow):
         assert self._public is not None  # noqa: S101 - the form comes before
         return Application(self._public, self._credentials, self._eab_hmac, self._point)
 
+    async def _resolve(self, host: str) -> Sequence[IPv4Address | IPv6Address]:
+        handshake = await async_load(self.hass, "housekey.live.handshake")
+        found: Sequence[IPv4Address | IPv6Address] = await handshake.resolve(host)
+        return found
+
     async def _leads_elsewhere(self) -> str | None:
         """Return where the name leads, seen from here, if that is not this machine."""
         host = next(n for n in self._application.settings.dns_names if not n.is_wildcard)
-        found = await resolve(str(host))
+        found = await self._resolve(str(host))
         here = set(await self.hass.async_add_executor_job(local_addresses))
         if any(each in here or each.is_loopback for each in found):
             return None
