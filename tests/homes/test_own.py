@@ -1,4 +1,4 @@
-"""A CA of one's own on real Home Assistants: request, signature by OpenSSL, HTTPS, renewal, undo."""
+"""A CA of one's own on real Home Assistants: request, signature, HTTPS, renewal, undo."""
 
 from __future__ import annotations
 

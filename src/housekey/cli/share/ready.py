@@ -25,6 +25,7 @@ from housekey.house.files import Files
 from housekey.house.journal import Journal
 from housekey.house.lock import house_lock
 from housekey.house.revoking import list_to_serve
+from housekey.house.road import Kind
 from housekey.live.handshake import resolve
 from housekey.onboarding.leaf import new_leaf, usable_leaf
 from housekey.onboarding.offer import Offer
@@ -68,6 +69,8 @@ async def make_ready(
 ) -> Ready:
     """Find out and prepare everything. Raises `HousekeyError`, with nothing served."""
     files = Files()
+    if (other := _by_another_road(house)) is not None:
+        output.row("heads up", other)
     bind = _addresses(options["bind"])
     output.busy("looking at the names of this machine")
     resolver = remembering(resolve)
@@ -96,6 +99,19 @@ async def make_ready(
         sha256=fingerprint(house.root_for_devices),
         card=card,
     )
+
+
+def _by_another_road(house: House) -> str | None:
+    """Say that Home Assistant itself needs another root, or none; None: it needs this one."""
+    road = house.road_of(HOME_ASSISTANT)
+    if road is None:
+        return None
+    whose = (
+        "comes from your own CA, whose root the devices need"
+        if road.kind is Kind.OWN
+        else "is for a public name, which needs no root of yours"
+    )
+    return f"Home Assistant's certificate {whose}; this root is for what else the house signs"
 
 
 def _addresses(given: Sequence[str]) -> tuple[Address, ...]:
