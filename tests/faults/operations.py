@@ -52,8 +52,9 @@ class Fault:
     at: int = 0  # before this operation, from 0 on; "kill" at the count of all is after the last
     number: int = 0  # of the error
     stays: bool = False  # the error stays: a disk that is full, or can only be read
-    moment: str = ""  # of "clock": what it shows from then on, ISO 8601
+    moment: str = ""  # of "clock": what it shows from then on, ISO 8601; at -1: from the start
     looks_too: bool = False  # count what only looks as well
+    gone: str = ""  # of "vanish": the folder in the counted one that goes; all of it without one
 
 
 @dataclass(slots=True)
@@ -101,7 +102,11 @@ class Disk:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "vanish" if len(self.done) == self.fault.at:
-                Path(self.root).rename(self.root + ".gone")  # really
+                going = Path(self.root) / self.fault.gone
+                was, self.busy = self.busy, True
+                if going.exists():
+                    going.rename(self.root + ".gone")  # really
+                self.busy = was
             case "clock":
                 self.jumped = True
             case "error":
@@ -254,6 +259,7 @@ class Disk:
             return
         from housekey.cli import output  # noqa: PLC0415 - in the child only
 
+        self.jumped = self.fault.at < 0
         moment = datetime.fromisoformat(self.fault.moment).replace(tzinfo=UTC)
         original = output.now
 

@@ -23,8 +23,9 @@ from housekey.house.generations import Kind, Why
 from housekey.house.house import House, prepare_house
 from housekey.house.leaves import ONBOARDING
 from housekey.house.lock import house_lock
+from housekey.house.records import ROTATED
 from housekey.house.root_key import open_root_key, root_key_of
-from housekey.house.rotating import GONE, ROTATED, NewRoot, abort, finish, prepare_new_root
+from housekey.house.rotating import GONE, NewRoot, abort, finish, prepare_new_root
 from housekey.pki.constraints import constraints_of
 from housekey.pki.encoding import certificates_from_pem, chain_to_pem, fingerprint
 from housekey.pki.keys import KeyType

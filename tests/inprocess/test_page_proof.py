@@ -186,7 +186,7 @@ async def test_a_proof_is_good_once_and_from_the_page_alone(
 ) -> None:
     """Nobody else spends it, and what is spent proves nothing any more."""
     monkeypatch.setattr(
-        "custom_components.housekey.switch.verified", lambda *_, **__: "not trusted yet"
+        "custom_components.housekey.proof.verified", lambda *_, **__: "not trusted yet"
     )
     monkeypatch.setattr("custom_components.housekey.page_proof.PAUSE_SECONDS", 0.0)
     ticket = await trial.ticket()

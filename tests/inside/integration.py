@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from demo.api import Api, CallError, wait_for
 from demo.instance import free_port
-from housekey.onboarding.offer import PORT
+from housekey.onboarding import PORT
 from release.__main__ import pack
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ DOMAIN = "housekey"
 NAMES = ("localhost", "127.0.0.1", "testhome.local")
 # What every Home Assistant says of any custom integration.
 _OF_ANY = ("We found a custom integration housekey",)
+# What any Home Assistant on HTTPS says when a browser goes while a file is on its way to it:
+# asyncio goes on writing, and says it for every 16 KiB (tests/homes/test_browser_left.py).
+_OF_A_BROWSER_THAT_LEFT = (
+    "[asyncio] SSL connection is closed",
+    "Module asyncio is logging too frequently",
+)
 _LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR|CRITICAL) ")
 
 
@@ -53,13 +59,17 @@ def give(home: Home) -> None:
     shutil.copytree(packed(), folder)
 
 
-def give_besides(home: Home, component: str) -> None:
-    """Add a component of the tests: `housekey_moments` or `housekey_starts`."""
+def give_besides(home: Home, component: str, *, configured: bool = True) -> None:
+    """Add a component of the tests: `housekey_moments` or `housekey_starts`.
+
+    One that is not `configured` has an entry instead: `housekey_bare`.
+    """
     folder = home.config / "custom_components" / component
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(__file__).parent / component, folder, ignore=ignored)
-    configuration = home.config / "configuration.yaml"
-    configuration.write_text(f"{configuration.read_text()}{component}:\n")
+    if configured:
+        configuration = home.config / "configuration.yaml"
+        configuration.write_text(f"{configuration.read_text()}{component}:\n")
 
 
 def loaded_at_start(home: Home) -> list[str]:
@@ -80,15 +90,19 @@ def loaded(api: Api) -> bool:
     return wait_for(lambda: (entry_of(api) or {}).get("state") == "loaded", timeout=20)
 
 
-def complaints(home: Home) -> list[str]:
-    """All warnings and errors in the log that are about the integration, with what follows them."""
+def complaints(home: Home, *, browser_left: bool = False) -> list[str]:
+    """All warnings and errors in the log that are about the integration, with what follows them.
+
+    `browser_left`: a browser was ended, or led elsewhere, while it was using HTTPS.
+    """
+    usual = _OF_ANY + _OF_A_BROWSER_THAT_LEFT if browser_left else _OF_ANY
     found: list[str] = []
     about = False
     for line in home.log.splitlines():
         if _LINE.match(line):
             about = any(
                 each in line for each in ("housekey", "asyncio", "blocking call")
-            ) and not any(each in line for each in _OF_ANY)
+            ) and not any(each in line for each in usual)
             if about:
                 found.append(line)
         elif about and not re.match(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d ", line):

@@ -51,6 +51,7 @@ LATE = {
     *("custom_components.housekey.onboarding_page", "custom_components.housekey.lane"),
     *("housekey.pki.verifying", "housekey.pki.description"),
     *("housekey.homeassistant.switch", "housekey.homeassistant.client", "housekey.cli", "click"),
+    *("housekey.public", "lexicon", "dns"),  # of a road that this home is not on
 }
 
 

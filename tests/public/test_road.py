@@ -75,8 +75,8 @@ class Owner:
         return self.run(command, *at, "--yes", *more, **how)  # type: ignore[arg-type]
 
     def secure(self, *more: str | Path, names: tuple[str, ...] = (NAME,), **how: object) -> Done:
-        named = [part for name in names for part in ("--public", name)]
-        road = ["--dns", "ddns", "--dns-credentials", self.folder / "dns.ini"]
+        named: list[str | Path] = [part for name in names for part in ("--public", name)]
+        road: list[str | Path] = ["--dns", "ddns", "--dns-credentials", self.folder / "dns.ini"]
         return self.about_home("secure", *named, *road, *self.by_the_ca, *more, **how)
 
     @property

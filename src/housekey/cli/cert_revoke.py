@@ -95,7 +95,7 @@ def revoke(**options: Any) -> None:
         if to_replace is not None:
             try:
                 new = revoking.replace(house, to_replace)
-                copies = replace_copies(house, new, before=to_replace, now=now(), files=files)
+                copies = replace_copies(house, new, now=now()).done
             except HousekeyError as error:
                 why = error.message
                 owed.append(
@@ -163,7 +163,7 @@ def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList 
         return None, [f"the list of revoked certificates: {error.message}; {_AGAIN}"]
     if crl is not None:
         many = "1 certificate" if len(crl.serials) == 1 else f"{len(crl.serials)} certificates"
-        output.row("list", f"{house.folder / 'crl.der'}: {many}, number {crl.number}")
+        output.row("list", f"{house.folder / 'crl.der'}: {many}")
         output.row("", f"the onboarding page serves it at {_PATH} (housekey share)")
     return crl, []
 

@@ -30,6 +30,7 @@ from housekey.house.leaves import (
     PREVIOUS_CERTIFICATE,
     folder_name,
     label_of,
+    read_each,
     read_public,
     refuse_if_open,
 )
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
     from housekey.house.files import Files
     from housekey.house.generations import Generations, Overlap
-    from housekey.house.leaves import Leaf, PublicLeaf
+    from housekey.house.leaves import Leaf, PublicLeaf, Unreadable
     from housekey.house.records import Ledger
     from housekey.house.road import Road
 
@@ -120,6 +121,13 @@ class HouseView:
             files=files,
             clock=clock,
         )
+
+    def look_again(self) -> None:
+        """Read its roots anew, after a change of them; the ledger stays open, and is not asked.
+
+        Raises `HouseBroken` and `FileTrouble`.
+        """
+        self.generations = read_generations(self.folder, files=self.files)
 
     # The roots
 
@@ -252,11 +260,10 @@ class HouseView:
         folder = self.folder / LEAVES / folder_name(label)
         return any((folder / name).exists() for name in (CERTIFICATE, PREVIOUS_CERTIFICATE))
 
-    def public_leaves(self) -> tuple[PublicLeaf, ...]:
-        """Read all leaves without their keys, by label."""
+    def public_leaves(self) -> tuple[tuple[PublicLeaf, ...], tuple[Unreadable, ...]]:
+        """Read all leaves without their keys, by label; and name those that cannot be read."""
         leaves = self.folder / LEAVES
-        found = (read_public(leaves, label, files=self.files) for label in self.labels())
-        return tuple(leaf for leaf in found if leaf is not None)
+        return read_each(self.labels(), lambda label: read_public(leaves, label, files=self.files))
 
     def close(self) -> None:
         self.ledger.close()
