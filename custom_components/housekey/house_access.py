@@ -19,7 +19,7 @@ from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
 from housekey.house.house import House, clock_must_be_possible, prepare_house
 from housekey.house.journal import Journal, State
-from housekey.house.lock import house_lock
+from housekey.house.lock import LOCK_SECONDS, house_lock
 from housekey.house.reasons import told
 from housekey.house.road import Kind
 from housekey.onboarding.devices import TRUSTS, browser_label, data_of, visitor_of
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from housekey.pki.secret import Secret
     from housekey.public.settings import PublicSettings
 
-_LOCK_SECONDS = 10.0
 REPAIR = "repair"  # the way of a transaction that only puts something right
 TRIAL_ENDED = "trial-ended"  # ledger: HTTPS was tried and not kept; data: reason
 
@@ -129,7 +128,7 @@ class HouseAccess:
         with self.opened():
             pass  # says what is wrong with it before a lock is made in it
         with (
-            house_lock(self.folder, wait=_LOCK_SECONDS, files=self.files),
+            house_lock(self.folder, wait=LOCK_SECONDS, files=self.files),
             # As it is now: while the lock was waited for, it may have been rotated or restored.
             self.opened() as house,
         ):

@@ -41,6 +41,7 @@ WRITING_FLAGS = os.O_CREAT | os.O_TRUNC
 # What a disk without room still does: it lets things go, and changes what has its place.
 NEEDS_NO_ROOM = {"unlink", "remove", "rmdir", "ftruncate", "fchmod", "fchown", "chmod", "chown"}
 REMOVING = ("unlink", "remove", "rmdir")
+PROGRAMS = ("update-ca-certificates",)
 ORDERS = ("configure", "promote", "restart", "update_urls")
 
 
@@ -79,6 +80,7 @@ class Disk:
         self._wrap_sqlite()
         self._wrap_exchange()
         self._wrap_orders()
+        self._wrap_programs()
         self._wrap_clock()
 
     # ---- one operation
@@ -118,7 +120,7 @@ class Disk:
                 if name.startswith("sqlite "):
                     self.done.append(name)
                     raise _sqlite_error(number)
-                if name.startswith("order "):
+                if name.startswith(("order ", "program ")):
                     return
                 self.done.append(name)
                 raise OSError(number, os.strerror(number))
@@ -253,6 +255,20 @@ class Disk:
                 return result
 
             setattr(Client, name, ordered)
+
+    def _wrap_programs(self) -> None:
+        """A program that changes a store of this computer is one operation."""
+        from housekey.trust.machine import SystemRunner  # noqa: PLC0415 - in the child only
+
+        original = SystemRunner.__call__
+
+        def called(runner: SystemRunner, command: Any, **kwargs: Any) -> Any:
+            name = Path(command[0]).name
+            if self.busy or name not in PROGRAMS:
+                return original(runner, command, **kwargs)
+            return self.operation(f"program {name}", lambda: original(runner, command, **kwargs))
+
+        setattr(SystemRunner, "__call__", called)  # noqa: B010 - not a method to mypy
 
     def _wrap_clock(self) -> None:
         if self.fault.kind != "clock":

@@ -14,7 +14,7 @@ from housekey.house.recovering import recover, remains_of
 from housekey.house.remaking import remade
 from housekey.house.seen import seen_on_disk
 from housekey.house.together import replace_together
-from tests.house.test_rotating import (
+from tests.house.rotated import (
     LATER,
     born,
     code,

@@ -42,6 +42,21 @@ _OF_A_BROWSER_THAT_LEFT = (
     "[asyncio] SSL connection is closed",
     "Module asyncio is logging too frequently",
 )
+# What no start has to wait for, unless it is in a trial: the YAML, the page and its proof, the
+# lane, what a flow finds out, the judging of certificates, the quiet hours, the list of what is
+# revoked. And what the command line alone needs.
+LATE = {
+    *("ruamel.yaml", "housekey.homeassistant.yaml_tree", "segno", "publicsuffixlist"),
+    *("housekey.onboarding.render", "housekey.onboarding.gate", "housekey.onboarding.qr"),
+    *("housekey.onboarding.offer", "housekey.onboarding.nonce"),
+    *("custom_components.housekey.onboarding_page", "custom_components.housekey.page_proof"),
+    *("custom_components.housekey.proof", "custom_components.housekey.found_names"),
+    *("custom_components.housekey.lane", "custom_components.housekey.lane_rules"),
+    *("housekey.pki.verifying", "housekey.pki.description", "housekey.pki.crl"),
+    *("housekey.live.handshake", "housekey.homeassistant.impact", "housekey.renewal.delivery"),
+    *("housekey.homeassistant.switch", "housekey.homeassistant.client", "housekey.cli", "click"),
+    *("housekey.public.order", "lexicon"),  # of acme Home Assistant itself has need
+}
 _LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR|CRITICAL) ")
 
 
@@ -76,6 +91,21 @@ def loaded_at_start(home: Home) -> list[str]:
     """The modules that were loaded when all was set up, at the last start of this home."""
     modules: list[str] = json.loads((home.config / "start.json").read_text())["modules"]
     return modules
+
+
+def ours_at_start(home: Home) -> set[str]:
+    """Those of housekey."""
+    ours = ("housekey", "custom_components.housekey")
+    return {
+        each
+        for each in loaded_at_start(home)
+        if each in ours or each.startswith(tuple(f"{one}." for one in ours))
+    }
+
+
+def late_at_start(home: Home) -> list[str]:
+    """Those that no start waits for, and this one did."""
+    return sorted(LATE & set(loaded_at_start(home)))
 
 
 def entry_of(api: Api) -> dict[str, Any] | None:

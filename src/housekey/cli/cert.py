@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.names import Name
 
-LOCK_SECONDS = 10.0
 # Where a self-signed leaf cannot be made to work, whatever its owner does (PLATFORMS.md).
 NEVER_SELF_SIGNED = {
     "iPhone and iPad": "Certificate Trust Settings list only CAs (APL-23)",
@@ -104,7 +103,7 @@ def new(**options: Any) -> None:
     house, code = _house(folder, names, fields, output, files)
     house.close()
     # As it is once the lock is held: it may be rotated, or restored, while we wait.
-    with house_lock(folder, wait=LOCK_SECONDS, files=files), open_house(folder) as house:
+    with house_lock(folder, files=files), open_house(folder) as house:
         label = str(names[0])
         present = house.leaf(label)
         issue = house.issue_self_signed if options["self_signed"] else house.issue
@@ -164,9 +163,9 @@ def _house(
         output.row("covers", f"beside the names of every home: {', '.join(prepared.added)}")
     if not note_code(output, prepared.recovery_code):
         raise Stopped
-    house = prepared.write(folder, files)
-    promised["recovery_code"] = prepared.recovery_code.text
-    return house, prepared.recovery_code
+    code = prepared.recovery_code
+    house = prepared.write(folder, files, there=lambda: promised.update(recovery_code=code.text))
+    return house, code
 
 
 def _try_out(target: Path, files: Files) -> None:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from housekey.errors import HousekeyError
-from housekey.homeassistant.housing import LOCK_SECONDS
 from housekey.homeassistant.look import look
 from housekey.homeassistant.put_back import put_back_of
 from housekey.homeassistant.secure import met_under
 from housekey.house.house import House
 from housekey.house.journal import Journal, State
-from housekey.house.lock import house_lock
+from housekey.house.lock import LOCK_SECONDS, house_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -161,9 +161,12 @@ class NewHouse:
     _issuing_key: PrivateKey = field(repr=False)
     _clock: Callable[[], datetime] = field(repr=False)
 
-    def write(self, folder: Path, files: Files) -> House:
+    def write(
+        self, folder: Path, files: Files, *, there: Callable[[], None] = lambda: None
+    ) -> House:
         """Put the house into `folder`, new or empty, whole or not at all, and open it.
 
+        `there` is called in between: from then on its recovery code is good, whatever fails.
         Raises `FileTrouble`, also for a folder with something in it.
         """
         at = self._clock()
@@ -182,6 +185,7 @@ class NewHouse:
                     sha256=fingerprint(self.root),
                     data={"permitted": self.constraints.described(), "added": self.added},
                 )
+        there()
         return House.open(folder, files=files, clock=self._clock)
 
 

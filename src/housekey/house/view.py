@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from housekey.errors import HouseBroken, HouseMissing
+from housekey.house.closing import Closing
 from housekey.house.generations import (
     FROM_BACKUP,
     ISSUING,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from cryptography.x509 import Certificate
 
@@ -70,7 +70,7 @@ MENDS = {  # a key that is missing or damaged, by what brings it back or does wi
 }
 
 
-class HouseView:
+class HouseView(Closing):
     """A house on disk, to look at. Close it, or use it as a context manager."""
 
     def __init__(
@@ -267,17 +267,6 @@ class HouseView:
 
     def close(self) -> None:
         self.ledger.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _helps(self, cross: Certificate, certificate: Certificate) -> bool:
         from housekey.pki.constraints import constraints_of  # noqa: PLC0415 - with two roots only

@@ -16,7 +16,7 @@ from housekey.house.labels import shown
 from housekey.house.leaves import ONBOARDING
 from housekey.house.records import DEVICE_TRUSTS, ORDER, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
-from housekey.renewal.due import due_of
+from housekey.renewal.due import Why, due_of
 from housekey.renewal.suggested import suggested_for
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
     if rotation is not None:
         if rotation.proved >= rotation.known > 0:
             steps.append("every device has proved the new root: housekey house rotate --finish")
-        else:
+        # Before that a device that gets the new root alone would be refused by what is due.
+        elif not any(each.due.why is Why.ROOT for each in glance.due if each.due is not None):
             steps.append("lead phones and laptops to the new root: housekey share")
     elif glance.serving and not glance.devices and glance.road is None:
         steps.append("phones and laptops: housekey share")

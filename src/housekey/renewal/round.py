@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from housekey.errors import CopyNotRenewed
-from housekey.homeassistant.housing import LOCK_SECONDS
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.exported import NO_COPIES, Copied, behind, copies_of
 from housekey.house.house import House
@@ -154,7 +153,7 @@ def _others(
     made_up = {}
     if to_do or missed:
         with (
-            house_lock(house.folder, wait=LOCK_SECONDS, files=world.files),
+            house_lock(house.folder, files=world.files),
             # As it is now: while the lock was waited for, it may have been rotated or restored.
             House.open(house.folder, files=world.files, clock=world.clock) as held,
         ):

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.findings import Finding
 
-LOCK_SECONDS = 10.0
-
 
 @click.command("check")
 @click.option(
@@ -74,7 +72,7 @@ def _fixed(folder: Path, files: Files) -> list[str]:
     from housekey.house.together import replace_together  # noqa: PLC0415 - rarely needed
 
     seen_on_disk(folder, files=files)  # says that there is none before a lock is left there
-    with house_lock(folder, wait=LOCK_SECONDS, files=files):
+    with house_lock(folder, files=files):
         again = remade(seen_on_disk(folder, files=files))
         if again:
             replace_together(folder, again, files=files)

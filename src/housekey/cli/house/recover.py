@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from housekey.house.ledger import IssuedCertificate
     from housekey.house.recovering import Recovered, Remains
 
-LOCK_SECONDS = 10.0
 _MOST_NAMED = 20
 
 
@@ -34,7 +33,7 @@ def command(**options: Any) -> None:
     served stays good until `housekey renew` replaces it.
     """
     from housekey.house.files import Files  # noqa: PLC0415 - after --help
-    from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.house.lock import LOCK_SECONDS, house_lock  # noqa: PLC0415
     from housekey.house.recovering import (  # noqa: PLC0415
         must_be_recoverable,
         must_be_there,

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from housekey.house.sealing import OpenedBy
     from housekey.pki.secret import Secret
 
-LOCK_SECONDS = 10.0
 _MOST_NAMED = 6
 _SINCE = "since that backup, and it stays so"
 
@@ -75,7 +74,7 @@ def command(**options: Any) -> None:
         replace = True
     with contextlib.ExitStack() as held:
         if folder.is_dir() and is_taken(folder):  # an empty one must stay empty
-            held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
+            held.enter_context(house_lock(folder, files=files))
         done = restore(opened, folder, source=path, replace=replace, files=files, clock=now)
     output.row("restored", f"{done.folder} ({done.files} files)")
     if done.aside is not None:

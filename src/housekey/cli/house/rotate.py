@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from housekey.house.generations import Kind, Why
     from housekey.house.house import House
 
-_LOCK_SECONDS = 10.0
 
 _EXAMPLES = """\b
 Examples:
@@ -75,7 +74,7 @@ def command(**options: Any) -> None:
     two roots are there, it shows how far that is.
     """
     from housekey.house.files import Files  # noqa: PLC0415 - after --help
-    from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.house.lock import LOCK_SECONDS, house_lock  # noqa: PLC0415
 
     _must_be_one_thing(options)
     output = Output(as_json=options["as_json"], yes=options["yes"])
@@ -83,7 +82,7 @@ def command(**options: Any) -> None:
     open_house(folder).close()  # says what is wrong with it before a lock is made in it
     # Once for all that follows: what cannot be opened again must not make a failure of a change
     # that stands.
-    with house_lock(folder, wait=_LOCK_SECONDS, files=Files()), open_house(folder) as house:
+    with house_lock(folder, wait=LOCK_SECONDS, files=Files()), open_house(folder) as house:
         if options["finish"]:
             _finish(house, output, keep_old_key=options["keep_old_key"])
         elif options["abort"]:
