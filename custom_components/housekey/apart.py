@@ -18,42 +18,29 @@ if TYPE_CHECKING:
     from typing import Any
 
 _T = TypeVar("_T")
-_END_SECONDS = 10.0  # that cancelled work may take to put things down
+_END_SECONDS = 5.0  # that cancelled work may take to put things down
 
 
 async def async_apart(work: Callable[[], Coroutine[Any, Any, _T]], *, name: str) -> _T:
     """Do `work` there, and return what it returns, or raise what it raises."""
     here = asyncio.get_running_loop()
     done: asyncio.Future[_T] = here.create_future()
-    there: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[_T]]] = []
+    there: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
 
-    async def begin() -> _T:
+    async def begin() -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a runner runs one
         there.append((asyncio.get_running_loop(), task))
-        if done.cancelled():
-            raise asyncio.CancelledError
-        return await work()
+        try:
+            if done.cancelled():
+                return
+            _tell(here, done, result=await work())
+        except BaseException as failure:  # noqa: BLE001 - it is raised where somebody waits
+            _tell(here, done, failure=failure)
 
     def run() -> None:
-        result, failure = None, None
-        try:
-            result = asyncio.run(begin())
-        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits
-            failure = error
-
-        def tell() -> None:
-            if done.done():
-                return
-            if isinstance(failure, asyncio.CancelledError):
-                done.cancel()
-            elif failure is not None:
-                done.set_exception(failure)
-            else:
-                done.set_result(result)  # type: ignore[arg-type]
-
-        with contextlib.suppress(RuntimeError):  # Home Assistant has ended meanwhile
-            here.call_soon_threadsafe(tell)
+        # What it leaves behind, such as a call that waits for a server, ends after it was told.
+        asyncio.run(begin())
 
     # A daemon: Home Assistant's end waits for nobody's DNS.
     threading.Thread(target=run, name=name, daemon=True).start()
@@ -67,3 +54,26 @@ async def async_apart(work: Callable[[], Coroutine[Any, Any, _T]], *, name: str)
             await asyncio.wait([done], timeout=_END_SECONDS)
         done.cancel()
         raise
+
+
+def _tell(
+    loop: asyncio.AbstractEventLoop,
+    done: asyncio.Future[_T],
+    *,
+    result: _T | None = None,
+    failure: BaseException | None = None,
+) -> None:
+    """Tell the one who waits in `loop` what came of it."""
+
+    def tell() -> None:
+        if done.done():
+            return
+        if isinstance(failure, asyncio.CancelledError):
+            done.cancel()
+        elif failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]
+
+    with contextlib.suppress(RuntimeError):  # Home Assistant has ended meanwhile
+        loop.call_soon_threadsafe(tell)

@@ -23,10 +23,9 @@ from homeassistant.core import callback
 from homeassistant.helpers import selector
 
 from housekey.errors import HousekeyError, NameRefused, ShareFailed
-from housekey.homeassistant.impact import affected
 from housekey.homeassistant.plan import HTTPS_PORT
 from housekey.house.recovery import ALPHABET, GROUP
-from housekey.onboarding.offer import PORT, PROOF_PORT
+from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.fingerprint import lines_of
 from housekey.pki.names import parse_name
 
@@ -41,9 +40,9 @@ from .const import (
     CONF_SWITCH,
     DOMAIN,
 )
-from .found_names import async_found_names
 from .house_access import HouseAccess
 from .http_store import server_facts
+from .loading import async_load
 from .onboarding import async_onboarding
 from .options_flow import HousekeyOptionsFlow, names_selector, port_selector
 from .public_steps import PublicSteps
@@ -119,7 +118,7 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
             except HousekeyError as trouble:
                 errors["base"], refused = "not_possible", await async_said(self.hass, trouble)
         else:
-            texts = list(map(str, await async_found_names(self.hass)))
+            texts = list(map(str, await self._found_names()))
         return self.async_show_form(
             step_id="names",
             data_schema=vol.Schema(
@@ -133,7 +132,8 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
         """Tell what a private certificate affects here, and offer the lane."""
         domains = {entry.domain for entry in self.hass.config_entries.async_entries()}
         domains |= {component.partition(".")[0] for component in self.hass.config.components}
-        impacts = affected(domains)
+        impact = await async_load(self.hass, "housekey.homeassistant.impact")
+        impacts = impact.affected(domains)
         if user_input is not None:
             self._options[CONF_LANE] = user_input[CONF_LANE]
             return await self.async_step_house()
@@ -266,6 +266,11 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
         server = await server_facts(self.hass)
         default = await self._https_port(server.port)
         errors: dict[str, str] = {}
+        elsewhere = None
+        if user_input is None and self._public is not None:
+            # No reason to refuse: a router may lead it here. But the trial would end unproven.
+            elsewhere = await self._leads_elsewhere()
+            errors = {} if elsewhere is None else {"base": "leads_elsewhere"}
         if user_input is not None:
             default = int(user_input[CONF_HTTPS_PORT])
             if default == server.port:
@@ -287,6 +292,7 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
             errors=errors,
             description_placeholders={
                 "devices": str(await self._devices()),
+                "elsewhere": elsewhere or "",
                 "url": f"https://{self._best_host()}:{default}".removesuffix(":443"),
             },
         )
@@ -315,7 +321,7 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
                 errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
             texts = user_input[CONF_NAMES]
         else:
-            found = await async_found_names(self.hass)
+            found = await self._found_names()
             if await self.hass.async_add_executor_job(self._access.exists):
                 found = await self.hass.async_add_executor_job(self._access.permitted, found)
             texts = list(dict.fromkeys((*kept, *map(str, found))))
@@ -338,6 +344,12 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
             self.hass.async_create_task(self._onboarding.async_stop(), "housekey page")
 
     # What they need
+
+    async def _found_names(self) -> tuple[Name, ...]:
+        """Return what leads here; what finds it is needed by nobody but a flow."""
+        found_names = await async_load(self.hass, "found_names")
+        found: tuple[Name, ...] = await found_names.async_found_names(self.hass)
+        return found
 
     async def _before_order(self) -> ConfigFlowResult:
         """The house is where account and certificate are kept."""
@@ -378,6 +390,7 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
         if await self.hass.async_add_executor_job(access.exists):
             self._names = await self.hass.async_add_executor_job(access.permitted, self._names)
         else:
+            await self.hass.async_add_executor_job(access.must_have_a_clock)
             home = self.hass.config.location_name
             self._new = await self.hass.async_add_executor_job(
                 partial(access.prepare, self._names, home=home)

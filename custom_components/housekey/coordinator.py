@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
     from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.plan import Pair
+    from housekey.house.house import House
+    from housekey.house.leaves import Leaf
     from housekey.live.handshake import Address
     from housekey.live.tls import Trust
     from housekey.pki.keys import KeyType
@@ -149,18 +151,16 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self._addresses = await self.hass.async_add_executor_job(local_addresses)
         self.server = await server_facts(self.hass)
         try:
-            house = await self.hass.async_add_executor_job(self.access.look)
-            self.house = replace(house, reason=await async_end_said(self.hass, house.reason))
-            around = await self.hass.async_add_executor_job(
+            house, around = await self.hass.async_add_executor_job(
                 partial(
-                    self._look_around,
-                    self.house,
+                    self._look,
                     self.server,
                     self.settings,
                     self.hass.config.internal_url,
                     in_full=in_full,
                 )
             )
+            self.house = replace(house, reason=await async_end_said(self.hass, house.reason))
         except HousekeyError as trouble:
             said = await async_said(self.hass, trouble)
             self.broken = await self.hass.async_add_executor_job(self._why, trouble, said)
@@ -218,18 +218,34 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         around = replace(self._around, renewal_trouble=self.renewal.trouble)
         self.async_set_updated_data(make_snapshot(self.house, self.server, around))
 
+    def _look(
+        self,
+        server: ServerFacts,
+        settings: Settings,
+        internal_url: str | None,
+        *,
+        in_full: bool,
+    ) -> tuple[HouseFacts, Around]:
+        """Look at the house, opened once, and at what lies around it; in an executor."""
+        with self.access.opened() as opened:
+            leaf = opened.leaf(HOME_ASSISTANT)
+            facts = self.access.facts(opened, leaf)
+            wanted = self._wanted(opened, facts, settings)
+        around = self._look_around(leaf, wanted, server, settings, internal_url, in_full=in_full)
+        return facts, around
+
     def _look_around(
         self,
-        house: HouseFacts,
+        leaf: Leaf | None,
+        wanted: tuple[Name, ...],
         server: ServerFacts,
         settings: Settings,
         internal_url: str | None,
         *,
         in_full: bool,
     ) -> Around:
-        """Look at the files; in an executor."""
+        """Look at the files that Home Assistant serves, or will."""
         access = self.access
-        leaf = access.leaf(HOME_ASSISTANT)
         kept = pair_of(server.stable) if server.trials else server.pair
         if in_full and not server.trials:
             kept = self._pair_in_yaml()
@@ -241,7 +257,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         return Around(
             now=now(),
             internal_url=internal_url,
-            wanted=self._wanted(house, settings),
+            wanted=wanted,
             is_ours=is_ours,
             stale_yaml=self._stale_yaml(server) if in_full else "",
             key_open=next((str(key) for key in keys if access.is_open(key)), ""),
@@ -266,16 +282,15 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             return Problem(ProblemKind.KEY_OPEN, (("file", file),), fixable=True)
         return Problem(ProblemKind.HOUSE_BROKEN, (("reason", said),))
 
-    def _wanted(self, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
+    def _wanted(self, opened: House, house: HouseFacts, settings: Settings) -> tuple[Name, ...]:
         """Return what the leaf should cover: what was chosen, and what this machine has now."""
         names: Sequence[Name] = settings.names
         if not names and house.leaf is not None:
             names = house.leaf.names
         addresses = [IpName(each) for each in self._addresses or ()]
-        with self.access.opened() as opened:
-            if (fixed := names_on(opened)) is not None:
-                return fixed  # what the road is for; addresses are none of it
-            refused = opened.constraints.refused(addresses)
+        if (fixed := names_on(opened)) is not None:
+            return fixed  # what the road is for; addresses are none of it
+        refused = opened.constraints.refused(addresses)
         return tuple(dict.fromkeys((*names, *(each for each in addresses if each not in refused))))
 
     def _stale_yaml(self, server: ServerFacts) -> str:

@@ -17,9 +17,9 @@ from housekey.errors import FileTrouble, NotPermitted, PermitRefused
 from housekey.homeassistant.plan import LeafFacts
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
-from housekey.house.house import House, prepare_house
+from housekey.house.house import House, clock_must_be_possible, prepare_house
 from housekey.house.journal import Journal, State
-from housekey.house.lock import house_lock
+from housekey.house.lock import LOCK_SECONDS, house_lock
 from housekey.house.reasons import told
 from housekey.house.road import Kind
 from housekey.onboarding.devices import TRUSTS, browser_label, data_of, visitor_of
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from housekey.pki.secret import Secret
     from housekey.public.settings import PublicSettings
 
-_LOCK_SECONDS = 10.0
 REPAIR = "repair"  # the way of a transaction that only puts something right
 TRIAL_ENDED = "trial-ended"  # ledger: HTTPS was tried and not kept; data: reason
 
@@ -126,9 +125,12 @@ class HouseAccess:
     @contextlib.contextmanager
     def held(self) -> Iterator[House]:
         """Open the house to change something. Raises as `House.open`, and `HouseBusy`."""
+        with self.opened():
+            pass  # says what is wrong with it before a lock is made in it
         with (
+            house_lock(self.folder, wait=LOCK_SECONDS, files=self.files),
+            # As it is now: while the lock was waited for, it may have been rotated or restored.
             self.opened() as house,
-            house_lock(self.folder, wait=_LOCK_SECONDS, files=self.files),
         ):
             yield house
 
@@ -150,28 +152,32 @@ class HouseAccess:
     def look(self) -> HouseFacts:
         """Return what is known of the house. Raises as `House.open`."""
         with self.opened() as house:
-            events = house.ledger.events(-1, kind=TRUSTS)
-            transactions = self.mine()
-            last = _last(transactions)
-            leaf, road = house.leaf(HOME_ASSISTANT), house.road_of(HOME_ASSISTANT)
-            return HouseFacts(
-                road=None if road is None else road.kind,
-                trust=house.trusted_for(HOME_ASSISTANT),
-                roots=(*house.roots, *(road.roots if road is not None else ())),
-                root_name=_called(house.root_for_devices, NameOID.COMMON_NAME),
-                root_sha256=fingerprint(house.root_for_devices),
-                root_begins=house.root_for_devices.not_valid_before_utc,
-                root_ends=house.root_for_devices.not_valid_after_utc,
-                issuing_ends=house.issuing.not_valid_after_utc,
-                signers=None if road is None else _signers(leaf, road),
-                home=_called(house.root, NameOID.ORGANIZATION_NAME),
-                leaf=None if leaf is None else leaf_facts(leaf, house),
-                leaf_renews=None if leaf is None else due_at(house, leaf),
-                devices=tuple(_device(event.at, event.data) for event in reversed(events)),
-                last=last,
-                reason=_reason(house, last),
-                plain_port=_plain_port(transactions),
-            )
+            return self.facts(house, house.leaf(HOME_ASSISTANT))
+
+    def facts(self, house: House, leaf: Leaf | None) -> HouseFacts:
+        """Return what is known of an open house whose leaf for Home Assistant is `leaf`."""
+        events = house.ledger.events(-1, kind=TRUSTS)
+        transactions = self.mine()
+        last = _last(transactions)
+        road = house.road_of(HOME_ASSISTANT)
+        return HouseFacts(
+            road=None if road is None else road.kind,
+            trust=house.trusted_for(HOME_ASSISTANT),
+            roots=(*house.roots, *(road.roots if road is not None else ())),
+            root_name=_called(house.root_for_devices, NameOID.COMMON_NAME),
+            root_sha256=fingerprint(house.root_for_devices),
+            root_begins=house.root_for_devices.not_valid_before_utc,
+            root_ends=house.root_for_devices.not_valid_after_utc,
+            issuing_ends=house.issuing.not_valid_after_utc,
+            signers=None if road is None else _signers(leaf, road),
+            home=_called(house.root, NameOID.ORGANIZATION_NAME),
+            leaf=None if leaf is None else leaf_facts(leaf, house),
+            leaf_renews=None if leaf is None else due_at(house, leaf),
+            devices=tuple(_device(event.at, event.data) for event in reversed(events)),
+            last=last,
+            reason=_reason(house, last),
+            plain_port=_plain_port(transactions),
+        )
 
     def mine(self) -> tuple[Transaction, ...]:
         """Return the changes to this Home Assistant, oldest first."""
@@ -195,6 +201,10 @@ class HouseAccess:
             return fingerprint(house.root_for_devices)
 
     # Creating
+
+    def must_have_a_clock(self) -> None:
+        """Raise `ClockWrong` where this machine's shows a time before there was a housekey."""
+        clock_must_be_possible(now())
 
     def prepare(self, names: Sequence[Name], *, home: str) -> NewHouse:
         """Make a house in memory. Raises as `prepare_house`."""

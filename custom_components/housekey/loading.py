@@ -5,6 +5,7 @@ In its import executor: to read and run a module in the event loop would hold ev
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,5 +14,8 @@ if TYPE_CHECKING:
 
 
 async def async_load(hass: HomeAssistant, name: str) -> Any:
-    """Return the module of that name beside this one."""
-    return await hass.async_add_import_executor_job(import_module, f"{__package__}.{name}")
+    """Return the module of that name beside this one; of the library, with its whole name."""
+    whole = name if name.startswith("housekey.") else f"{__package__}.{name}"
+    if whole in sys.modules:
+        return import_module(whole)
+    return await hass.async_add_import_executor_job(import_module, whole)

@@ -15,7 +15,7 @@ from homeassistant.helpers import selector
 from housekey.errors import HousekeyError
 from housekey.homeassistant.plan import DEFAULT_DAYS
 from housekey.house.road import Kind
-from housekey.onboarding.offer import PORT, PROOF_PORT
+from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
 

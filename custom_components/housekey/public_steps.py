@@ -41,7 +41,7 @@ from .settings import settings_of
 from .telling import async_said
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from homeassistant.config_entries import ConfigEntryBaseFlow, ConfigFlowResult
 
@@ -60,8 +60,9 @@ _LOGGER = logging.getLogger(__name__)
 class PublicSteps(_Flow):
     """What both flows have of it. They say what comes before the order, and after it."""
 
-    _installing: asyncio.Task[None] | None = None
-    _ordering: asyncio.Task[None] | None = None
+    # Each tells in words what went wrong; empty: nothing.
+    _installing: asyncio.Task[str] | None = None
+    _ordering: asyncio.Task[str] | None = None
     _public: PublicSettings | None = None  # as it was told in the form
     _about: About | None = None
     _described: Provider | None = None
@@ -94,7 +95,7 @@ class PublicSteps(_Flow):
         """Install what this road needs, which most homes have no use for."""
         if self._installing is None:
             self._installing = self.hass.async_create_background_task(
-                async_ensure(self.hass, again=True), "housekey install"
+                self._told(async_ensure(self.hass, again=True)), "housekey install"
             )
             await asyncio.wait([self._installing], timeout=0.5)  # it is mostly there already
         installing = self._installing
@@ -103,7 +104,7 @@ class PublicSteps(_Flow):
                 step_id="public", progress_action="install", progress_task=installing
             )
         self._installing = None
-        self._trouble = await self._failure_of(installing)
+        self._trouble = _result_of(installing)
         if self.cur_step is not None and self.cur_step["type"] == "progress":
             following = "not_installed" if self._trouble else "public_name"
             return self.async_show_progress_done(next_step_id=following)
@@ -201,7 +202,9 @@ class PublicSteps(_Flow):
         """Order the certificate; Home Assistant itself stays as it is."""
         if self._ordering is None:
             # Home Assistant may stop before it comes; it is taken up again then.
-            self._ordering = self.hass.async_create_background_task(self._order(), "housekey order")
+            self._ordering = self.hass.async_create_background_task(
+                self._told(self._order()), "housekey order"
+            )
         ordering = self._ordering
         if not ordering.done():
             return self.async_show_progress(
@@ -210,8 +213,10 @@ class PublicSteps(_Flow):
                 progress_task=ordering,
                 description_placeholders={"names": shown_names(self._application.settings.names)},
             )
+        # At once: Home Assistant may take this step again while something is waited for, and would
+        # order once more.
         self._ordering = None
-        self._trouble = await self._failure_of(ordering)
+        self._trouble = _result_of(ordering)
         following = "order_failed" if self._trouble else "ordered"
         return self.async_show_progress_done(next_step_id=following)
 
@@ -248,6 +253,15 @@ class PublicSteps(_Flow):
         assert self._public is not None  # noqa: S101 - the form comes before
         return Application(self._public, self._credentials, self._eab_hmac, self._point)
 
+    async def _leads_elsewhere(self) -> str | None:
+        """Return where the name leads, seen from here, if that is not this machine."""
+        host = next(n for n in self._application.settings.dns_names if not n.is_wildcard)
+        found = await resolve(str(host))
+        here = set(await self.hass.async_add_executor_job(local_addresses))
+        if any(each in here or each.is_loopback for each in found):
+            return None
+        return ", ".join(map(str, found)) or "-"
+
     def _stop_waiting(self) -> None:
         for task in (self._installing, self._ordering):
             if task is not None:
@@ -278,17 +292,20 @@ class PublicSteps(_Flow):
         found = await self.hass.async_add_executor_job(local_addresses)
         return next((each for each in found if isinstance(each, IPv4Address)), None)
 
-    async def _failure_of(self, task: asyncio.Task[None]) -> str:
-        """Return what went wrong in a task that is done, in words; empty: nothing."""
-        if task.cancelled():
-            return "-"
-        failure = task.exception()
-        if failure is None:
-            return ""
-        if isinstance(failure, HousekeyError | HomeAssistantError):
+    async def _told(self, work: Coroutine[Any, Any, None]) -> str:
+        """Do `work`, and return what went wrong, in words; empty: nothing."""
+        try:
+            await work
+        except (HousekeyError, HomeAssistantError) as failure:
             return await async_said(self.hass, failure)
-        _LOGGER.error("This should not happen", exc_info=failure)
-        return f"{type(failure).__name__}: {failure}"
+        except Exception as failure:
+            _LOGGER.exception("This should not happen")
+            return f"{type(failure).__name__}: {failure}"
+        return ""
+
+
+def _result_of(task: asyncio.Task[str]) -> str:
+    return "-" if task.cancelled() else task.result()
 
 
 def _providers() -> tuple[str, ...]:

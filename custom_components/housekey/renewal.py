@@ -26,12 +26,12 @@ from housekey.house.journal import SettingChange, State
 from housekey.house.road import Kind
 from housekey.live.pair import judge_pair
 from housekey.pki.encoding import fingerprint
-from housekey.renewal.delivery import Way, choose_delivery
 
 from . import http_yaml
 from .apart import async_apart
 from .for_public import async_ensure
 from .http_store import async_keep_trial, async_try, pair_of, server_facts
+from .loading import async_load
 from .running_server import RunningServer
 from .signing import async_ask_when, async_prepare, issued, signing_for, take_road
 from .switch_files import (
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from housekey.live.contexts import NotLive
     from housekey.live.tls import Trust
     from housekey.pki.names import Name
+    from housekey.renewal.delivery import Delivery
 
     from .coordinator import HousekeyCoordinator
     from .house_access import HouseAccess
@@ -249,8 +250,9 @@ class Renewal:
 
     async def _by_restart(self, not_live: NotLive | str) -> None:
         """The running server cannot be given it: restart when nobody is disturbed."""
+        rules = await async_load(self._hass, "housekey.renewal.delivery")
         local = dt_util.now()
-        delivery = choose_delivery(
+        delivery: Delivery = rules.choose_delivery(
             not_live=not_live,
             cannot_restart=None,
             quiet=self._coordinator.settings.quiet,
@@ -259,7 +261,7 @@ class Renewal:
         )
         self.waits = delivery.reason
         _LOGGER.info("The renewed certificate: %s", delivery.reason)
-        if delivery.way is not Way.RESTART or delivery.at is None:
+        if delivery.way is not rules.Way.RESTART or delivery.at is None:
             return
         if self._restart is not None:
             self._restart()

@@ -8,10 +8,9 @@ from datetime import time
 from typing import TYPE_CHECKING, Any
 
 from housekey.errors import NameRefused
-from housekey.onboarding.offer import PORT, PROOF_PORT
+from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
-from housekey.renewal.delivery import QuietHours
 
 from .const import (
     CONF_DAYS,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from housekey.pki.names import Name
+    from housekey.renewal.delivery import QuietHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,16 @@ class Settings:
     proof_port: int
     lane: bool
     lane_port: int | None  # None: the port that Home Assistant had before
-    quiet: QuietHours
+    quiet_from: time
+    quiet_until: time
     trust_outgoing: bool
+
+    @property
+    def quiet(self) -> QuietHours:
+        """When a restart disturbs nobody."""
+        from housekey.renewal.delivery import QuietHours  # noqa: PLC0415 - a start needs none
+
+        return QuietHours(self.quiet_from, self.quiet_until)
 
 
 def settings_of(options: Mapping[str, Any]) -> Settings:
@@ -62,10 +70,8 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
         proof_port=int(options.get(CONF_PROOF_PORT, PROOF_PORT)),
         lane=bool(options.get(CONF_LANE, False)),
         lane_port=_number(options.get(CONF_LANE_PORT)),
-        quiet=QuietHours(
-            time.fromisoformat(options.get(CONF_QUIET_FROM, DEFAULT_QUIET_FROM)),
-            time.fromisoformat(options.get(CONF_QUIET_UNTIL, DEFAULT_QUIET_UNTIL)),
-        ),
+        quiet_from=time.fromisoformat(options.get(CONF_QUIET_FROM, DEFAULT_QUIET_FROM)),
+        quiet_until=time.fromisoformat(options.get(CONF_QUIET_UNTIL, DEFAULT_QUIET_UNTIL)),
         trust_outgoing=bool(options.get(CONF_TRUST_OUTGOING, True)),
     )
 

@@ -22,10 +22,16 @@ from homeassistant.helpers.start import async_at_started
 
 from housekey.errors import HousekeyError
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
-from housekey.homeassistant.recorded import HTTP_CONFIG, INTERNAL_URL, PROMOTING, PROVEN, RESTART
+from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
+    HTTP_CONFIG,
+    INTERNAL_URL,
+    PROMOTING,
+    PROVEN,
+    RESTART,
+)
 from housekey.house.journal import SettingChange, State
 from housekey.house.road import Kind
-from housekey.live.handshake import resolve
 from housekey.pki.names import DnsName
 
 from .apart import async_apart
@@ -39,10 +45,10 @@ from .http_store import (
     async_try,
     server_facts,
 )
+from .loading import async_load
 from .ordering import async_order
-from .page_proof import PageProofs, async_take
-from .proof import async_watch_for_proof, verified
 from .switch_files import (
+    EXTERNAL,
     TO_HTTP,
     WAY,
     Standing,
@@ -65,6 +71,7 @@ if TYPE_CHECKING:
     from housekey.house.journal import Transaction
 
     from .coordinator import HousekeyCoordinator
+    from .page_proof import PageProofs
     from .switch_files import Staged
 
 _LOGGER = logging.getLogger(__name__)
@@ -100,8 +107,9 @@ class Switch:
         """Stage HTTPS and restart. Raises HomeAssistantError, with everything as before."""
         must_be_running(self._hass)
         entry = self._coordinator.config_entry
-        # What it takes to ask a CA is loaded with it.
-        chosen = await self._in_executor(chosen_of, entry.data)
+        chosen = None
+        if CONF_ROAD in entry.data:  # what it takes to ask a CA is loaded with it
+            chosen = await self._in_executor(chosen_of, entry.data)
         await self._prepare(chosen)
         async with self._coordinator.work:
             server = await server_facts(self._hass)
@@ -111,6 +119,7 @@ class Switch:
                 server,
                 self._coordinator.settings,
                 internal_url=self._hass.config.internal_url,
+                external_url=self._hass.config.external_url,
                 chosen=chosen,
             )
             if staged is None:
@@ -181,15 +190,17 @@ class Switch:
             await self._finish(house.last)
         elif how is Standing.ON_TRIAL:
             await self._deadline.async_look()
-            self._watch(house.last)
+            await self._watch(house.last)
         if how is not Standing.ON_TRIAL:
             self._note_page(is_open=False)
         if how is not Standing.NOTHING:
             await self._coordinator.async_refresh()
 
-    @callback
-    def _watch(self, transaction: Transaction) -> None:
+    async def _watch(self, transaction: Transaction) -> None:
         """Wait for somebody who signs in, or for the page."""
+        # Few starts are in a trial; all others load nothing of it.
+        page_proof = await async_load(self._hass, "page_proof")
+        proof = await async_load(self._hass, "proof")
 
         @callback
         def proved() -> None:
@@ -198,10 +209,10 @@ class Switch:
                 # What is cut off by a stop is taken up by the next start, as after a power cut.
                 self._hass.async_create_background_task(self._keep(transaction), "housekey keep")
 
-        self.page_proofs = PageProofs(proved)
+        self.page_proofs = page_proof.PageProofs(proved)
         self._watching += (
-            async_watch_for_proof(self._hass, proved),
-            async_take(self._hass, self.page_proofs),
+            proof.async_watch_for_proof(self._hass, proved),
+            page_proof.async_take(self._hass, self.page_proofs),
             async_at_started(self._hass, self._async_open_page),
         )
 
@@ -256,14 +267,17 @@ class Switch:
             return "the house has no certificate for Home Assistant"
         hosts = (n for n in house.leaf.names if isinstance(n, DnsName) and not n.is_wildcard)
         name = next(hosts, house.leaf.names[0])
-        return await self._hass.async_add_executor_job(
-            partial(verified, server.host, server.port, root=house.trust, name=str(name))
+        proof = await async_load(self._hass, "proof")
+        reason: str | None = await self._hass.async_add_executor_job(
+            partial(proof.verified, server.host, server.port, root=house.trust, name=str(name))
         )
+        return reason
 
     async def _finish(self, transaction: Transaction) -> None:
         """From the point of no return on: the internal URL, and the journal is closed."""
         await self._in_executor(transaction.mark, PROVEN)
         await self._set_internal_url(transaction)
+        await self._set_external_url(transaction)
         await self._in_executor(transaction.close, State.KEPT)
         self._deadline.async_stop()
         entry = self._coordinator.config_entry
@@ -277,7 +291,8 @@ class Switch:
             return
         server = await server_facts(self._hass)
         hosts = [n for n in leaf.names if isinstance(n, DnsName) and not n.is_wildcard]
-        found = await asyncio.gather(*(resolve(str(name)) for name in hosts))
+        handshake = await async_load(self._hass, "housekey.live.handshake")
+        found = await asyncio.gather(*(handshake.resolve(str(name)) for name in hosts))
         resolving = [name for name, addresses in zip(hosts, found, strict=True) if addresses]
         before = self._hass.config.internal_url
         host = host_of(leaf.names, before, resolving)
@@ -289,6 +304,15 @@ class Switch:
         change = SettingChange(INTERNAL_URL, before, url)
         await self._in_executor(announce, transaction, "internal url", change)
         await self._hass.config.async_update(internal_url=url)
+
+    async def _set_external_url(self, transaction: Transaction) -> None:
+        """Where it is the public name over http, nobody answers any more."""
+        url, before = transaction.target.get(EXTERNAL), self._hass.config.external_url
+        if url is None or before == url:
+            return
+        change = SettingChange(EXTERNAL_URL, before, url)
+        await self._in_executor(announce, transaction, "external url", change)
+        await self._hass.config.async_update(external_url=url)
 
     async def _give_up(self, transaction: Transaction, reason: str) -> None:
         """Put everything back and remember why."""

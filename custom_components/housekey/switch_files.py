@@ -13,12 +13,14 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from housekey.errors import FileTrouble, HousekeyError, YamlRefused
 from housekey.homeassistant.names import internal_url_host
-from housekey.homeassistant.plan import Facts, Pair, Road, Wanted, plan
+from housekey.homeassistant.plan import Facts, Pair, PublicName, Road, Wanted, plan
 from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -28,9 +30,9 @@ from housekey.homeassistant.recorded import (
     owned,
 )
 from housekey.house.journal import SettingChange, State, before_of, restore
-from housekey.house.road import ROAD
+from housekey.house.road import ROAD, Kind
 from housekey.live.pair import judge_pair
-from housekey.pki.names import parse_name
+from housekey.pki.names import DnsName, parse_name
 
 from . import http_yaml
 from .house_access import leaf_facts
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from housekey.house.house import House
     from housekey.house.journal import Transaction
     from housekey.house.leaves import Leaf
-    from housekey.pki.names import DnsName, Name
+    from housekey.pki.names import Name
 
     from .house_access import HouseAccess
     from .http_store import ServerFacts
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from .signing import Signing
 
 WAY = "way"  # of a transaction's target: where it leads
+EXTERNAL = "external_url"  # likewise: what becomes of that
 TO_HTTPS, TO_HTTP, RENEWAL = "https", "http", "renewal"
 
 
@@ -126,6 +129,7 @@ def stage(
     settings: Settings,
     *,
     internal_url: str | None,
+    external_url: str | None = None,
     chosen: Chosen | None = None,
 ) -> Staged | None:
     """Issue, write the pair, and on the YAML road edit; None when all is as wanted already.
@@ -144,12 +148,20 @@ def stage(
     with access.held() as house:
         yaml = yaml_settings(access)
         signing = signing_for(access, house, settings, chosen)
-        drawn = draw(access, house, server, signing, yaml=yaml, internal_url=internal_url)
+        drawing = partial(
+            draw,
+            access,
+            house,
+            server,
+            signing,
+            yaml=yaml,
+            internal_url=internal_url,
+            external_url=external_url,
+        )
+        drawn = drawing()
         # It lies ready; or it does, but for another key.
         if signing.is_issuing(drawn) and not asyncio.run(async_prepare(signing, drawn)):
-            drawn = draw(
-                access, house, server, signing, yaml=yaml, internal_url=internal_url, keep_key=False
-            )
+            drawn = drawing(keep_key=False)
         if not (drawn.configure or drawn.edit_yaml):
             return None
         if drawn.port != server.port and not is_free(drawn.port):
@@ -159,7 +171,10 @@ def stage(
                 hint="choose another port",
                 port=str(drawn.port),
             )
-        transaction = access.journal().begin(target_of(access, server, TO_HTTPS))
+        target = target_of(access, server, TO_HTTPS)
+        if drawn.external_url is not None:
+            target[EXTERNAL] = drawn.external_url
+        transaction = access.journal().begin(target)
         try:
             return _staged(
                 access, house, server, signing, yaml=yaml, drawn=drawn, transaction=transaction
@@ -197,6 +212,7 @@ def draw(
     *,
     yaml: Mapping[str, Any],
     internal_url: str | None,
+    external_url: str | None = None,
     keep_key: bool | None = None,
 ) -> Plan:
     """Decide what is missing; `keep_key` as `Wanted` has it."""
@@ -223,6 +239,7 @@ def draw(
         presents=None,
         stale_yaml=server.trials and bool(http_yaml.places(access)),
         internal_url=internal_url,
+        external_url=external_url,
         settled=signing.authority.settled,
     )
     settings = signing.settings
@@ -237,8 +254,21 @@ def draw(
         renew=signing.due,
         keep_key=keep_key,
         signer=signing.authority.signer,
+        public=_public_name(signing),
     )
     return plan(facts, wanted)
+
+
+def _public_name(signing: Signing) -> PublicName | None:
+    """Return what Home Assistant is called inside and outside of the home.
+
+    Whether the name leads here from outside is not known: an external URL is only corrected.
+    """
+    road = signing.authority.road
+    if road is None or road.kind is not Kind.PUBLIC:
+        return None
+    hosts = (name for name in signing.names if isinstance(name, DnsName) and not name.is_wildcard)
+    return PublicName(tuple(hosts), from_outside=False)
 
 
 def yaml_settings(access: HouseAccess) -> Mapping[str, Any]:
@@ -320,15 +350,21 @@ def end_trial(access: HouseAccess, transaction: Transaction) -> bool:
     return True
 
 
-def before_https(access: HouseAccess) -> tuple[Mapping[str, Any] | None, str | None, str | None]:
-    """Return http settings and internal URL from before housekey, and the internal URL of ours."""
+def before_https(access: HouseAccess) -> Mapping[str, Any] | None:
+    """Return the http settings from before housekey."""
+    config = before_of(access.mine()).setting(HTTP_CONFIG)
+    return None if config is None else config.before
+
+
+def urls_before(access: HouseAccess) -> dict[str, tuple[str | None, str]]:
+    """Return internal and external URL from before housekey, each with what it made of it."""
     before = before_of(access.mine())
-    config, url = before.setting(HTTP_CONFIG), before.setting(INTERNAL_URL)
-    return (
-        None if config is None else config.before,
-        None if url is None else url.before,
-        None if url is None else str(url.ours[-1]),
-    )
+    found = {name: before.setting(name) for name in (INTERNAL_URL, EXTERNAL_URL)}
+    return {
+        name: (change.before, str(change.ours[-1]))
+        for name, change in found.items()
+        if change is not None
+    }
 
 
 def _staged(

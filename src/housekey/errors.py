@@ -23,7 +23,7 @@
     │   ├── HouseBusy             another housekey holds its lock
     │   ├── HouseExpired          the issuing CA or the root is past its end
     │   ├── RotationRefused       a change of the root that cannot be made as things stand
-    │   └── ClockWrong            the clock stands before the root's birth
+    │   └── ClockWrong            the clock stands before the root's birth, or housekey's own
     ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
     ├── BackupRefused             a backup that is not made, or not one that can be opened
     ├── HomeAssistantTrouble      Home Assistant, before anything was changed
@@ -218,7 +218,7 @@ class RotationRefused(HouseTrouble):
 
 
 class ClockWrong(HouseTrouble):
-    """This machine's clock stands before the root's birth, or is not what the CA's shows."""
+    """This machine's clock cannot be right: before the root's birth, or not what a CA's shows."""
 
 
 class RecoveryCodeWrong(HousekeyError):

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 OWN_KEY = b"-----BEGIN PRIVATE KEY-----\nthe user's own\n-----END PRIVATE KEY-----\n"
 OWN_CERTIFICATE = b"the user's own certificate\n"
 REQUEST = "request.csr"
-WAIT_SECONDS = "20"
 WORTH_KEEPING = (
     "house/root.pem",
     "house/root.key.sealed",
@@ -45,6 +44,7 @@ class Place:
     case: Case
     warmed: Warmed
     home: StandIn | None = None
+    wait: int = 20  # seconds for a restart of Home Assistant
     kept: dict[str, bytes] = field(default_factory=dict)  # what must not be lost, by its path here
 
     @classmethod
@@ -120,7 +120,7 @@ class Place:
     def words(self, arguments: str) -> list[str]:
         """Fill in the places, and add what says which house."""
         folder = self.folder
-        home = f"--config {folder}/config --token-file {folder}/token --wait {WAIT_SECONDS}"
+        home = f"--config {folder}/config --token-file {folder}/token --wait {self.wait}"
         filled = arguments.format(
             out=folder / "out",
             code=folder / "code",

@@ -68,7 +68,7 @@ def _machine() -> Iterator[Machine]:
         patch("custom_components.housekey.onboarding_page._ELSEWHERE", ("127.0.0.1", 9)),
         patch("custom_components.housekey.onboarding_page.resolve", machine.resolve),
         patch("custom_components.housekey.found_names.resolve", machine.resolve),
-        patch("custom_components.housekey.switch.resolve", machine.resolve),
+        patch("housekey.live.handshake.resolve", machine.resolve),
     ):
         yield machine
 

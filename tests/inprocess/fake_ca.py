@@ -36,6 +36,7 @@ class FakeCa:
         )
         self.root_pem = certificate_to_pem(self.tiers.root.certificate).decode()
         self.orders: list[str] = []  # why each was made
+        self.asked = 0  # how often it was asked for one, given or not
         self.days = 90
         self.trouble: HousekeyError | None = None
         self.told = About(
@@ -66,6 +67,7 @@ class FakeCa:
 
     async def prepare(self, authority: Any, plan: Any) -> bool:
         """In the place of `PublicAuthority.prepare`."""
+        self.asked += 1
         if self.trouble is not None:
             raise self.trouble
         house = authority._house

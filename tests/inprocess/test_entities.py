@@ -154,11 +154,11 @@ async def test_entities_are_unavailable_while_the_disk_fails_and_the_log_says_so
     coordinator = await set_up()
     failing = monkeypatch.context()
 
-    def fail() -> None:
+    def fail(*_: object) -> None:
         raise FileTrouble(house.folder, "Input/output error", hint="look at the disk")
 
     with failing as broken:
-        broken.setattr(coordinator.access, "look", fail)
+        broken.setattr(coordinator.access, "facts", fail)
         for _ in range(3):
             async_fire_time_changed(hass, dt_util.utcnow() + timedelta(days=1, minutes=1))
             await hass.async_block_till_done()

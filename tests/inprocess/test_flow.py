@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 from urllib.request import urlopen
@@ -39,7 +40,7 @@ def found(socket_enabled: None) -> Iterator[None]:
         return FOUND
 
     with (
-        patch("custom_components.housekey.config_flow.async_found_names", names),
+        patch("custom_components.housekey.found_names.async_found_names", names),
         patch("custom_components.housekey.config_flow.PORT", free_port()),
         patch("custom_components.housekey.config_flow.PROOF_PORT", free_port()),
     ):
@@ -112,6 +113,19 @@ def prove(page: str) -> dict[str, Any]:
         while part := secured.recv(1 << 16):
             answered += part
     return json.loads(answered.partition(b"\r\n\r\n")[2])
+
+
+async def test_a_clock_of_1970_makes_no_house_and_is_named(
+    dialog: Dialog, access: HouseAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr("custom_components.housekey.house_access.now", lambda: moment)
+    await dialog.send(next_step_id="names")
+    shown = await dialog.send(names=[str(each) for each in FOUND])
+    assert dialog.step == "names"
+    assert shown["errors"] == {"base": "not_possible"}
+    assert "clock of this machine is wrong" in dialog.told["reason"]
+    assert not access.exists()
 
 
 async def test_the_whole_way_with_a_device_that_proves_its_trust(

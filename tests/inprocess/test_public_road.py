@@ -33,6 +33,7 @@ from custom_components.housekey.public_forms import (
 from custom_components.housekey.settings import settings_of
 from custom_components.housekey.switch_files import announce, stage
 from custom_components.housekey.troubles import told_of
+from custom_components.housekey.way_back import WayBack
 from housekey.errors import CaRefused, CaUnreachable, DnsNotShown, NotProven, RenewalFailed
 from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL, RESTART
 from housekey.house.journal import SettingChange, State
@@ -254,8 +255,10 @@ async def test_an_order_that_fails_says_why_and_goes_on_with_other_credentials(
     assert f"_acme-challenge.{NAME} is not shown" in dialog.told["reason"]
     assert dialog.shown["menu_options"] == ["order", "credentials", "public_name"]
     assert kept_in_house(access.folder, "duckdns", files=access.files) is None
+    assert ca.asked == 1
     await dialog.send(next_step_id="order")
     await settled(dialog, "order_failed")
+    assert ca.asked == 2
     ca.trouble = None
     await dialog.send(next_step_id="credentials")
     await dialog.send(auth_token=TOKEN, agree=True, point=False)
@@ -338,6 +341,8 @@ async def test_a_name_of_duckdns_is_led_here_when_that_is_wished(
         await dialog.send(auth_token=TOKEN, agree=True, point=True)
         await dialog.send(first_group=dialog.told["code"][:5], noted=True)
         await settled(dialog, "switch_public")
+    # Told, and no more: a router may lead it here.
+    assert dialog.shown["errors"] == {"base": "leads_elsewhere"}
     assert led == [(NAME, ["192.168.1.20"], {"auth_token"})]
 
 
@@ -524,7 +529,10 @@ def on_trial(house: HouseAccess, server: Server, yaml: bytes, ca: FakeCa) -> Sta
         stable=http_store.sendable(server.whole(server.settings)) if server.trials else {},
     )
     road = chosen.PublicRoad(ca.settings)
-    made = stage(house, facts, settings_of({}), internal_url=None, chosen=road)
+    outside = f"http://{NAME}:{server.port}"
+    made = stage(
+        house, facts, settings_of({}), internal_url=None, external_url=outside, chosen=road
+    )
     assert made is not None
     if made.config is not None:
         change = SettingChange(HTTP_CONFIG, dict(facts.stable), dict(made.config))
@@ -543,6 +551,8 @@ async def test_who_signs_in_by_https_keeps_it_and_no_device_was_told_anything(
 ) -> None:
     data = {CONF_ROAD: chosen.to_public(ca.settings)}
     hass.config_entries.async_update_entry(entry, data=data)
+    outside = f"http://{NAME}:{server.port}"
+    await hass.config.async_update(external_url=outside)
     await on_trial.start()
     coordinator = await set_up()
     assert (coordinator.data.stage, coordinator.data.road) == (Stage.TRIAL, Kind.PUBLIC)
@@ -551,8 +561,12 @@ async def test_who_signs_in_by_https_keeps_it_and_no_device_was_told_anything(
     assert coordinator.data.stage is Stage.KEPT, coordinator.data
     assert CONF_ROAD not in entry.data
     assert hass.config.internal_url == f"https://{NAME}:{server.port}"
+    # Where it was the same name over http, nobody answers any more.
+    assert hass.config.external_url == f"https://{NAME}:{server.port}"
     assert hass.states.get("sensor.housekey_root_ends").state != "unknown"
     assert ca.orders == ["the first certificate"]
+    await WayBack(hass, on_trial.access).async_finish(keep=False)
+    assert (hass.config.internal_url, hass.config.external_url) == (None, outside)
 
 
 async def test_what_is_presented_is_judged_under_the_roots_of_the_road_alone(
@@ -571,7 +585,7 @@ async def test_what_is_presented_is_judged_under_the_roots_of_the_road_alone(
         judged.append((root, name))
         return "unable to get local issuer certificate"
 
-    monkeypatch.setattr("custom_components.housekey.switch.verified", verified)
+    monkeypatch.setattr("custom_components.housekey.proof.verified", verified)
     await on_trial.start()
     coordinator = await set_up()
     await sign_in(server, hass_access_token)
@@ -731,6 +745,7 @@ async def test_an_order_is_not_made_twice_while_one_is_under_way(
     hass: HomeAssistant, public: Kept, set_up: Callable[[], Any], ca: FakeCa
 ) -> None:
     coordinator = await set_up()
+    await hass.async_block_till_done(wait_background_tasks=True)
     coordinator.renewal.is_ordering = True
     with patch("housekey.public.ari.due_at", lambda *_: now() - timedelta(hours=1)):
         await coordinator.async_renew_if_due()

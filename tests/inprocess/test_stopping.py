@@ -86,7 +86,7 @@ async def test_a_look_is_cut_off(
 ) -> None:
     coordinator = await set_up()
     await hass.async_block_till_done(wait_background_tasks=True)
-    monkeypatch.setattr(HouseAccess, "look", gate.before(HouseAccess.look))
+    monkeypatch.setattr(HouseAccess, "facts", gate.before(HouseAccess.facts))
     await happens(hass, coordinator)
     await stop(hass, caplog, gate)
 
@@ -136,7 +136,7 @@ async def test_the_switch_is_cut_off_by_the_restart_that_it_asked_for_or_by_anot
 
     async def restart(_call: ServiceCall) -> None:
         if where == "look":
-            monkeypatch.setattr(HouseAccess, "look", gate.before(HouseAccess.look))
+            monkeypatch.setattr(HouseAccess, "facts", gate.before(HouseAccess.facts))
         restarting.set()
 
     if where == "stage":

@@ -64,7 +64,7 @@ async def test_a_sign_in_is_no_proof_while_a_device_would_not_trust_what_is_pres
     coordinator = await set_up()
     with monkeypatch.context() as broken:
         broken.setattr(
-            "custom_components.housekey.switch.verified", lambda *_, **__: "certificate has expired"
+            "custom_components.housekey.proof.verified", lambda *_, **__: "certificate has expired"
         )
         await sign_in(server, hass_access_token)
     assert coordinator.data.stage is Stage.TRIAL
@@ -320,7 +320,7 @@ async def test_somebody_who_signs_in_at_the_last_moment_and_proves_nothing_does_
         over.wait(10)
         return "certificate has expired"
 
-    monkeypatch.setattr("custom_components.housekey.switch.verified", slow)
+    monkeypatch.setattr("custom_components.housekey.proof.verified", slow)
     begun = hass.async_create_task(sign_in(server, hass_access_token))
     while not asked.is_set():
         await asyncio.sleep(0.01)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from demo.api import Api, CallError, wait_for
 from demo.instance import free_port
-from housekey.onboarding.offer import PORT
+from housekey.onboarding import PORT
 from release.__main__ import pack
 
 if TYPE_CHECKING:
@@ -36,6 +36,27 @@ DOMAIN = "housekey"
 NAMES = ("localhost", "127.0.0.1", "testhome.local")
 # What every Home Assistant says of any custom integration.
 _OF_ANY = ("We found a custom integration housekey",)
+# What any Home Assistant on HTTPS says when a browser goes while a file is on its way to it:
+# asyncio goes on writing, and says it for every 16 KiB (tests/homes/test_browser_left.py).
+_OF_A_BROWSER_THAT_LEFT = (
+    "[asyncio] SSL connection is closed",
+    "Module asyncio is logging too frequently",
+)
+# What no start has to wait for, unless it is in a trial: the YAML, the page and its proof, the
+# lane, what a flow finds out, the judging of certificates, the quiet hours, the list of what is
+# revoked. And what the command line alone needs.
+LATE = {
+    *("ruamel.yaml", "housekey.homeassistant.yaml_tree", "segno", "publicsuffixlist"),
+    *("housekey.onboarding.render", "housekey.onboarding.gate", "housekey.onboarding.qr"),
+    *("housekey.onboarding.offer", "housekey.onboarding.nonce"),
+    *("custom_components.housekey.onboarding_page", "custom_components.housekey.page_proof"),
+    *("custom_components.housekey.proof", "custom_components.housekey.found_names"),
+    *("custom_components.housekey.lane", "custom_components.housekey.lane_rules"),
+    *("housekey.pki.verifying", "housekey.pki.description", "housekey.pki.crl"),
+    *("housekey.live.handshake", "housekey.homeassistant.impact", "housekey.renewal.delivery"),
+    *("housekey.homeassistant.switch", "housekey.homeassistant.client", "housekey.cli", "click"),
+    *("housekey.public.order", "lexicon"),  # of acme Home Assistant itself has need
+}
 _LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR|CRITICAL) ")
 
 
@@ -53,19 +74,38 @@ def give(home: Home) -> None:
     shutil.copytree(packed(), folder)
 
 
-def give_besides(home: Home, component: str) -> None:
-    """Add a component of the tests: `housekey_moments` or `housekey_starts`."""
+def give_besides(home: Home, component: str, *, configured: bool = True) -> None:
+    """Add a component of the tests: `housekey_moments` or `housekey_starts`.
+
+    One that is not `configured` has an entry instead: `housekey_bare`.
+    """
     folder = home.config / "custom_components" / component
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(__file__).parent / component, folder, ignore=ignored)
-    configuration = home.config / "configuration.yaml"
-    configuration.write_text(f"{configuration.read_text()}{component}:\n")
+    if configured:
+        configuration = home.config / "configuration.yaml"
+        configuration.write_text(f"{configuration.read_text()}{component}:\n")
 
 
 def loaded_at_start(home: Home) -> list[str]:
     """The modules that were loaded when all was set up, at the last start of this home."""
     modules: list[str] = json.loads((home.config / "start.json").read_text())["modules"]
     return modules
+
+
+def ours_at_start(home: Home) -> set[str]:
+    """Those of housekey."""
+    ours = ("housekey", "custom_components.housekey")
+    return {
+        each
+        for each in loaded_at_start(home)
+        if each in ours or each.startswith(tuple(f"{one}." for one in ours))
+    }
+
+
+def late_at_start(home: Home) -> list[str]:
+    """Those that no start waits for, and this one did."""
+    return sorted(LATE & set(loaded_at_start(home)))
 
 
 def entry_of(api: Api) -> dict[str, Any] | None:
@@ -80,15 +120,19 @@ def loaded(api: Api) -> bool:
     return wait_for(lambda: (entry_of(api) or {}).get("state") == "loaded", timeout=20)
 
 
-def complaints(home: Home) -> list[str]:
-    """All warnings and errors in the log that are about the integration, with what follows them."""
+def complaints(home: Home, *, browser_left: bool = False) -> list[str]:
+    """All warnings and errors in the log that are about the integration, with what follows them.
+
+    `browser_left`: a browser was ended, or led elsewhere, while it was using HTTPS.
+    """
+    usual = _OF_ANY + _OF_A_BROWSER_THAT_LEFT if browser_left else _OF_ANY
     found: list[str] = []
     about = False
     for line in home.log.splitlines():
         if _LINE.match(line):
             about = any(
                 each in line for each in ("housekey", "asyncio", "blocking call")
-            ) and not any(each in line for each in _OF_ANY)
+            ) and not any(each in line for each in usual)
             if about:
                 found.append(line)
         elif about and not re.match(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d ", line):

@@ -117,7 +117,7 @@ def options_of(api: Api, *offered: str) -> Flow:
         nonlocal flow
         flow.end()
         flow = Flow(api, path=OPTIONS, handler=entry["entry_id"])
-        return flow.shown["menu_options"] == list(offered)
+        return bool(flow.shown["menu_options"] == list(offered))
 
     assert wait_for(is_offered, timeout=20), flow.shown
     return flow

@@ -12,7 +12,10 @@ from tests.inside.integration import (
     complaints,
     entry_of,
     give,
+    give_besides,
+    late_at_start,
     loaded,
+    ours_at_start,
     stage,
     to_the_page,
 )
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
 # Of each TLS connection aiohttp leaves the goodbye to a loop that has ended already.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-MOST_SECONDS = 0.1
-STARTS = 3  # at most
+# Of the library and the integration, of which there are some 150. A start that loads more waits
+# longer: think of `loading.py` before this is raised.
+MOST_MODULES = 85
 _CODE = (".py", ".pyc", ".whl")  # has the words of a key's first line, and no key
 
 
@@ -36,14 +40,17 @@ def seconds_of(api: Api) -> float:
     return next(float(each["seconds"]) for each in told if each["domain"] == "housekey")
 
 
-def restarted(home: Home) -> float:
-    """Restart it; return what the set-up took."""
+def restarted(home: Home) -> Api:
+    """Restart it once, with the entry."""
     api, before = home.api(), home.starts
+    told = home.config / "start.json"
+    told.unlink()
     api.post("/api/services/homeassistant/restart")
     assert wait_for(lambda: home.starts > before, timeout=60)
     home.wait_until_running(scheme="http")
     assert loaded(api), entry_of(api)
-    return seconds_of(api)
+    assert wait_for(told.exists, timeout=10)
+    return api
 
 
 def issued_key(api: Api) -> str:
@@ -78,6 +85,7 @@ def test_it_is_set_up_and_says_nothing_in_the_log(
     new: NewHome = request.getfixturevalue(release)
     home = new(start=False)
     give(home)
+    give_besides(home, "housekey_starts")
     home.start()
     api = home.api()
     flow = Flow(api)
@@ -87,14 +95,25 @@ def test_it_is_set_up_and_says_nothing_in_the_log(
     assert flow.shown["type"] == "create_entry", flow.shown
     assert loaded(api), entry_of(api)
     assert stage(api) == "plain"
-    took = restarted(home)
-    for _ in range(STARTS - 1):
-        if took >= MOST_SECONDS:  # another program can only make it longer
-            took = min(took, restarted(home))
+    # A start with the entry, once. What it waits for is counted, not timed: how long it takes is
+    # shown by `make bench`, against the same start without the integration.
+    api = restarted(home)
+    modules = ours_at_start(home)
     with capfd.disabled():
-        said = f"{home.version}: housekey is set up in {took * 1000:.0f} ms"
-        print(f"\nHome Assistant {said}")  # noqa: T201 - the figure
-    assert took < MOST_SECONDS
+        by_its_own_count = f"{seconds_of(api) * 1000:.0f} ms by Home Assistant's own count"
+        print(  # noqa: T201 - the figures
+            f"\nHome Assistant {home.version}: a start loads {len(modules)} modules of housekey,"
+            f" and sets it up in {by_its_own_count}"
+        )
+    assert {"housekey.house.house", "custom_components.housekey.coordinator"} <= modules
+    assert late_at_start(home) == []
+    assert len(modules) <= MOST_MODULES, sorted(modules)
+    # Nothing at all in a fresh log: neither a warning of ours, nor one of Home Assistant's about
+    # us (a set-up that is slow, a call that holds everybody up).
+    fresh = (home.config / "home-assistant.log").read_text().splitlines()
+    about_us = [line for line in fresh if "housekey" in line]
+    assert [line for line in about_us if "We found a custom integration" not in line] == []
+    assert complaints(home) == []
     entry = entry_of(api)
     assert entry is not None
     key = issued_key(api)

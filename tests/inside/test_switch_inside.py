@@ -21,9 +21,10 @@ from tests.inside.integration import (
     complaints,
     defaults,
     entry_of,
+    late_at_start,
     loaded,
-    loaded_at_start,
     on_https,
+    ours_at_start,
     overview,
     pem_of,
     presented,
@@ -43,15 +44,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 SOMEBODY = 4711  # a uid without a name
 HOMES = ["home_2026_7", "home_2026_11"]
-# What no start of a Home Assistant that is on HTTPS already has to wait for: the YAML, the page
-# and its proof, the lane, the judging of certificates. And what the command line alone needs.
-LATE = {
-    *("ruamel.yaml", "housekey.homeassistant.yaml_tree", "segno", "publicsuffixlist"),
-    *("housekey.onboarding.render", "housekey.onboarding.gate", "housekey.onboarding.qr"),
-    *("custom_components.housekey.onboarding_page", "custom_components.housekey.lane"),
-    *("housekey.pki.verifying", "housekey.pki.description"),
-    *("housekey.homeassistant.switch", "housekey.homeassistant.client", "housekey.cli", "click"),
-}
 
 
 @pytest.mark.parametrize("release", HOMES)
@@ -132,9 +124,8 @@ def test_it_is_renewed_live_and_trusted_from_inside_and_goes_back_to_http(
     assert isinstance(presented(home.port).public_key(), RSAPublicKey)
     assert loaded(api)
     assert wait_for((home.config / "start.json").exists, timeout=10)
-    at_start = set(loaded_at_start(home))
-    assert {"housekey.house.house", "custom_components.housekey.renewal"} <= at_start
-    assert sorted(LATE & at_start) == []
+    assert {"housekey.house.house", "custom_components.housekey.renewal"} <= ours_at_start(home)
+    assert late_at_start(home) == []
 
     # And back to http.
     assert wait_for(lambda: stage(api) == "kept", timeout=10)

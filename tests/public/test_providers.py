@@ -76,7 +76,7 @@ def test_one_that_lacks_a_package_says_which(name: str) -> None:
         each for each in requires("dns-lexicon") or () if f"'{name}'" in each.replace('"', "'")
     ]
     assert any(each.startswith(lacking) for each in extras)
-    assert refused.value.hint == f"install it beside housekey: pip install dns-lexicon[{name}]"
+    assert refused.value.hint == f"install it beside housekey: pip install 'dns-lexicon[{name}]'"
 
 
 @pytest.mark.parametrize(

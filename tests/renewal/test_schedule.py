@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from housekey.errors import CaAsksToWait, DnsFailed, RenewalFailed, Unreachable
@@ -44,6 +44,7 @@ def test_a_round_is_at_a_random_moment_of_the_next_quiet_hours() -> None:
     assert daily_round(at_three, NIGHT, spread=0.0) == tomorrow  # those of today had theirs
 
 
+@example(begin=time(0), end=time(0, 0, 0, 1), after=0, spread=0.75)
 @given(
     begin=st.times(),
     end=st.times(),

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from housekey.house.revoking import Target
     from housekey.pki.crl import RevocationList
 
-_LOCK_SECONDS = 10.0
 _AGAIN = "run the same command again"
 _PATH = "/housekey.crl"
 _BY_RENEW = "Home Assistant still presents it: housekey renew --now gets another, with a new key"
@@ -61,7 +60,7 @@ def revoke(**options: Any) -> None:
     reason = Reason(options["reason"])
     open_house(folder).close()  # says what is wrong with it before a lock is made in it
     # As it is once the lock is held: it may be rotated, or restored, while we wait.
-    with house_lock(folder, wait=_LOCK_SECONDS, files=files), open_house(folder) as house:
+    with house_lock(folder, files=files), open_house(folder) as house:
         chosen = revoking.choose(house, options["what"], reason=reason, now=now())
         to_replace = None if options["no_replacement"] else chosen.to_replace
         # Where another CA gives the new one, `renew` asks it.
@@ -95,7 +94,7 @@ def revoke(**options: Any) -> None:
         if to_replace is not None:
             try:
                 new = revoking.replace(house, to_replace)
-                copies = replace_copies(house, new, before=to_replace, now=now(), files=files)
+                copies = replace_copies(house, new, now=now()).done
             except HousekeyError as error:
                 why = error.message
                 owed.append(
@@ -163,7 +162,7 @@ def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList 
         return None, [f"the list of revoked certificates: {error.message}; {_AGAIN}"]
     if crl is not None:
         many = "1 certificate" if len(crl.serials) == 1 else f"{len(crl.serials)} certificates"
-        output.row("list", f"{house.folder / 'crl.der'}: {many}, number {crl.number}")
+        output.row("list", f"{house.folder / 'crl.der'}: {many}")
         output.row("", f"the onboarding page serves it at {_PATH} (housekey share)")
     return crl, []
 

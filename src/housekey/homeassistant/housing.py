@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import HouseMissing, Stopped
 from housekey.house.house import House
-from housekey.house.lock import house_lock
+from housekey.house.lock import LOCK_SECONDS, house_lock
 
 if TYPE_CHECKING:
     import contextlib
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from housekey.homeassistant.request import Asker
     from housekey.homeassistant.site import World
     from housekey.house.house import NewHouse
-
-LOCK_SECONDS = 10.0
 
 
 def opened_house(folder: Path, held: contextlib.ExitStack, world: World) -> House | None:
@@ -48,8 +46,7 @@ def create_house(
     """
     if not asker.note_code(new.recovery_code):
         raise Stopped
-    house = new.write(folder, world.files)
-    asker.created(new.recovery_code)
+    house = new.write(folder, world.files, there=lambda: asker.created(new.recovery_code))
     held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=world.files))
     return house
 

@@ -34,7 +34,7 @@ from housekey.homeassistant.request import Result
 from housekey.homeassistant.site import Interrupted
 from housekey.homeassistant.switch import Outcome, Switch, told_proofs
 from housekey.homeassistant.wishes import remember_wishes, wished_names
-from housekey.house.house import prepare_house
+from housekey.house.house import clock_must_be_possible, prepare_house
 from housekey.house.journal import Journal, State
 from housekey.house.road import Kind
 from housekey.live.handshake import Speech, prove, speaks
@@ -42,7 +42,7 @@ from housekey.pki.names import DnsName, IpName, parse_name
 from housekey.pki.subject import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from housekey.homeassistant.authority import Authority
     from housekey.homeassistant.impact import Impact
@@ -281,6 +281,7 @@ class _Run:
 
     def _prepare(self, view: View, names: Names) -> NewHouse:
         request = self._request
+        clock_must_be_possible(self._world.clock())
         fixed = request.road is not None and request.road.names is not None
         new = prepare_house(
             # The house's own root has nothing to do with names that somebody else signs for.
@@ -352,8 +353,8 @@ class _Run:
         if drawn.empty and opened is None:
             return await self._as_it_is(site, house, authority, drawn), False
         answered = await self._answered(names.chosen, site)
+        go_back = [self._leaf_back(house, authority)]
         transaction = opened or self._journal(house).begin(target_of(site))
-        had = house.leaf(LABEL) if not authority.settled else None
         switch = Switch(
             site=site,
             house=house,
@@ -368,16 +369,23 @@ class _Run:
             live=self._live,
         )
         try:
-            remember_wishes(self._request, house, self._world)
+            go_back.append(remember_wishes(self._request, house, self._world))
             outcome = await switch.carry_out(drawn, names.chosen)
         except BaseException as error:
-            try:
-                await self._after_failure(error, transaction, site)
-            finally:
-                if had is not None and transaction.state is State.PUT_BACK:
-                    _keep_again(had, house)
+            await self._after_failure(error, transaction, site, go_back)
             raise
         return outcome, True
+
+    def _leaf_back(self, house: House, authority: Authority) -> Callable[[], None]:
+        """Return what puts the house's leaf back, should the switch be put back.
+
+        What somebody else signed is kept all the same, as the previous one when another road is
+        gone back to: it is the next one to be tried, and a public CA gives only so many.
+        """
+        if authority.road is None:
+            return house.way_back_of(LABEL)
+        had = None if authority.settled else house.leaf(LABEL)
+        return lambda: None if had is None else _keep_again(had, house)
 
     async def _as_it_is(
         self, site: Site, house: House, authority: Authority, drawn: Plan
@@ -420,14 +428,22 @@ class _Run:
         return frozenset(name for name, yes in zip(names, found, strict=True) if yes)
 
     async def _after_failure(
-        self, error: BaseException, transaction: Transaction, site: Site
+        self,
+        error: BaseException,
+        transaction: Transaction,
+        site: Site,
+        go_back: Iterable[Callable[[], None]],
     ) -> None:
-        """Put everything back, and say what came of it in place of `error`."""
+        """Put everything back, and say what came of it in place of `error`.
+
+        `go_back` is what is to be put back in the house, when Home Assistant is as before.
+        """
         interrupted = isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
         if PROVEN in transaction.marks:
             # The switch itself is done and proven; only the internal URL may be missing.
             if transaction.state is State.OPEN:
-                transaction.close(State.KEPT)
+                with contextlib.suppress(HousekeyError):  # the next command closes it
+                    transaction.close(State.KEPT)
             if interrupted:
                 raise Interrupted(
                     "interrupted, after HTTPS was proven: it is kept",
@@ -442,18 +458,21 @@ class _Run:
             restart_command=self._request.restart_command,
         )
         self._world.busy("putting everything back as it was")
+        what = "interrupted" if interrupted else _words(error)
         try:
             await way_back.run(must_answer=False, patient=interrupted)
         except HousekeyError as trouble:
-            if way_back.files_are_back and not way_back.promoted:
-                transaction.close(State.PUT_BACK)
-            what = "interrupted" if interrupted else _words(error)
+            if way_back.files.are_back and not way_back.promoted:
+                self._end(transaction, go_back)
             raise SwitchFailed(f"{what}; {trouble.message}", hint=trouble.hint) from error
         finally:
             self._world.busy("")
             for warning in way_back.warnings:
                 self._world.tell("warning", warning)
-        transaction.close(State.PUT_BACK)
+        # What could not be tidied up the journal goes on to know of.
+        left = next(iter(way_back.files.left), None) or self._end(transaction, go_back)
+        if left is not None:
+            raise SwitchFailed(f"{what}; {left.message}", hint=left.hint) from error
         if interrupted:
             raise Interrupted(
                 "interrupted; everything is as it was before",
@@ -462,6 +481,18 @@ class _Run:
         if isinstance(error, HousekeyError) and not nothing_yet:
             what = f"{error.message}; everything is as it was"
             raise SwitchFailed(what, hint=error.hint) from error
+
+    def _end(
+        self, transaction: Transaction, go_back: Iterable[Callable[[], None]]
+    ) -> HousekeyError | None:
+        """Put the house back, too, and close the transaction; return what stood in the way."""
+        try:
+            for step in go_back:
+                step()
+            transaction.close(State.PUT_BACK)
+        except HousekeyError as trouble:
+            return trouble
+        return None
 
     def _result(
         self,
@@ -488,10 +519,9 @@ class _Run:
 
 def _keep_again(had: Leaf, house: House) -> None:
     """Keep the leaf of the road from before, which is presented again; the new one is kept too."""
-    with contextlib.suppress(HousekeyError):  # the next round would renew it
-        now = house.leaf(LABEL)
-        if now is None or now.certificate != had.certificate:
-            house.keep_again(had)
+    now = house.leaf(LABEL)
+    if now is None or now.certificate != had.certificate:
+        house.keep_again(had)
 
 
 class _Met(TypedDict):

@@ -109,8 +109,14 @@ class Switch:
         if plan.promote:
             await self._promote(plan)
         self.transaction.mark(PROVEN)
+        # From here on it is kept, whatever fails: that is told, and the next command does it.
         urls_set = await self._set_urls(plan)
-        self.transaction.close(State.KEPT)
+        try:
+            self.transaction.close(State.KEPT)
+        except HousekeyError as error:
+            self._warnings.append(
+                f"HTTPS is kept, but the house has no note of it: {error.message}"
+            )
         done = ["promoted" if plan.promote else "it is permanent", *urls_set]
         self.world.tell("kept", "; ".join(done))
         return self._outcome(plan, leaf, proofs=proofs, signed_in=signed_in, kept=True)
@@ -375,7 +381,7 @@ class Switch:
                 before = getattr(await client.get_config(), what)
                 with self.transaction.step(told.lower(), SettingChange(what, before, url)):
                     await client.update_urls(**{what: url})
-        except HomeAssistantTrouble as error:
+        except HousekeyError as error:
             self._warnings.append(
                 f"HTTPS is kept, but the {told} could not be set: {error.message}"
             )

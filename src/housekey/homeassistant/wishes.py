@@ -17,7 +17,7 @@ from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.names import parse_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from housekey.homeassistant.client import InstanceConfig
     from housekey.homeassistant.look import View
@@ -64,12 +64,23 @@ async def names_at(
     return _permitted(names, house, asked=asked)
 
 
-def remember_wishes(request: Request, house: House, world: World) -> None:
-    """Keep what --name and --no-name said, now and before."""
-    if request.add or request.remove:
-        add, remove = _said(request, house)
-        kept = {"add": list(add), "remove": list(remove)}
-        house.ledger.record_event(NAMES_CHOSEN, at=world.clock(), by="secure", data=kept)
+def remember_wishes(request: Request, house: House, world: World) -> Callable[[], None]:
+    """Keep what --name and --no-name said, now and before; return what forgets it again.
+
+    Forgetting is for a change that was put back: else the next renewal would go by it.
+    """
+    if not (request.add or request.remove):
+        return lambda: None
+    add, remove = _said(request, house)
+    last = house.ledger.events(1, kind=NAMES_CHOSEN)
+    kept = {"add": list(add), "remove": list(remove)}
+    before = last[0].data if last else {"add": [], "remove": []}
+
+    def note(names: Mapping[str, Any]) -> None:
+        house.ledger.record_event(NAMES_CHOSEN, at=world.clock(), by="secure", data=names)
+
+    note(kept)
+    return lambda: note(before)
 
 
 def _said(request: Request, house: House | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from housekey.house.seen import Seen
 
 _GENERATION = re.compile(r"(?:next/|old/[0-9]+/)?")
+GENERATIONS = "generations"  # what is wrong with how they belong together
 RESTORE = "housekey house restore FILE, from a backup of the house"
 RECOVER = "housekey house recover makes a new issuing CA, with the recovery code"
 ROTATE = "housekey house rotate makes a new root"
@@ -163,7 +164,7 @@ def _of_rotation(seen: Seen, generations: tuple[Generation, ...]) -> Iterator[Fi
     try:
         generations_in(seen.folder, defaultdict(lambda: None, seen.files), numbers)
     except HouseBroken as error:
-        yield wrong("generations", error.message, RESTORE)
+        yield wrong(GENERATIONS, error.message, RESTORE)
 
 
 def _of_sealed_key(seen: Seen) -> Iterator[Finding]:

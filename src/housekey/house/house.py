@@ -10,12 +10,13 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryptography.x509 import SubjectKeyIdentifier
 
-from housekey.errors import FileTrouble, HouseBroken, HouseBusy, PemUnreadable
+from housekey.errors import ClockWrong, FileTrouble, HouseBroken, HouseBusy, PemUnreadable
 from housekey.house import view
 from housekey.house.generations import (
     ISSUING,
@@ -27,9 +28,12 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     ONBOARDING,
     Leaf,
+    leaf_stays_on_failure,
+    read_each,
     read_key,
     read_leaf,
     read_previous,
+    way_back_of,
     write_leaf,
 )
 from housekey.house.ledger import Role, SqliteLedger
@@ -40,7 +44,6 @@ from housekey.house.together import where
 from housekey.house.view import HouseView
 from housekey.house.who import who
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS, Constraints, constraints_of
-from housekey.pki.crl import issue_crl
 from housekey.pki.encoding import (
     certificate_to_pem,
     chain_to_pem,
@@ -61,13 +64,14 @@ from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.house.leaves import Unreadable
     from housekey.house.records import JsonValue
     from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
@@ -75,6 +79,22 @@ if TYPE_CHECKING:
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
 LEDGER, LEAVES = view.LEDGER, view.LEAVES
+# When the first line of this housekey was written; each release moves it to its own day.
+FIRST_DAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def clock_must_be_possible(now: datetime) -> None:
+    """Raise `ClockWrong` for a time before there was a housekey, which no right clock shows.
+
+    Whoever has a house asks its root's birth instead; for a new one there is nothing else to ask,
+    and one that a computer without a clock makes in 1970 would have ended before it was made.
+    """
+    if now < FIRST_DAY:
+        raise ClockWrong(
+            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, and that was before there was a"
+            " housekey",
+            hint="set the clock right, then try again",
+        )
 
 
 def prepare_house(
@@ -141,9 +161,12 @@ class NewHouse:
     _issuing_key: PrivateKey = field(repr=False)
     _clock: Callable[[], datetime] = field(repr=False)
 
-    def write(self, folder: Path, files: Files) -> House:
+    def write(
+        self, folder: Path, files: Files, *, there: Callable[[], None] = lambda: None
+    ) -> House:
         """Put the house into `folder`, new or empty, whole or not at all, and open it.
 
+        `there` is called in between: from then on its recovery code is good, whatever fails.
         Raises `FileTrouble`, also for a folder with something in it.
         """
         at = self._clock()
@@ -162,6 +185,7 @@ class NewHouse:
                     sha256=fingerprint(self.root),
                     data={"permitted": self.constraints.described(), "added": self.added},
                 )
+        there()
         return House.open(folder, files=files, clock=self._clock)
 
 
@@ -172,6 +196,10 @@ class House(HouseView):
     def constraints(self) -> Constraints:
         """What the house may speak for."""
         return constraints_of(self.issuing)
+
+    def look_again(self) -> None:
+        self.__dict__.pop("constraints", None)  # they are those of the issuing CA before
+        super().look_again()
 
     def may_keep_key(self, leaf: Leaf) -> bool:
         """Whether `leaf` is of this house, today's or an earlier one, and its key did not leak."""
@@ -296,6 +324,8 @@ class House(HouseView):
 
     def sign_crl(self, entries: Iterable[Entry], *, number: int) -> RevocationList:
         """Sign the list of what the issuing CA revoked; nothing is written. As `issue_crl`."""
+        from housekey.pki.crl import issue_crl  # noqa: PLC0415 - few have ever revoked anything
+
         return issue_crl(issuer=self._issuer(), entries=entries, number=number, now=self.clock())
 
     def must_be_able_to_issue(self) -> None:
@@ -320,6 +350,17 @@ class House(HouseView):
         )
         return self._keep(label, chain=(certificate,), key=key, present=present, role="self-signed")
 
+    def leaf_stays_on_failure(self, label: str) -> contextlib.AbstractContextManager[None]:
+        """Let the leaf under `label` be what it is now, if what the block does with it fails.
+
+        The ledger goes on to know the certificate that was issued meanwhile: it was.
+        """
+        return leaf_stays_on_failure(self.folder / LEAVES, label, files=self.files)
+
+    def way_back_of(self, label: str) -> Callable[[], None]:
+        """Return what makes the leaf under `label` what it is now; it raises `FileTrouble`."""
+        return way_back_of(self.folder / LEAVES, label, files=self.files)
+
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""
         return read_leaf(self.folder / LEAVES, label, files=self.files)
@@ -341,8 +382,12 @@ class House(HouseView):
         )
 
     def leaves(self) -> tuple[Leaf, ...]:
-        """Read all leaves, by label."""
+        """Read all leaves, by label. Raises as `leaf` does for one that cannot be read."""
         return tuple(leaf for leaf in map(self.leaf, self.labels()) if leaf is not None)
+
+    def each_leaf(self) -> tuple[tuple[Leaf, ...], tuple[Unreadable, ...]]:
+        """Read all leaves, by label; and name those that cannot be read."""
+        return read_each(self.labels(), self.leaf)
 
     def _issuer(self, label: str = "") -> Issuer:
         certificate, name = self._signer_of(label)

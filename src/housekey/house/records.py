@@ -24,6 +24,7 @@ REVOKED = "revoked"
 ORDER = "order"  # a step that is about to be taken with a CA; data: step, directory, names
 OBTAINED = "obtained"  # from another CA; data: label, names, and what that road tells of it
 LEDGER_REBUILT = "ledger-rebuilt"
+ROTATED = "root-rotated"  # there is a new root; data: how, and which one it replaces
 DEVICE_TRUSTS = "device-trusts"  # a device has proved that it trusts the root of this SHA-256
 
 

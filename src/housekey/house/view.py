@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from housekey.errors import HouseBroken, HouseMissing
+from housekey.house.closing import Closing
 from housekey.house.generations import (
     FROM_BACKUP,
     ISSUING,
@@ -30,6 +31,7 @@ from housekey.house.leaves import (
     PREVIOUS_CERTIFICATE,
     folder_name,
     label_of,
+    read_each,
     read_public,
     refuse_if_open,
 )
@@ -43,13 +45,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
     from housekey.house.generations import Generations, Overlap
-    from housekey.house.leaves import Leaf, PublicLeaf
+    from housekey.house.leaves import Leaf, PublicLeaf, Unreadable
     from housekey.house.records import Ledger
     from housekey.house.road import Road
 
@@ -69,7 +70,7 @@ MENDS = {  # a key that is missing or damaged, by what brings it back or does wi
 }
 
 
-class HouseView:
+class HouseView(Closing):
     """A house on disk, to look at. Close it, or use it as a context manager."""
 
     def __init__(
@@ -120,6 +121,13 @@ class HouseView:
             files=files,
             clock=clock,
         )
+
+    def look_again(self) -> None:
+        """Read its roots anew, after a change of them; the ledger stays open, and is not asked.
+
+        Raises `HouseBroken` and `FileTrouble`.
+        """
+        self.generations = read_generations(self.folder, files=self.files)
 
     # The roots
 
@@ -252,25 +260,13 @@ class HouseView:
         folder = self.folder / LEAVES / folder_name(label)
         return any((folder / name).exists() for name in (CERTIFICATE, PREVIOUS_CERTIFICATE))
 
-    def public_leaves(self) -> tuple[PublicLeaf, ...]:
-        """Read all leaves without their keys, by label."""
+    def public_leaves(self) -> tuple[tuple[PublicLeaf, ...], tuple[Unreadable, ...]]:
+        """Read all leaves without their keys, by label; and name those that cannot be read."""
         leaves = self.folder / LEAVES
-        found = (read_public(leaves, label, files=self.files) for label in self.labels())
-        return tuple(leaf for leaf in found if leaf is not None)
+        return read_each(self.labels(), lambda label: read_public(leaves, label, files=self.files))
 
     def close(self) -> None:
         self.ledger.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _helps(self, cross: Certificate, certificate: Certificate) -> bool:
         from housekey.pki.constraints import constraints_of  # noqa: PLC0415 - with two roots only

@@ -8,9 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-PORT = 8125  # of the page, over plain HTTP
-PROOF_PORT = 8126  # of the proof, over HTTPS
-
 
 class Counts(StrEnum):
     """What an earlier root of the home still is."""

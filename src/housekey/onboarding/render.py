@@ -8,8 +8,8 @@ from importlib.resources import files as resources
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from housekey.onboarding import downloads, guides, qr, texts
-from housekey.onboarding.offer import PORT, Counts
+from housekey.onboarding import PORT, downloads, guides, qr, texts
+from housekey.onboarding.offer import Counts
 from housekey.onboarding.pages import environment
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import certificate_from_der, fingerprint

@@ -176,7 +176,7 @@ def _must_exist(name: str) -> None:
         missing = _packages_missing(name)
         raise ProviderRefused(
             f"the DNS provider {name} needs what is not installed: {', '.join(missing)}",
-            hint=f"install it beside housekey: pip install {DISTRIBUTION}[{name}]",
+            hint=f"install it beside housekey: pip install '{DISTRIBUTION}[{name}]'",
         )
 
 

@@ -34,6 +34,7 @@ MOST_TRIES = 6  # in a row, some two hours; then it waits, and is told, once a d
 _MAY_PASS = (HomeAssistantTrouble, FileTrouble, HouseBusy, PublicTrouble, DnsFailed)
 _TRIES_LEFT = 12  # of what failed, before what is in use ends
 _A_MOMENT = timedelta(minutes=1)
+_LEAST = timedelta(microseconds=1)
 
 
 def daily_round(now: datetime, quiet: QuietHours, *, spread: float) -> datetime:
@@ -46,8 +47,10 @@ def daily_round(now: datetime, quiet: QuietHours, *, spread: float) -> datetime:
     length = clock[1] - clock[0]
     if length <= timedelta():
         length += timedelta(days=1)
+    # Rounded down: their end is not quiet any more.
+    into = timedelta(microseconds=int(length // _LEAST * spread))
     # By UTC: an hour that the clock jumps over, or goes through twice, counts as what it lasts.
-    return (begins.astimezone(UTC) + length * spread).astimezone(now.tzinfo)
+    return (begins.astimezone(UTC) + into).astimezone(now.tzinfo)
 
 
 def _after(now: datetime, quiet: QuietHours) -> datetime:

@@ -23,7 +23,7 @@ from housekey.homeassistant.reached import given_address, https_address
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
 from housekey.house.journal import Journal
-from housekey.house.lock import house_lock
+from housekey.house.lock import LOCK_SECONDS, house_lock
 from housekey.house.revoking import list_to_serve
 from housekey.house.road import Kind
 from housekey.live.handshake import resolve
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from housekey.live.handshake import Address, Resolver
     from housekey.pki.names import Name
 
-_LOCK_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 # An address in another network, to see by which of its own this machine would go there. Nothing
 # is sent (TEST-NET-3, RFC 5737: nobody has it).
@@ -190,7 +189,7 @@ async def _leaf(house: House, names: Sequence[Name], files: Files, output: Outpu
     """Return the proof's leaf, issued anew if need be. Raises as `House.issue`, and `HouseBusy`."""
     leaf = usable_leaf(house, names, now=now())
     loop = asyncio.get_running_loop()
-    end = loop.time() + _LOCK_SECONDS
+    end = loop.time() + LOCK_SECONDS
     while leaf is None:
         try:
             with house_lock(house.folder, wait=0, files=files):

@@ -49,6 +49,14 @@ def document(glance: Glance) -> dict[str, Any]:
     return {
         "house": glance.house,
         "certificates": {each.what: _facts(each, glance) for each in glance.held},
+        "damaged": [
+            {
+                "label": shown(each.label),
+                "message": each.trouble.message,
+                "hint": each.trouble.hint,
+            }
+            for each in glance.damaged
+        ],
         "home_assistants": [each.place.folder for each in glance.serving],
         "serving": [_serving_facts(each) for each in glance.serving],
         "cut_short": list(glance.cut_short),
@@ -109,6 +117,8 @@ def _bar(share: float, *, blocks: bool) -> str:
 
 
 def _rest(glance: Glance) -> Iterator[tuple[str, str]]:
+    for leaf in glance.damaged:
+        yield leaf.state, f"{shown(leaf.label)}: {leaf.trouble.message}"
     for each in glance.serving:
         yield "serves" if not each.wrong else "wrong", _served(each)
     if glance.road is not None:
