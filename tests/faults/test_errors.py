@@ -58,17 +58,17 @@ def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_t
     operations = points(case, place)
     failed = passed = 0
     for at in chosen(len(operations), 12 if case.road else 4):
-        operation = operations[at]
         for number, stays in errors_for(at):
-            where = f"{errno.errorcode[number]} at operation {at} of {len(operations)}: {operation}"
             place.begin()
             done = place.run(fault=Fault("error", at, number=number, stays=stays))
+            operation = (*done.operations, *operations[len(done.operations) :])[at]
             try:
                 passed += done.code in case.good
                 failed += done.code not in case.good
                 must_be_as_told(place, done, stays=stays, operation=operation)
             except AssertionError as failure:
-                raise AssertionError(f"{where}: {failure}\n{done}") from failure
+                where = f"{errno.errorcode[number]} at operation {at} of {len(operations)}"
+                raise AssertionError(f"{where}: {operation}: {failure}\n{done}") from failure
     with capsys.disabled():
         print(f"\n  {case.name}: {failed} errors told, {passed} done without what failed")
 
