@@ -13,19 +13,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.command import environment
 from tests.needs import require
 
-if TYPE_CHECKING:
-    import pytest
-
 HERE = Path(__file__).parent
 
 
+@pytest.mark.parametrize("step", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_disk_that_is_really_full_or_read_only_leaves_the_old_state(
-    capfd: pytest.CaptureFixture[str],
+    step: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     able = os.geteuid() == 0 and shutil.which("unshare") is not None
     require(able, "a private mount takes root, and unshare")
@@ -36,7 +35,7 @@ def test_a_disk_that_is_really_full_or_read_only_leaves_the_old_state(
             str(HERE / "real_disks.py"),
         ],
         cwd=HERE.parents[1],
-        env=environment(),
+        env=environment(HOUSEKEY_PAGES=str(step)),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
