@@ -52,7 +52,7 @@ def rows() -> list[Row]:
 
 def _renewing(house: House) -> float:
     start = perf_counter()
-    done = renew(house, None, everything=True, now=_now(), files=Files())
+    done = renew(house, None, everything=True, now=_now())
     taken = perf_counter() - start
     renewed = [each for each in done if each.leaf is not None and each.trouble is None]
     if len(renewed) != CERTIFICATES:

@@ -17,7 +17,8 @@ from homeassistant.helpers.service import async_register_admin_service
 
 from housekey.errors import NameRefused, PemUnreadable
 from housekey.homeassistant.plan import DEFAULT_DAYS
-from housekey.pki.encoding import certificate_from_pem
+from housekey.live.tls import PUBLIC_ROOTS
+from housekey.pki.encoding import certificates_from_pem
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
 
     from housekey.errors import HousekeyError
+    from housekey.live.tls import Trust
     from housekey.pki.names import Name
 
     from .coordinator import HousekeyCoordinator
@@ -39,7 +41,7 @@ ACTION_ISSUE: Final = "issue"
 ACTION_LOAD: Final = "load_certificate"
 CONF_ROOT: Final = "root"
 CONF_ONLY_ASK: Final = "only_ask"
-_MOST_OF_A_ROOT: Final = 16_384  # characters of PEM
+_MOST_OF_ROOTS: Final = 65_536  # characters of PEM
 _MOST_DAYS: Final = 825  # Apple's, for a root of the user's own (APL-01)
 
 _ISSUE = vol.Schema(
@@ -55,7 +57,7 @@ _ISSUE = vol.Schema(
 )
 _LOAD = vol.Schema(
     {
-        vol.Optional(CONF_ROOT): vol.All(cv.string, vol.Length(max=_MOST_OF_A_ROOT)),
+        vol.Optional(CONF_ROOT): vol.All(cv.string, vol.Length(max=_MOST_OF_ROOTS)),
         vol.Optional(CONF_ONLY_ASK, default=False): cv.boolean,
     }
 )
@@ -97,10 +99,11 @@ async def _load(call: ServiceCall) -> ServiceResponse:
     can act upon.
     """
     coordinator = _coordinator(call.hass)
-    root = None
-    if given := call.data.get(CONF_ROOT):
+    root: Trust | None = None
+    if (given := call.data.get(CONF_ROOT)) is not None:
         try:
-            root = certificate_from_pem(given.encode())
+            # None at all: the certificate is of a public CA.
+            root = certificates_from_pem(given.encode()) if given.strip() else PUBLIC_ROOTS
         except PemUnreadable as error:
             told = Told("root_unreadable", {"reason": error.message})
             raise _refused(told, error) from error

@@ -29,12 +29,14 @@ from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.fingerprint import lines_of
 from housekey.pki.names import parse_name
 
+from .chosen import to_public
 from .const import (
     CONF_HTTPS_PORT,
     CONF_LANE,
     CONF_NAMES,
     CONF_PAGE_PORT,
     CONF_PROOF_PORT,
+    CONF_ROAD,
     CONF_SWITCH,
     DOMAIN,
 )
@@ -43,6 +45,7 @@ from .http_store import server_facts
 from .loading import async_load
 from .onboarding import async_onboarding
 from .options_flow import HousekeyOptionsFlow, names_selector, port_selector
+from .public_steps import PublicSteps
 from .switch_files import is_free
 from .telling import async_effects, async_said
 
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from housekey.house.house import NewHouse
     from housekey.pki.names import Name
 
+    from .http_store import ServerFacts
     from .onboarding import Onboarding
 
 _OTHER_HTTPS_PORT = 8443
@@ -57,7 +61,7 @@ _WAIT_SECONDS = 300  # for a device, before the user is asked again
 _READ_AS = str.maketrans("OIL", "011")
 
 
-class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
+class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
     """Sets the house up, and shows the first device in."""
 
     VERSION = 1
@@ -86,10 +90,16 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
     # The steps, in their order
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Explain what is going to happen."""
+        """Explain what is going to happen, and offer the roads."""
+        if await self._is_taken_elsewhere():
+            return await self.async_step_found(user_input)
+        return self.async_show_menu(step_id="user", menu_options=["names", "public"])
+
+    async def async_step_found(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """`housekey secure` has been here, on a road with names of its own: take it over."""
         if user_input is None:
-            return self.async_show_form(step_id="user", data_schema=vol.Schema({}))
-        return await self.async_step_names()
+            return self.async_show_form(step_id="found", data_schema=vol.Schema({}))
+        return self._create(switch=False)
 
     async def async_step_names(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the names that were found, to be edited."""
@@ -141,7 +151,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_house(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the recovery code, once, and create the house when it was noted."""
         if self._new is None:
-            return await self.async_step_onboarding()
+            return await self._after_house()
         code = self._new.recovery_code.text
         errors: dict[str, str] = {}
         noted = user_input is not None and bool(user_input.get("noted"))
@@ -159,7 +169,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                         description_placeholders={"reason": await async_said(self.hass, trouble)},
                     )
                 self._new = None
-                return await self.async_step_onboarding()
+                return await self._after_house()
         return self.async_show_form(
             step_id="house",
             data_schema=vol.Schema(
@@ -246,11 +256,21 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         """Nobody came: show the code again, or go on all the same."""
         return self.async_show_menu(step_id="nobody", menu_options=["onboarding", "switch"])
 
+    async def _after_house(self) -> ConfigFlowResult:
+        if self._public is None:
+            return await self.async_step_onboarding()
+        return await self.async_step_order()
+
     async def async_step_switch(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what happens next, and do it now or leave it."""
         server = await server_facts(self.hass)
         default = await self._https_port(server.port)
         errors: dict[str, str] = {}
+        elsewhere = None
+        if user_input is None and self._public is not None:
+            # No reason to refuse: a router may lead it here. But the trial would end unproven.
+            elsewhere = await self._leads_elsewhere()
+            errors = {} if elsewhere is None else {"base": "leads_elsewhere"}
         if user_input is not None:
             default = int(user_input[CONF_HTTPS_PORT])
             if default == server.port:
@@ -259,12 +279,10 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._options[CONF_HTTPS_PORT] = default
                 return self._create(switch=user_input[CONF_SWITCH])
             errors[CONF_HTTPS_PORT] = "port_taken"
-        elif server.pair is not None and await self.hass.async_add_executor_job(
-            self._access.is_key_of_leaf, server.pair.key
-        ):
+        elif self._public is None and await self._is_here(server):
             return self._create(switch=False)  # `housekey secure` was here before
         return self.async_show_form(
-            step_id="switch",
+            step_id="switch" if self._public is None else "switch_public",
             data_schema=vol.Schema(
                 {
                     vol.Required(CONF_HTTPS_PORT, default=default): port_selector(),
@@ -274,15 +292,21 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
             errors=errors,
             description_placeholders={
                 "devices": str(await self._devices()),
+                "elsewhere": elsewhere or "",
                 "url": f"https://{self._best_host()}:{default}".removesuffix(":443"),
             },
         )
+
+    # A name that every device accepts leaves nothing to be done on them.
+    async_step_switch_public = async_step_switch
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Look for the names anew."""
         entry = self._get_reconfigure_entry()
+        if await self._is_taken_elsewhere():
+            return self.async_abort(reason="names_of_road")
         kept = entry.options.get(CONF_NAMES, [])
         errors: dict[str, str] = {}
         refused = ""
@@ -315,6 +339,7 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         """The flow is over: close the page, unless the entry has taken it over."""
         if self._waiting is not None:
             self._waiting.cancel()
+        self._stop_waiting()
         if not self._done and self.source != SOURCE_RECONFIGURE:
             self.hass.async_create_task(self._onboarding.async_stop(), "housekey page")
 
@@ -326,12 +351,46 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         found: tuple[Name, ...] = await found_names.async_found_names(self.hass)
         return found
 
+    async def _before_order(self) -> ConfigFlowResult:
+        """The house is where account and certificate are kept."""
+        if self._new is None and not await self.hass.async_add_executor_job(self._access.exists):
+            home = self.hass.config.location_name
+            self._new = await self.hass.async_add_executor_job(
+                partial(self._access.prepare, (), home=home)
+            )
+        return await self.async_step_house()
+
+    async def _after_order(self) -> ConfigFlowResult:
+        return await self.async_step_switch()
+
+    @property
+    def _options_now(self) -> dict[str, Any]:
+        return self._options
+
+    async def _is_here(self, server: ServerFacts) -> bool:
+        """Whether Home Assistant has a certificate of the house already."""
+        return server.pair is not None and await self.hass.async_add_executor_job(
+            self._access.is_key_of_leaf, server.pair.key
+        )
+
+    async def _is_taken_elsewhere(self) -> bool:
+        """Whether it has one, and the house knows another road than its own for it."""
+        access = self._access
+        if not await self.hass.async_add_executor_job(access.exists):
+            return False
+        try:
+            is_on_road = await self.hass.async_add_executor_job(access.is_on_road)
+            return is_on_road and await self._is_here(await server_facts(self.hass))
+        except HousekeyError:
+            return False  # it is told by the steps to come
+
     async def _prepare(self) -> None:
         """Make the house in memory, or find the one that is there. Raises `HousekeyError`."""
         access = self._access
         if await self.hass.async_add_executor_job(access.exists):
             self._names = await self.hass.async_add_executor_job(access.permitted, self._names)
         else:
+            await self.hass.async_add_executor_job(access.must_have_a_clock)
             home = self.hass.config.location_name
             self._new = await self.hass.async_add_executor_job(
                 partial(access.prepare, self._names, home=home)
@@ -384,13 +443,16 @@ class HousekeyConfigFlow(ConfigFlow, domain=DOMAIN):
         return now
 
     def _best_host(self) -> str:
+        if self._public is not None:
+            return str(next(name for name in self._public.dns_names if not name.is_wildcard))
         return str(self._names[0]) if self._names else "homeassistant.local"
 
     def _create(self, *, switch: bool) -> ConfigFlowResult:
         self._done = True
+        road = {} if self._public is None else {CONF_ROAD: to_public(self._public)}
         return self.async_create_entry(
             title="housekey",
-            data={CONF_SWITCH: switch},
+            data={CONF_SWITCH: switch, **road},
             options={**self._options, CONF_NAMES: list(map(str, self._names))},
         )
 

@@ -15,11 +15,14 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from housekey.errors import HousekeyError, HouseTrouble, HouseUnsafe, ShareFailed
+from housekey.homeassistant.authority import names_on
 from housekey.homeassistant.names import local_addresses
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
+from housekey.house.road import Kind
 from housekey.pki.names import IpName
 
 from . import http_yaml
+from .chosen import chosen_at
 from .const import DOMAIN, EVENT_CERTIFICATE
 from .deadline import work_lock
 from .device_lane import LaneControl
@@ -41,14 +44,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from cryptography.x509 import Certificate
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.plan import Pair
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
     from housekey.live.handshake import Address
+    from housekey.live.tls import Trust
     from housekey.pki.keys import KeyType
     from housekey.pki.names import Name
 
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _DAILY = timedelta(days=1)
+_HOURLY = timedelta(hours=1)
 _ADDRESSES = timedelta(minutes=5)  # Home Assistant tells nobody when an address changes
 
 
@@ -172,6 +177,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             return replace(self.data, at=now(), problems=(*others, self.broken))
         self.broken = None
         self.in_full = in_full
+        self.update_interval = _pause(self.house)
         self.wanted = around.wanted
         self._around = around
         snapshot = make_snapshot(self.house, self.server, around)
@@ -187,12 +193,22 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             return
         if self.work.locked() or self.data.stage is not Stage.KEPT:
             return
+        if self.data.road is Kind.OWN or self.renewal.is_ordering:
+            return  # a CA of the user's own signs for its owner alone, and no order is made twice
+        if self.data.road is Kind.PUBLIC and self._is_new():
+            return  # whatever a CA says: one that wants each new certificate renewed at once is ill
         try:
             if await self.renewal.async_renew(self.renewal.names_now(now()), force=False):
                 await self.async_refresh()
         except HomeAssistantError as trouble:
             _LOGGER.warning("The certificate could not be renewed: %s", trouble)
             self._tell_trouble()
+
+    def _is_new(self) -> bool:
+        leaf = self.house.leaf if self.house is not None else None
+        if leaf is None:
+            return False
+        return now() < leaf.not_before + min(_DAILY, (leaf.not_after - leaf.not_before) / 10)
 
     @callback
     def _tell_trouble(self) -> None:
@@ -250,6 +266,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             port_taken=self.port_taken or self.lane.port_taken,
             live=self.renewal.not_live is None,
             renewal_trouble=self.renewal.trouble,
+            chosen_at=chosen_at(self.config_entry.data),
             https_port=settings.https_port,
         )
 
@@ -271,6 +288,8 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         if not names and house.leaf is not None:
             names = house.leaf.names
         addresses = [IpName(each) for each in self._addresses or ()]
+        if (fixed := names_on(opened)) is not None:
+            return fixed  # what the road is for; addresses are none of it
         refused = opened.constraints.refused(addresses)
         return tuple(dict.fromkeys((*names, *(each for each in addresses if each not in refused))))
 
@@ -325,7 +344,14 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         finally:
             await self.async_refresh()
 
-    async def async_load_certificate(self, root: Certificate | None, *, only_ask: bool) -> Loaded:
+    async def async_change_road(self, chosen: Chosen) -> None:
+        """Take another public name, CA or provider, as a renewal. Raises HomeAssistantError."""
+        try:
+            await self.renewal.async_renew(self.wanted, force=False, chosen=chosen)
+        finally:
+            await self.async_refresh()
+
+    async def async_load_certificate(self, root: Trust | None, *, only_ask: bool) -> Loaded:
         """Present what lies in the configured files; for the command line, which wrote them."""
         loaded = await self.renewal.async_load(root, only_ask=only_ask)
         if loaded.sha256 is not None:
@@ -353,6 +379,13 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             "not_after": not_after.isoformat(),
         }
         self.hass.bus.async_fire(EVENT_CERTIFICATE, data)
+
+
+def _pause(house: HouseFacts) -> timedelta:
+    """Return how long not to look: a day, or less for a certificate of a few days. Pure."""
+    if house.leaf is None:
+        return _DAILY
+    return max(min(_DAILY, (house.leaf.not_after - house.leaf.not_before) / 20), _HOURLY)
 
 
 def _relative(path: Path, folder: Path) -> Path:

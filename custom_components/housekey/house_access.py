@@ -17,13 +17,19 @@ from housekey.errors import FileTrouble, NotPermitted, PermitRefused
 from housekey.homeassistant.plan import LeafFacts
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
-from housekey.house.house import House, prepare_house
+from housekey.house.house import House, clock_must_be_possible, prepare_house
 from housekey.house.journal import Journal, State
-from housekey.house.lock import house_lock
+from housekey.house.lock import LOCK_SECONDS, house_lock
 from housekey.house.reasons import told
+from housekey.house.road import Kind
 from housekey.onboarding.devices import TRUSTS, browser_label, data_of, visitor_of
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
-from housekey.pki.encoding import certificate_to_pem, fingerprint, to_der
+from housekey.pki.encoding import (
+    certificate_to_pem,
+    certificates_from_pem,
+    fingerprint,
+    to_der,
+)
 from housekey.pki.names import names_of
 from housekey.pki.subject import Subject
 
@@ -36,15 +42,18 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
+    from housekey.homeassistant.authority import Authority
     from housekey.house.house import NewHouse
     from housekey.house.journal import Transaction
     from housekey.house.leaves import Leaf
+    from housekey.house.road import Road
+    from housekey.live.tls import Trust
     from housekey.onboarding.events import Event
     from housekey.pki.keys import KeyType
     from housekey.pki.names import Name
     from housekey.pki.secret import Secret
+    from housekey.public.settings import PublicSettings
 
-_LOCK_SECONDS = 10.0
 REPAIR = "repair"  # the way of a transaction that only puts something right
 TRIAL_ENDED = "trial-ended"  # ledger: HTTPS was tried and not kept; data: reason
 
@@ -56,15 +65,18 @@ moment: Callable[[str], None] = lambda _moment: None  # noqa: E731
 class HouseFacts:
     """The house as it is now."""
 
-    root: Certificate  # what servers of the house are verified against
-    roots: tuple[Certificate, ...]  # under which one may be met, while two overlap
+    road: Kind | None  # of Home Assistant's certificate; None: the house issues it
+    trust: Trust  # what devices trust that accept Home Assistant's certificate
+    roots: tuple[Certificate, ...]  # under which a server of this home may be met
     root_name: str  # this and what follows: of the root that devices are to trust
     root_sha256: str
     root_begins: datetime
     root_ends: datetime
     issuing_ends: datetime
+    signers: Signers | None  # who has signed Home Assistant's certificate, on another road
     home: str  # what the home is called; may be empty
     leaf: LeafFacts | None  # the one for Home Assistant
+    leaf_renews: datetime | None  # when that becomes due
     devices: tuple[Device, ...]  # oldest first
     last: Transaction | None  # the last change to this Home Assistant
     reason: str  # why that change was put back; empty if it was not, or nobody knows
@@ -79,6 +91,14 @@ class Issued:
     key_pem: str
     chain_pem: str  # the certificate, then the issuing CA
     not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Who has signed a certificate that the house did not issue; None: not known here."""
+
+    issuing_ends: datetime | None
+    root_ends: datetime | None
 
 
 def now() -> datetime:
@@ -105,9 +125,12 @@ class HouseAccess:
     @contextlib.contextmanager
     def held(self) -> Iterator[House]:
         """Open the house to change something. Raises as `House.open`, and `HouseBusy`."""
+        with self.opened():
+            pass  # says what is wrong with it before a lock is made in it
         with (
+            house_lock(self.folder, wait=LOCK_SECONDS, files=self.files),
+            # As it is now: while the lock was waited for, it may have been rotated or restored.
             self.opened() as house,
-            house_lock(self.folder, wait=_LOCK_SECONDS, files=self.files),
         ):
             yield house
 
@@ -136,16 +159,20 @@ class HouseAccess:
         events = house.ledger.events(-1, kind=TRUSTS)
         transactions = self.mine()
         last = _last(transactions)
+        road = house.road_of(HOME_ASSISTANT)
         return HouseFacts(
-            root=house.root,
-            roots=house.roots,
+            road=None if road is None else road.kind,
+            trust=house.trusted_for(HOME_ASSISTANT),
+            roots=(*house.roots, *(road.roots if road is not None else ())),
             root_name=_called(house.root_for_devices, NameOID.COMMON_NAME),
             root_sha256=fingerprint(house.root_for_devices),
             root_begins=house.root_for_devices.not_valid_before_utc,
             root_ends=house.root_for_devices.not_valid_after_utc,
             issuing_ends=house.issuing.not_valid_after_utc,
+            signers=None if road is None else _signers(leaf, road),
             home=_called(house.root, NameOID.ORGANIZATION_NAME),
             leaf=None if leaf is None else leaf_facts(leaf, house),
+            leaf_renews=None if leaf is None else due_at(house, leaf),
             devices=tuple(_device(event.at, event.data) for event in reversed(events)),
             last=last,
             reason=_reason(house, last),
@@ -175,6 +202,10 @@ class HouseAccess:
 
     # Creating
 
+    def must_have_a_clock(self) -> None:
+        """Raise `ClockWrong` where this machine's shows a time before there was a housekey."""
+        clock_must_be_possible(now())
+
     def prepare(self, names: Sequence[Name], *, home: str) -> NewHouse:
         """Make a house in memory. Raises as `prepare_house`."""
         return prepare_house(names=names, subject=_subject(home), clock=now)
@@ -203,6 +234,21 @@ class HouseAccess:
         """Return the leaf under `label`."""
         with self.opened() as house:
             return house.leaf(label)
+
+    def public_settings(self) -> PublicSettings | None:
+        """Return what the house has settled on the road of a public name; None on another."""
+        with self.opened() as house:
+            road = house.road_of(HOME_ASSISTANT)
+        if road is None or road.kind is not Kind.PUBLIC:
+            return None
+        from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
+
+        return PublicSettings.of(road)
+
+    def is_on_road(self) -> bool:
+        """Whether another road than the house's own leads to Home Assistant's certificate."""
+        with self.opened() as house:
+            return house.road_of(HOME_ASSISTANT) is not None
 
     def is_key_of_leaf(self, key: Path) -> bool:
         """Whether the key at `key` is that of the house's leaf for Home Assistant."""
@@ -260,19 +306,37 @@ class HouseAccess:
         return False
 
 
-def leaf_facts(leaf: Leaf, house: House) -> LeafFacts:
-    """Return what a plan asks of a leaf."""
+def leaf_facts(leaf: Leaf, house: House, authority: Authority | None = None) -> LeafFacts:
+    """Return what a plan asks of a leaf; without `authority` as the house stands."""
     certificate = leaf.certificate
+    ours = house.may_keep_key(leaf) or house.has_leaked(leaf)
     return LeafFacts(
         names=names_of(certificate),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         key_type=leaf.key_type,
         sha256=fingerprint(certificate),
-        by_this_house=house.may_keep_key(leaf) or house.has_leaked(leaf),
+        by_this_house=ours if authority is None else authority.gave(leaf),
         current=house.is_current(leaf),
         leaked=house.has_leaked(leaf),
     )
+
+
+def due_at(house: House, leaf: Leaf) -> datetime:
+    """Return when the leaf for Home Assistant becomes due: on some roads its CA has a say."""
+    certificate = leaf.certificate
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not is_public(house):
+        return end - (end - begin) / 3
+    from housekey.public.ari import due_at, kept_suggestion  # noqa: PLC0415 - only on this road
+
+    return due_at(certificate, kept_suggestion(house))
+
+
+def is_public(house: House) -> bool:
+    """Whether a public name is what Home Assistant's certificate is for."""
+    road = house.road_of(HOME_ASSISTANT)
+    return road is not None and road.kind is Kind.PUBLIC
 
 
 def permittable(names: Sequence[Name]) -> tuple[Name, ...]:
@@ -293,6 +357,17 @@ def _subject(home: str) -> Subject:
 def _called(certificate: Certificate, oid: object) -> str:
     found = certificate.subject.get_attributes_for_oid(oid)  # type: ignore[arg-type]
     return str(found[0].value) if found else ""
+
+
+def _signers(leaf: Leaf | None, road: Road) -> Signers:
+    """Return what the chain and the road's roots tell of them."""
+    above = certificates_from_pem(leaf.chain_pem)[1:] if leaf is not None else ()
+    if not above:
+        return Signers(None, None)
+    last = above[-1]
+    roots = [root.not_valid_after_utc for root in road.roots if root.subject == last.issuer]
+    # Roots that devices came with are not in the house, and end without its doing.
+    return Signers(above[0].not_valid_after_utc, max(roots, default=None))
 
 
 def _device(at: datetime, data: object) -> Device:

@@ -31,6 +31,10 @@ SEVERITIES = {
 }
 
 
+# Told under a key of their own where no flow can mend them.
+_BY_HAND = (ProblemKind.FILES_MISSING, ProblemKind.EXPIRING)
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One repair, as the registry takes it."""
@@ -47,12 +51,12 @@ def issues_of(problems: Iterable[Problem]) -> dict[str, Issue]:
 
     Of several problems of a kind, the first that a flow can mend counts, or else the first. A
     repair is either mended by a flow or told with its way out, never both (hassfest,
-    `translations.py`): files that are not ours to write are told under a key of their own.
+    `translations.py`): what is not ours to mend is told under a key of its own.
     """
     found: dict[str, Issue] = {}
     for problem in sorted(problems, key=lambda each: not each.fixable):
         kind = problem.kind
-        by_hand = kind is ProblemKind.FILES_MISSING and not problem.fixable
+        by_hand = kind in _BY_HAND and not problem.fixable
         found.setdefault(
             kind.value,
             Issue(

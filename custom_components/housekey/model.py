@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from housekey.house.road import Kind
+
 
 class Stage(StrEnum):
     """Where the way to HTTPS stands."""
@@ -70,8 +72,8 @@ class Snapshot:
     at: datetime
     root_name: str
     root_sha256: str
-    root_ends: datetime
-    issuing_ends: datetime
+    root_ends: datetime | None  # None: it is one that devices came with
+    issuing_ends: datetime | None
     leaf_ends: datetime | None  # None: none was issued yet
     leaf_renews: datetime | None  # when it becomes due
     names: tuple[str, ...]  # of the leaf
@@ -84,4 +86,5 @@ class Snapshot:
     problems: tuple[Problem, ...] = ()
     root_begins: datetime | None = None  # the issuing CA's, too; None: not known
     leaf_begins: datetime | None = None
+    road: Kind | None = None  # by which the certificate comes; None: the house issues it
     https_port: int | None = None  # where HTTPS is, or will be after the switch

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import voluptuous as vol
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlowWithReload
+from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import selector
 
 from housekey.errors import HousekeyError
 from housekey.homeassistant.plan import DEFAULT_DAYS
+from housekey.house.road import Kind
 from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
 
+from .chosen import to_private, to_public
 from .const import (
     CONF_DAYS,
     CONF_HTTPS_PORT,
@@ -27,17 +31,25 @@ from .const import (
     CONF_PROOF_PORT,
     CONF_QUIET_FROM,
     CONF_QUIET_UNTIL,
+    CONF_ROAD,
     CONF_TRUST_OUTGOING,
     DEFAULT_QUIET_FROM,
     DEFAULT_QUIET_UNTIL,
 )
+from .for_public import async_ensure
+from .found_names import async_found_names
 from .house_access import HouseAccess
 from .http_store import server_facts
 from .model import Stage
+from .ordering import keep_credentials
+from .public_forms import credentials_from, credentials_schema, told_options
+from .public_steps import PublicSteps, provider_of
 from .telling import async_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from housekey.public.settings import PublicSettings
 
     from .coordinator import HousekeyCoordinator
 
@@ -63,7 +75,7 @@ def port_selector() -> selector.NumberSelector:
     )
 
 
-class HousekeyOptionsFlow(OptionsFlowWithReload):
+class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
     """Changes settings; what it saves reloads the entry."""
 
     @property
@@ -78,10 +90,16 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
     async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose what to change."""
         options = ["settings"]
-        if getattr(self.config_entry, "runtime_data", None) is not None:
-            stage = self._coordinator.data.stage
-            if stage in (Stage.PLAIN, Stage.REVERTED):
+        if self._is_loaded:
+            stage, road = self._coordinator.data.stage, self._coordinator.data.road
+            if stage in (Stage.PLAIN, Stage.REVERTED) or self._is_chosen:
                 options.append("switch")
+            if road is Kind.PUBLIC:
+                options += ["provider", "public", "private"]
+            elif stage in (Stage.PLAIN, Stage.REVERTED, Stage.KEPT):
+                options.append("public")
+                if road is Kind.OWN or self._is_chosen:
+                    options.append("private")
             if stage is Stage.KEPT:
                 options.append("back")
         return self.async_show_menu(step_id="init", menu_options=options)
@@ -91,11 +109,16 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
     ) -> ConfigFlowResult:
         """Names, keys, lifetime, ports, quiet hours, lane, outgoing trust."""
         kept = dict(self.config_entry.options)
+        # There the names are the road's, and the CA says for how long.
+        on_road = self._is_loaded and self._coordinator.data.road is not None
         errors: dict[str, str] = {}
         refused = ""
         if user_input is not None:
+            if on_road:
+                theirs = (CONF_NAMES, CONF_DAYS)
+                user_input |= {each: kept[each] for each in theirs if each in kept}
             try:
-                names = [parse_name(each) for each in user_input[CONF_NAMES]]
+                names = [parse_name(each) for each in user_input.get(CONF_NAMES, [])]
                 await self.hass.async_add_executor_job(self._access.must_permit, names)
             except HousekeyError as refusal:
                 errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
@@ -108,7 +131,7 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
                 )
         return self.async_show_form(
             step_id="settings",
-            data_schema=_schema(kept),
+            data_schema=_schema(kept, on_road=on_road),
             errors=errors,
             description_placeholders={"reason": refused},
         )
@@ -119,7 +142,120 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
 
     async def async_step_switch(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Try HTTPS now: Home Assistant restarts."""
-        return await self._confirmed("switch", self._coordinator.switch.async_begin, user_input)
+        kept = self.config_entry.data.get(CONF_ROAD)
+        step = "switch_public" if kept and kept["kind"] == Kind.PUBLIC else "switch"
+        return await self._confirmed(step, self._coordinator.switch.async_begin, user_input)
+
+    async_step_switch_public = async_step_switch
+
+    # Other roads
+
+    async def async_step_provider(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Take other credentials for the DNS provider that there is."""
+        errors: dict[str, str] = {}
+        refused = ""
+        settled = await self.hass.async_add_executor_job(self._house.public_settings)
+        if settled is None:
+            return self.async_abort(reason="not_running")
+        try:
+            await async_ensure(self.hass, again=True)
+            described = await self.hass.async_add_import_executor_job(provider_of, settled.provider)
+        except HousekeyError as trouble:
+            return await self._failed(trouble)
+        if user_input is not None:
+            credentials = credentials_from(described, user_input)
+            try:
+                described.must_be_given(credentials)
+                keep = partial(keep_credentials, self._house, settled.provider, credentials)
+                await self.hass.async_add_executor_job(keep)
+                return self.async_abort(reason="saved")
+            except HousekeyError as trouble:
+                errors["base"], refused = "not_possible", await async_said(self.hass, trouble)
+        return self.async_show_form(
+            step_id="provider",
+            data_schema=credentials_schema(described, terms=False, point=None),
+            errors=errors,
+            description_placeholders={
+                "reason": refused,
+                "provider": settled.provider,
+                "fields": told_options(described),
+            },
+        )
+
+    async def async_step_private(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Go to certificates of the house's own CA: Home Assistant restarts."""
+        entry = self.config_entry
+        errors: dict[str, str] = {}
+        refused = ""
+        texts = list(entry.options.get(CONF_NAMES, []))
+        if user_input is not None:
+            texts = user_input[CONF_NAMES]
+            try:
+                names = list(dict.fromkeys(map(parse_name, texts)))
+                await self.hass.async_add_executor_job(self._access.must_permit, names)
+                if not names:
+                    errors[CONF_NAMES] = "no_name"
+            except HousekeyError as refusal:
+                errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
+            if not errors:
+                self.hass.config_entries.async_update_entry(
+                    entry,
+                    data={**entry.data, CONF_ROAD: to_private()},
+                    options={**entry.options, CONF_NAMES: list(map(str, names))},
+                )
+                return await self._do(self._coordinator.switch.async_begin)
+        else:
+            found = await async_found_names(self.hass)
+            found = await self.hass.async_add_executor_job(self._access.permitted, found)
+            texts = list(dict.fromkeys((*texts, *map(str, found))))
+        return self.async_show_form(
+            step_id="private",
+            data_schema=vol.Schema(
+                {vol.Required(CONF_NAMES, default=texts): names_selector(texts)}
+            ),
+            errors=errors,
+            description_placeholders={"reason": refused},
+        )
+
+    @property
+    def _is_loaded(self) -> bool:
+        return getattr(self.config_entry, "runtime_data", None) is not None
+
+    @property
+    def _is_chosen(self) -> bool:
+        """Whether a road was chosen that Home Assistant has not been taken to."""
+        return bool(self.config_entry.data.get(CONF_ROAD))
+
+    @property
+    def _options_now(self) -> Mapping[str, Any]:
+        return self.config_entry.options
+
+    async def _before(self) -> PublicSettings | None:
+        return await self.hass.async_add_executor_job(self._house.public_settings)
+
+    async def _before_order(self) -> ConfigFlowResult:
+        return await self.async_step_order()
+
+    async def _after_order(self) -> ConfigFlowResult:
+        """Another public name comes as a renewal does; from another road it is a switch."""
+        coordinator, application = self._coordinator, self._application
+        if coordinator.data.stage is Stage.KEPT and coordinator.data.road is Kind.PUBLIC:
+            return await self._do(
+                partial(coordinator.async_change_road, application.road), ends="saved"
+            )
+        entry = self.config_entry
+        road = to_public(application.settings)
+        self.hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ROAD: road})
+        return await self.async_step_switch()
+
+    @callback
+    def async_remove(self) -> None:
+        """The flow is over."""
+        self._stop_waiting()
 
     async def async_step_back(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Go back to plain http: Home Assistant restarts."""
@@ -131,14 +267,20 @@ class HousekeyOptionsFlow(OptionsFlowWithReload):
     ) -> ConfigFlowResult:
         if user_input is None:
             return self.async_show_form(step_id=step, data_schema=vol.Schema({}))
+        return await self._do(act)
+
+    async def _do(self, act: Any, *, ends: str = "restarting") -> ConfigFlowResult:
         try:
             await act()
         except HomeAssistantError as trouble:
-            return self.async_abort(
-                reason="failed",
-                description_placeholders={"reason": await async_said(self.hass, trouble)},
-            )
-        return self.async_abort(reason="restarting")
+            return await self._failed(trouble)
+        return self.async_abort(reason=ends)
+
+    async def _failed(self, trouble: HousekeyError | HomeAssistantError) -> ConfigFlowResult:
+        return self.async_abort(
+            reason="failed",
+            description_placeholders={"reason": await async_said(self.hass, trouble)},
+        )
 
 
 def shared_ports(given: Mapping[str, Any], home_assistant: int) -> list[str]:
@@ -155,7 +297,7 @@ def shared_ports(given: Mapping[str, Any], home_assistant: int) -> list[str]:
     return shared
 
 
-def _schema(kept: dict[str, Any]) -> vol.Schema:
+def _schema(kept: dict[str, Any], *, on_road: bool) -> vol.Schema:
     names = list(kept.get(CONF_NAMES, []))
     port = port_selector()
     time = selector.TimeSelector()
@@ -176,31 +318,27 @@ def _schema(kept: dict[str, Any]) -> vol.Schema:
             min=1, max=_MOST_DAYS, mode=selector.NumberSelectorMode.BOX, unit_of_measurement="d"
         )
     )
-    return vol.Schema(
-        {
-            vol.Required(CONF_NAMES, default=names): names_selector(names),
-            vol.Required(
-                CONF_KEY_TYPE, default=kept.get(CONF_KEY_TYPE, KeyType.ECDSA_P256.value)
-            ): key_types,
-            vol.Required(CONF_DAYS, default=kept.get(CONF_DAYS, DEFAULT_DAYS)): days,
-            optional(CONF_HTTPS_PORT): port,
-            vol.Required(CONF_PAGE_PORT, default=kept.get(CONF_PAGE_PORT, PORT)): port,
-            vol.Required(CONF_PROOF_PORT, default=kept.get(CONF_PROOF_PORT, PROOF_PORT)): port,
-            vol.Required(CONF_LANE, default=kept.get(CONF_LANE, False)): (
-                selector.BooleanSelector()
-            ),
-            optional(CONF_LANE_PORT): port,
-            vol.Required(
-                CONF_QUIET_FROM, default=kept.get(CONF_QUIET_FROM, DEFAULT_QUIET_FROM)
-            ): time,
-            vol.Required(
-                CONF_QUIET_UNTIL, default=kept.get(CONF_QUIET_UNTIL, DEFAULT_QUIET_UNTIL)
-            ): time,
-            vol.Required(
-                CONF_TRUST_OUTGOING, default=kept.get(CONF_TRUST_OUTGOING, True)
-            ): selector.BooleanSelector(),
-        }
-    )
+    fields: dict[Any, Any] = {
+        vol.Required(CONF_NAMES, default=names): names_selector(names),
+        vol.Required(
+            CONF_KEY_TYPE, default=kept.get(CONF_KEY_TYPE, KeyType.ECDSA_P256.value)
+        ): key_types,
+        vol.Required(CONF_DAYS, default=kept.get(CONF_DAYS, DEFAULT_DAYS)): days,
+        optional(CONF_HTTPS_PORT): port,
+        vol.Required(CONF_PAGE_PORT, default=kept.get(CONF_PAGE_PORT, PORT)): port,
+        vol.Required(CONF_PROOF_PORT, default=kept.get(CONF_PROOF_PORT, PROOF_PORT)): port,
+        vol.Required(CONF_LANE, default=kept.get(CONF_LANE, False)): (selector.BooleanSelector()),
+        optional(CONF_LANE_PORT): port,
+        vol.Required(CONF_QUIET_FROM, default=kept.get(CONF_QUIET_FROM, DEFAULT_QUIET_FROM)): time,
+        vol.Required(
+            CONF_QUIET_UNTIL, default=kept.get(CONF_QUIET_UNTIL, DEFAULT_QUIET_UNTIL)
+        ): time,
+        vol.Required(
+            CONF_TRUST_OUTGOING, default=kept.get(CONF_TRUST_OUTGOING, True)
+        ): selector.BooleanSelector(),
+    }
+    theirs = (CONF_NAMES, CONF_DAYS) if on_road else ()
+    return vol.Schema({key: field for key, field in fields.items() if key not in theirs})
 
 
 def _whole(given: dict[str, Any]) -> dict[str, Any]:

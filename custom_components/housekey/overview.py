@@ -21,19 +21,21 @@ def overview(snapshot: Snapshot, code: tuple[int, str] | None) -> dict[str, Any]
     `code` is the QR code of the first onboarding address, as `housekey.onboarding.qr.path`
     returns it: its side in units, and an SVG path of what is dark.
     """
+    begins = snapshot.root_begins if snapshot.road is None else None  # another CA's is not known
     return {
         "running": True,
         "at": snapshot.at.isoformat(),
         "stage": snapshot.stage.value,
         "reason": snapshot.reason,
         "delivery": snapshot.delivery.value,
+        "road": "private" if snapshot.road is None else snapshot.road.value,
         "home_assistant_url": snapshot.home_assistant_url,
         "https_port": snapshot.https_port,
         "root": {"name": snapshot.root_name, "sha256": snapshot.root_sha256},
         "certificates": [
             _certificate("leaf", snapshot.leaf_begins, snapshot.leaf_ends, snapshot.leaf_renews),
-            _certificate("issuing", snapshot.root_begins, snapshot.issuing_ends),
-            _certificate("root", snapshot.root_begins, snapshot.root_ends),
+            _certificate("issuing", begins, snapshot.issuing_ends),
+            _certificate("root", begins, snapshot.root_ends),
         ],
         "names": list(snapshot.names),
         "devices": [

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiohttp.web import Request
-    from cryptography.x509 import Certificate
+
+    from housekey.live.tls import Trust
 
 # The network `hassio`, as `ha network info` tells it on Home Assistant OS.
 _SUPERVISORS = ip_network("172.30.32.0/23")
@@ -84,8 +85,8 @@ def is_supervisors(peer: str) -> bool:
     return address in _SUPERVISORS
 
 
-def verified(host: str, port: int, *, root: Certificate, name: str) -> str | None:
-    """Shake hands as a device that trusts `root` alone; say what is wrong, or None.
+def verified(host: str, port: int, *, root: Trust, name: str) -> str | None:
+    """Shake hands as a device that trusts `root`; say what is wrong, or None.
 
     Blocking: for an executor.
     """

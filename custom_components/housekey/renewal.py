@@ -8,6 +8,7 @@ where the other half of another is.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,18 +23,21 @@ from homeassistant.util import dt as dt_util
 from housekey.errors import HousekeyError, PairRefused, SwapRefused
 from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML, PROMOTING, RESTART
 from housekey.house.journal import SettingChange, State
+from housekey.house.road import Kind
 from housekey.live.pair import judge_pair
 from housekey.pki.encoding import fingerprint
 
 from . import http_yaml
+from .apart import async_apart
+from .for_public import async_ensure
 from .http_store import async_keep_trial, async_try, pair_of, server_facts
 from .loading import async_load
 from .running_server import RunningServer
+from .signing import async_ask_when, async_prepare, issued, signing_for, take_road
 from .switch_files import (
     RENEWAL,
     announce,
     draw,
-    issued,
     must_be_known,
     must_try_nothing,
     put_back,
@@ -42,16 +46,18 @@ from .switch_files import (
     yaml_settings,
 )
 from .telling import async_said, error_of
+from .troubles import NotNow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cryptography.x509 import Certificate
-
-    from housekey.homeassistant.plan import Pair
+    from housekey.homeassistant.authority import Chosen
+    from housekey.homeassistant.plan import Pair, Plan
+    from housekey.house.house import House
     from housekey.house.journal import Transaction
     from housekey.house.leaves import Leaf
     from housekey.live.contexts import NotLive
+    from housekey.live.tls import Trust
     from housekey.pki.names import Name
     from housekey.renewal.delivery import Delivery
 
@@ -59,6 +65,7 @@ if TYPE_CHECKING:
     from .house_access import HouseAccess
     from .http_store import ServerFacts
     from .settings import Settings
+    from .signing import Signing
 
 _LOGGER = logging.getLogger(__name__)
 _NAMES_AT_MOST_EVERY = timedelta(hours=6)  # an address that comes and goes is no reason for more
@@ -71,6 +78,7 @@ class Renewed:
     transaction: Transaction
     leaf: Leaf
     pair: Pair
+    trust: Trust  # of devices that accept it
     config: Mapping[str, Any] | None  # settings to be kept, where the pair's files are others
 
 
@@ -93,6 +101,7 @@ class Renewal:
         self._restart: Callable[[], None] | None = None
         self._for_names_at: datetime | None = None
         self.trouble = ""  # why the last one failed
+        self.is_ordering = False  # a public CA is being asked
         self.waits = ""  # why, and until when, a restart is waited for
 
     @property
@@ -117,16 +126,20 @@ class Renewal:
             return wanted
         return wanted if now - last >= _NAMES_AT_MOST_EVERY else house.leaf.names
 
-    async def async_renew(self, names: tuple[Name, ...], *, force: bool) -> bool:
+    async def async_renew(
+        self, names: tuple[Name, ...], *, force: bool, chosen: Chosen | None = None
+    ) -> bool:
         """Renew if there is a reason, or for none with `force`; say whether it was.
 
-        `names` are what the leaf should cover.
+        `names` are what the leaf should cover. `chosen`: the public name, or its CA or provider,
+        is another from now on.
 
         Raises HomeAssistantError, with all as before.
         """
         try:
+            await self._prepare(names, force=force, chosen=chosen)
             async with self._coordinator.work:
-                renewed = await self._renewed(names, force=force)
+                renewed = await self._renewed(names, force=force, chosen=chosen)
         except HousekeyError as trouble:
             self.trouble = await async_said(self._hass, trouble)
             raise error_of(trouble) from trouble
@@ -138,16 +151,17 @@ class Renewal:
             )
         return renewed is not None
 
-    async def async_load(self, root: Certificate | None, *, only_ask: bool) -> Loaded:
+    async def async_load(self, root: Trust | None, *, only_ask: bool) -> Loaded:
         """Give the running server the pair that is configured, which somebody else has written.
 
-        It is judged under `root`, or else under the root of the house. Nothing changes when it
-        cannot be, or with `only_ask`.
+        It is judged under `root`, or else under what the house's road leads to. Nothing changes
+        when it cannot be, or with `only_ask`.
         """
         if (not_live := self._server.not_live) is not None:
             return Loaded(None, not_live.reason)
         house = self._coordinator.house
-        root = root or (house.root if house is not None else None)
+        if root is None and house is not None:
+            root = house.trust
         server = await server_facts(self._hass)
         pair = await self._hass.async_add_executor_job(_configured_pair, self._access, server)
         if pair is None or root is None:
@@ -161,27 +175,51 @@ class Renewal:
                 return Loaded(None, refused.reason)
         return Loaded(fingerprint(leaf), "")
 
-    async def _renewed(self, names: tuple[Name, ...], *, force: bool) -> Renewed | None:
+    async def _prepare(
+        self, names: tuple[Name, ...], *, force: bool, chosen: Chosen | None
+    ) -> None:
+        """Order what a public CA signs. It takes minutes, and nothing else waits for it."""
+        house = self._coordinator.house
+        if house is None or house.road is not Kind.PUBLIC:
+            return
         server = await server_facts(self._hass)
-        renewed: Renewed | None = await self._hass.async_add_executor_job(
-            partial(
-                _renew,
-                self._access,
-                server,
-                replace(self._coordinator.settings, names=names, https_port=server.port),
-                force=force,
+        wanted = self._wanted(names, server)
+        try:
+            await async_ensure(self._hass, again=force)
+        except NotNow as lacking:
+            due = partial(_is_due, self._access, server, wanted)
+            if force or await self._hass.async_add_executor_job(due):
+                raise
+            _LOGGER.warning("Before the certificate is due: %s", lacking.message)
+            return
+        self.is_ordering = True
+        try:
+            await async_apart(
+                lambda: _prepare(self._access, server, wanted, force=force, chosen=chosen),
+                name="housekey order",
             )
+        finally:
+            self.is_ordering = False
+
+    def _wanted(self, names: tuple[Name, ...], server: ServerFacts) -> Settings:
+        return replace(self._coordinator.settings, names=names, https_port=server.port)
+
+    async def _renewed(
+        self, names: tuple[Name, ...], *, force: bool, chosen: Chosen | None
+    ) -> Renewed | None:
+        server = await server_facts(self._hass)
+        wanted = self._wanted(names, server)
+        renewed: Renewed | None = await self._hass.async_add_executor_job(
+            partial(_renew, self._access, server, wanted, force=force, chosen=chosen)
         )
         if renewed is None:
             return None
         self._for_names_at = datetime.now(UTC)
-        house = self._coordinator.house
-        assert house is not None  # noqa: S101 - set-up has looked
         not_live: NotLive | str | None = self._server.not_live
         if not_live is None:
             try:
                 await self._server.async_present(
-                    renewed.pair.certificate, renewed.pair.key, root=house.root
+                    renewed.pair.certificate, renewed.pair.key, root=renewed.trust
                 )
             except PairRefused:
                 await self._hass.async_add_executor_job(
@@ -252,27 +290,79 @@ def _configured_pair(access: HouseAccess, server: ServerFacts) -> Pair | None:
         return server.pair  # the YAML cannot be followed; what runs is known all the same
 
 
+def _drawn(
+    access: HouseAccess,
+    house: House,
+    server: ServerFacts,
+    signing: Signing,
+    *,
+    yaml: Mapping[str, Any],
+    force: bool,
+    keep_key: bool | None = None,
+) -> Plan | None:
+    """Return the plan of a renewal; None when none is due."""
+    must_be_known(server)
+    drawn = draw(access, house, server, signing, yaml=yaml, internal_url=None, keep_key=keep_key)
+    moved = drawn.configure or drawn.edit_yaml
+    if moved:
+        must_try_nothing(server)
+    if drawn.issue is not None:
+        return drawn
+    if force:
+        return replace(drawn, issue="asked for", reuse_key=not moved)
+    return drawn if drawn.settle else None
+
+
+def _is_due(access: HouseAccess, server: ServerFacts, settings: Settings) -> bool:
+    with access.opened() as house:
+        signing = signing_for(access, house, settings, None)
+        yaml = yaml_settings(access)
+        return _drawn(access, house, server, signing, yaml=yaml, force=False) is not None
+
+
+async def _prepare(
+    access: HouseAccess,
+    server: ServerFacts,
+    settings: Settings,
+    *,
+    force: bool,
+    chosen: Chosen | None,
+) -> None:
+    """Order if something is due, of which the CA may have its own idea; in a thread of its own."""
+    with access.held() as house:
+        await async_ask_when(access, house)
+        signing = signing_for(access, house, settings, chosen, by_hand=force)
+        yaml = yaml_settings(access)
+        drawn = _drawn(access, house, server, signing, yaml=yaml, force=force)
+        if drawn is not None:
+            await async_prepare(signing, drawn)
+
+
 def _renew(
-    access: HouseAccess, server: ServerFacts, settings: Settings, *, force: bool
+    access: HouseAccess,
+    server: ServerFacts,
+    settings: Settings,
+    *,
+    force: bool,
+    chosen: Chosen | None,
 ) -> Renewed | None:
     """Issue and write; in an executor. Raises `HousekeyError`, with everything put back."""
-    must_be_known(server)
     with access.held() as house:
+        signing = signing_for(access, house, settings, chosen, by_hand=force)
         yaml = yaml_settings(access)
-        drawn = draw(access, house, server, settings, yaml=yaml, internal_url=None)
-        moved = drawn.configure or drawn.edit_yaml
-        if moved:
-            must_try_nothing(server)
-        if drawn.issue is None:
-            if not force:
-                return None
-            drawn = replace(drawn, issue="asked for", reuse_key=not moved)
+        drawn = _drawn(access, house, server, signing, yaml=yaml, force=force)
+        if drawn is None:
+            return None
+        # It lies ready; or it does, but for another key.
+        if signing.is_issuing(drawn) and not asyncio.run(async_prepare(signing, drawn)):
+            drawn = _drawn(access, house, server, signing, yaml=yaml, force=force, keep_key=False)
+            assert drawn is not None  # noqa: S101 - what was due is due
         transaction = access.journal().begin(target_of(access, server, RENEWAL))
         try:
-            leaf = issued(house, drawn, settings)
-            judge_pair(
-                leaf.chain_pem, leaf.key_pem, root=house.root, names=(), at=datetime.now(UTC)
-            )
+            take_road(access, house, signing.authority, transaction)
+            leaf = issued(house, signing, drawn)
+            trust = signing.authority.trust
+            judge_pair(leaf.chain_pem, leaf.key_pem, root=trust, names=(), at=datetime.now(UTC))
             write_pair(access, transaction, drawn.pair, leaf)
             paths = {
                 "ssl_certificate": str(drawn.pair.certificate),
@@ -287,5 +377,9 @@ def _renew(
             put_back(access, [transaction])
             raise
     return Renewed(
-        transaction, leaf, drawn.pair, {**server.stable, **paths} if drawn.configure else None
+        transaction,
+        leaf,
+        drawn.pair,
+        trust,
+        {**server.stable, **paths} if drawn.configure else None,
     )

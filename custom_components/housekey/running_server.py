@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.live.contexts import Prepared
+    from housekey.live.tls import Trust
     from housekey.pki.names import Name
 
 
@@ -56,7 +57,7 @@ class RunningServer:
         return self._led.leaf if isinstance(self._led, LiveContext) else None
 
     async def async_present(
-        self, certificate: Path, key: Path, *, root: Certificate, names: Sequence[Name] = ()
+        self, certificate: Path, key: Path, *, root: Trust, names: Sequence[Name] = ()
     ) -> Certificate:
         """Present the pair in these files in every handshake from now on; return its leaf.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .model import Snapshot
     from .runtime import HousekeyEntry
 
+_SIGNERS = ("issuing_ends", "root_ends")
+_NOT_OURS = "not_ours"  # devices came with it, or its CA has not said
 PARALLEL_UPDATES = 0  # all of them show what the coordinator has
 
 
@@ -85,3 +87,11 @@ class HousekeySensor(HousekeyEntity, SensorEntity):
     def native_value(self) -> datetime | int | None:
         """What the snapshot says."""
         return self.entity_description.value(self.snapshot)
+
+    @property
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Why there is nothing to tell, on a road that leads to another CA."""
+        road = self.snapshot.road
+        if road is None or self.entity_description.key not in _SIGNERS:
+            return None
+        return {"road": road.value, "reason": None if self.native_value else _NOT_OURS}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from housekey.homeassistant.names import internal_url_host
 from housekey.homeassistant.plan import https_url
 from housekey.house.journal import State
+from housekey.house.road import Kind
 
 from .model import Delivery, Problem, ProblemKind, Snapshot, Stage
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from .house_access import HouseFacts
     from .http_store import ServerFacts
 
-_LATE = timedelta(days=7)  # after it was due, a renewal that has not come about is a problem
+# After it was due, a renewal that has not come about is a problem; of a short life, a twelfth.
+_LATE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,8 @@ class Around:
     port_taken: int | None  # one that housekey wanted to listen on
     live: bool  # a new certificate can be given to the running server
     renewal_trouble: str  # why the last renewal failed; empty: it did not
+    chosen_at: datetime | None = None  # when a road was chosen that was not taken yet
     https_port: int | None = None  # where HTTPS shall be; None: where Home Assistant is
-
-
-def renews_at(leaf: LeafFacts) -> datetime:
-    """Return when a third of the leaf's life is left."""
-    return leaf.not_after - (leaf.not_after - leaf.not_before) / 3
 
 
 def stage_of(house: HouseFacts, server: ServerFacts, *, is_ours: bool) -> Stage:
@@ -81,10 +79,11 @@ def make_snapshot(house: HouseFacts, server: ServerFacts, around: Around) -> Sna
         at=around.now,
         root_name=house.root_name,
         root_sha256=house.root_sha256,
-        root_ends=house.root_ends,
-        issuing_ends=house.issuing_ends,
+        road=house.road,
+        root_ends=house.root_ends if house.signers is None else house.signers.root_ends,
+        issuing_ends=house.issuing_ends if house.signers is None else house.signers.issuing_ends,
         leaf_ends=None if leaf is None else leaf.not_after,
-        leaf_renews=None if leaf is None else renews_at(leaf),
+        leaf_renews=house.leaf_renews,
         names=() if leaf is None else tuple(map(str, leaf.names)),
         devices=house.devices,
         stage=stage,
@@ -104,14 +103,34 @@ def not_covered(names: Sequence[Name], leaf: LeafFacts | None) -> tuple[Name, ..
     return () if leaf is None else tuple(name for name in names if name not in leaf.names)
 
 
+def _is_still_on_the_old_road(house: HouseFacts, around: Around, stage: Stage) -> bool:
+    """Whether another road was tried and taken back, where HTTPS is kept by the one from before."""
+    last, chosen = house.last, around.chosen_at
+    if stage is not Stage.KEPT or chosen is None or last is None or not house.reason:
+        return False
+    return last.state is State.PUT_BACK and last.began >= chosen
+
+
+def _expiring(house: HouseFacts, leaf: LeafFacts, around: Around) -> Problem | None:
+    renews = house.leaf_renews or leaf.not_after
+    ends = ("ends", leaf.not_after.date().isoformat())
+    if house.road is Kind.OWN:
+        # Nobody but its owner can have it signed: told as soon as it is due.
+        return Problem(ProblemKind.EXPIRING, (ends,)) if around.now >= renews else None
+    late = min(_LATE, (leaf.not_after - leaf.not_before) / 12)
+    if not around.renewal_trouble and around.now < renews + late:
+        return None
+    return Problem(
+        ProblemKind.EXPIRING, (ends, ("reason", around.renewal_trouble or "?")), fixable=True
+    )
+
+
 def _problems(house: HouseFacts, around: Around, stage: Stage) -> list[Problem]:
     found = []
     leaf = house.leaf
     if leaf is not None and stage is Stage.KEPT:
-        if around.renewal_trouble or around.now >= renews_at(leaf) + _LATE:
-            ends = (("ends", leaf.not_after.date().isoformat()),)
-            why = (("reason", around.renewal_trouble or "?"),)
-            found.append(Problem(ProblemKind.EXPIRING, (*ends, *why), fixable=True))
+        if expiring := _expiring(house, leaf, around):
+            found.append(expiring)
         if missing := not_covered(around.wanted, leaf):
             data = (("names", ", ".join(map(str, missing))),)
             found.append(Problem(ProblemKind.NOT_COVERED, data, fixable=True))
@@ -122,7 +141,7 @@ def _problems(house: HouseFacts, around: Around, stage: Stage) -> list[Problem]:
     if around.missing:
         data = (("files", ", ".join(around.missing)),)
         found.append(Problem(ProblemKind.FILES_MISSING, data, fixable=leaf is not None))
-    if stage is Stage.REVERTED:
+    if stage is Stage.REVERTED or _is_still_on_the_old_road(house, around, stage):
         data = (("reason", house.reason),)
         found.append(Problem(ProblemKind.NOT_PROMOTED, data, fixable=True))
     if around.port_taken is not None:

@@ -20,13 +20,25 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.start import async_at_started
 
+from housekey.errors import HousekeyError
 from housekey.homeassistant.plan import HTTPS_PORT, https_url
-from housekey.homeassistant.recorded import HTTP_CONFIG, INTERNAL_URL, PROMOTING, PROVEN, RESTART
+from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
+    HTTP_CONFIG,
+    INTERNAL_URL,
+    PROMOTING,
+    PROVEN,
+    RESTART,
+)
 from housekey.house.journal import SettingChange, State
+from housekey.house.road import Kind
 from housekey.pki.names import DnsName
 
-from .const import CONF_PAGE
+from .apart import async_apart
+from .chosen import chosen_of, to_public
+from .const import CONF_PAGE, CONF_ROAD
 from .deadline import deadline
+from .for_public import async_ensure
 from .http_store import (
     async_forget_trial,
     async_keep_trial,
@@ -34,7 +46,9 @@ from .http_store import (
     server_facts,
 )
 from .loading import async_load
+from .ordering import async_order
 from .switch_files import (
+    EXTERNAL,
     TO_HTTP,
     WAY,
     Standing,
@@ -44,7 +58,7 @@ from .switch_files import (
     stage,
     standing,
 )
-from .telling import error
+from .telling import error, error_of
 from .troubles import CANNOT_START, NOBODY, Told
 from .way_back import WayBack, async_in_executor, async_restart, must_be_running
 
@@ -53,6 +67,7 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.house.journal import Transaction
 
     from .coordinator import HousekeyCoordinator
@@ -91,6 +106,10 @@ class Switch:
     async def async_begin(self) -> None:
         """Stage HTTPS and restart. Raises HomeAssistantError, with everything as before."""
         must_be_running(self._hass)
+        entry = self._coordinator.config_entry
+        # What it takes to ask a CA is loaded with it.
+        chosen = await self._in_executor(chosen_of, entry.data)
+        await self._prepare(chosen)
         async with self._coordinator.work:
             server = await server_facts(self._hass)
             staged = await self._in_executor(
@@ -99,6 +118,8 @@ class Switch:
                 server,
                 self._coordinator.settings,
                 internal_url=self._hass.config.internal_url,
+                external_url=self._hass.config.external_url,
+                chosen=chosen,
             )
             if staged is None:
                 return
@@ -115,6 +136,22 @@ class Switch:
                     Told("refused", {"detail": str(trouble)}),
                     f"Home Assistant refused it: {trouble}",
                 ) from trouble
+
+    async def _prepare(self, chosen: Chosen | None) -> None:
+        """Order what a public CA signs, if it does not lie ready. Raises HomeAssistantError."""
+        road = self._coordinator.house.road if self._coordinator.house else None
+        if chosen is not None:
+            road = Kind.PUBLIC if chosen.names is not None else None
+        if road is not Kind.PUBLIC:
+            return
+        server = await server_facts(self._hass)
+        settings = self._coordinator.settings
+        try:
+            await async_ensure(self._hass, again=True)
+            work = partial(async_order, self._access, chosen, server, settings)
+            await async_apart(work, name="housekey order")
+        except HousekeyError as trouble:
+            raise error_of(trouble) from trouble
 
     async def _arm(self, staged: Staged, before: Mapping[str, Any]) -> None:
         if staged.config is None:
@@ -227,10 +264,11 @@ class Switch:
         house, server = self._coordinator.house, await server_facts(self._hass)
         if house is None or house.leaf is None:
             return "the house has no certificate for Home Assistant"
-        name = next((n for n in house.leaf.names if isinstance(n, DnsName)), house.leaf.names[0])
+        hosts = (n for n in house.leaf.names if isinstance(n, DnsName) and not n.is_wildcard)
+        name = next(hosts, house.leaf.names[0])
         proof = await async_load(self._hass, "proof")
         reason: str | None = await self._hass.async_add_executor_job(
-            partial(proof.verified, server.host, server.port, root=house.root, name=str(name))
+            partial(proof.verified, server.host, server.port, root=house.trust, name=str(name))
         )
         return reason
 
@@ -238,15 +276,20 @@ class Switch:
         """From the point of no return on: the internal URL, and the journal is closed."""
         await self._in_executor(transaction.mark, PROVEN)
         await self._set_internal_url(transaction)
+        await self._set_external_url(transaction)
         await self._in_executor(transaction.close, State.KEPT)
         self._deadline.async_stop()
+        entry = self._coordinator.config_entry
+        if CONF_ROAD in entry.data:  # the house knows it now
+            data = {key: value for key, value in entry.data.items() if key != CONF_ROAD}
+            self._hass.config_entries.async_update_entry(entry, data=data)
 
     async def _set_internal_url(self, transaction: Transaction) -> None:
         leaf = self._coordinator.house.leaf if self._coordinator.house else None
         if leaf is None:
             return
         server = await server_facts(self._hass)
-        hosts = [name for name in leaf.names if isinstance(name, DnsName)]
+        hosts = [n for n in leaf.names if isinstance(n, DnsName) and not n.is_wildcard]
         handshake = await async_load(self._hass, "housekey.live.handshake")
         found = await asyncio.gather(*(handshake.resolve(str(name)) for name in hosts))
         resolving = [name for name, addresses in zip(hosts, found, strict=True) if addresses]
@@ -260,6 +303,15 @@ class Switch:
         change = SettingChange(INTERNAL_URL, before, url)
         await self._in_executor(announce, transaction, "internal url", change)
         await self._hass.config.async_update(internal_url=url)
+
+    async def _set_external_url(self, transaction: Transaction) -> None:
+        """Where it is the public name over http, nobody answers any more."""
+        url, before = transaction.target.get(EXTERNAL), self._hass.config.external_url
+        if url is None or before == url:
+            return
+        change = SettingChange(EXTERNAL_URL, before, url)
+        await self._in_executor(announce, transaction, "external url", change)
+        await self._hass.config.async_update(external_url=url)
 
     async def _give_up(self, transaction: Transaction, reason: str) -> None:
         """Put everything back and remember why."""
@@ -276,6 +328,11 @@ class Switch:
         """Go back to plain http, as it was before housekey. Raises HomeAssistantError."""
         must_be_running(self._hass)
         self.async_stop()
+        settled = await self._in_executor(self._access.public_settings)
+        if settled is not None:  # or the next switch would lead to the house's own CA
+            entry = self._coordinator.config_entry
+            data = {**entry.data, CONF_ROAD: to_public(settled)}
+            self._hass.config_entries.async_update_entry(entry, data=data)
         await self._way_back.async_begin(attended=True)
 
     async def _in_executor(self, work: Callable[..., Any], *args: Any, **more: Any) -> Any:

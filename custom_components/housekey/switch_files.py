@@ -6,17 +6,21 @@ instant is recognised by `standing`, from the journal and from what Home Assista
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from housekey.errors import FileTrouble, HousekeyError, YamlRefused
 from housekey.homeassistant.names import internal_url_host
-from housekey.homeassistant.plan import Facts, Pair, Road, Wanted, plan
+from housekey.homeassistant.plan import Facts, Pair, PublicName, Road, Wanted, plan
 from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -26,28 +30,34 @@ from housekey.homeassistant.recorded import (
     owned,
 )
 from housekey.house.journal import SettingChange, State, before_of, restore
+from housekey.house.road import ROAD, Kind
 from housekey.live.pair import judge_pair
-from housekey.pki.names import parse_name
+from housekey.pki.names import DnsName, parse_name
 
 from . import http_yaml
 from .house_access import leaf_facts
 from .http_store import pair_of, port_of
+from .settings import settings_of
+from .signing import async_prepare, issued, signing_for, take_road
 from .troubles import NotNow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.plan import Plan
     from housekey.house.house import House
     from housekey.house.journal import Transaction
     from housekey.house.leaves import Leaf
-    from housekey.pki.names import DnsName, Name
+    from housekey.pki.names import Name
 
     from .house_access import HouseAccess
     from .http_store import ServerFacts
     from .settings import Settings
+    from .signing import Signing
 
 WAY = "way"  # of a transaction's target: where it leads
+EXTERNAL = "external_url"  # likewise: what becomes of that
 TO_HTTPS, TO_HTTP, RENEWAL = "https", "http", "renewal"
 
 
@@ -114,10 +124,17 @@ def standing(last: Transaction | None, server: ServerFacts) -> Standing:  # noqa
 
 
 def stage(
-    access: HouseAccess, server: ServerFacts, settings: Settings, *, internal_url: str | None
+    access: HouseAccess,
+    server: ServerFacts,
+    settings: Settings,
+    *,
+    internal_url: str | None,
+    external_url: str | None = None,
+    chosen: Chosen | None = None,
 ) -> Staged | None:
     """Issue, write the pair, and on the YAML road edit; None when all is as wanted already.
 
+    By the road that was `chosen`, or else by the house's. What somebody else signs was prepared.
     Raises `HousekeyError`, with everything put back.
     """
     must_be_known(server)
@@ -130,7 +147,21 @@ def stage(
         )
     with access.held() as house:
         yaml = yaml_settings(access)
-        drawn = draw(access, house, server, settings, yaml=yaml, internal_url=internal_url)
+        signing = signing_for(access, house, settings, chosen)
+        drawing = partial(
+            draw,
+            access,
+            house,
+            server,
+            signing,
+            yaml=yaml,
+            internal_url=internal_url,
+            external_url=external_url,
+        )
+        drawn = drawing()
+        # It lies ready; or it does, but for another key.
+        if signing.is_issuing(drawn) and not asyncio.run(async_prepare(signing, drawn)):
+            drawn = drawing(keep_key=False)
         if not (drawn.configure or drawn.edit_yaml):
             return None
         if drawn.port != server.port and not is_free(drawn.port):
@@ -140,10 +171,13 @@ def stage(
                 hint="choose another port",
                 port=str(drawn.port),
             )
-        transaction = access.journal().begin(target_of(access, server, TO_HTTPS))
+        target = target_of(access, server, TO_HTTPS)
+        if drawn.external_url is not None:
+            target[EXTERNAL] = drawn.external_url
+        transaction = access.journal().begin(target)
         try:
             return _staged(
-                access, house, server, settings, yaml=yaml, drawn=drawn, transaction=transaction
+                access, house, server, signing, yaml=yaml, drawn=drawn, transaction=transaction
             )
         except BaseException:
             put_back(access, [transaction])
@@ -174,12 +208,14 @@ def draw(
     access: HouseAccess,
     house: House,
     server: ServerFacts,
-    settings: Settings,
+    signing: Signing,
     *,
     yaml: Mapping[str, Any],
     internal_url: str | None,
+    external_url: str | None = None,
+    keep_key: bool | None = None,
 ) -> Plan:
-    """Decide what is missing."""
+    """Decide what is missing; `keep_key` as `Wanted` has it."""
     leaf = house.leaf(LABEL)
     kept = server.stable if server.trials else yaml
     tried = server.pending if server.on_trial and server.pending else None
@@ -192,7 +228,7 @@ def draw(
     facts = Facts(
         now=datetime.now(UTC),
         road=Road.TRIAL if server.trials else Road.YAML,
-        leaf=None if leaf is None else leaf_facts(leaf, house),
+        leaf=None if leaf is None else leaf_facts(leaf, house, signing.authority),
         configured=configured,
         configured_port=port_of(kept) if kept.get("server_port") else server.port,
         on_trial=pair_of(tried) if tried else None,
@@ -203,18 +239,36 @@ def draw(
         presents=None,
         stale_yaml=server.trials and bool(http_yaml.places(access)),
         internal_url=internal_url,
+        external_url=external_url,
+        settled=signing.authority.settled,
     )
-    names = settings.names or (() if leaf is None else leaf.names)
+    settings = signing.settings
     wanted = Wanted(
-        names=tuple(name for name in names if name not in house.constraints.refused(names)),
+        names=signing.names,
         dropped=(),
-        url_host=host_of(names, internal_url, names),
+        url_host=host_of(signing.names, internal_url, signing.names),
         pair=Pair(access.config / "certificate.pem", access.config / "privkey.pem"),
         key_type=settings.key_type,
         days=settings.days,
         port=settings.https_port,
+        renew=signing.due,
+        keep_key=keep_key,
+        signer=signing.authority.signer,
+        public=_public_name(signing),
     )
     return plan(facts, wanted)
+
+
+def _public_name(signing: Signing) -> PublicName | None:
+    """Return what Home Assistant is called inside and outside of the home.
+
+    Whether the name leads here from outside is not known: an external URL is only corrected.
+    """
+    road = signing.authority.road
+    if road is None or road.kind is not Kind.PUBLIC:
+        return None
+    hosts = (name for name in signing.names if isinstance(name, DnsName) and not name.is_wildcard)
+    return PublicName(tuple(hosts), from_outside=False)
 
 
 def yaml_settings(access: HouseAccess) -> Mapping[str, Any]:
@@ -259,6 +313,8 @@ def put_back(access: HouseAccess, transactions: Sequence[Transaction]) -> None:
     for file in reversed(before.files):
         if not restore(file, access.files) and yaml is not None and file.path.suffix == ".yaml":
             _edit_back(access, dict(yaml.before))
+    if any(file.path == access.folder / ROAD for file in before.files):
+        _keep_leaf_again(access)
     for transaction in reversed(transactions):
         if transaction.state is State.OPEN:
             transaction.close(State.PUT_BACK)
@@ -294,22 +350,28 @@ def end_trial(access: HouseAccess, transaction: Transaction) -> bool:
     return True
 
 
-def before_https(access: HouseAccess) -> tuple[Mapping[str, Any] | None, str | None, str | None]:
-    """Return http settings and internal URL from before housekey, and the internal URL of ours."""
+def before_https(access: HouseAccess) -> Mapping[str, Any] | None:
+    """Return the http settings from before housekey."""
+    config = before_of(access.mine()).setting(HTTP_CONFIG)
+    return None if config is None else config.before
+
+
+def urls_before(access: HouseAccess) -> dict[str, tuple[str | None, str]]:
+    """Return internal and external URL from before housekey, each with what it made of it."""
     before = before_of(access.mine())
-    config, url = before.setting(HTTP_CONFIG), before.setting(INTERNAL_URL)
-    return (
-        None if config is None else config.before,
-        None if url is None else url.before,
-        None if url is None else str(url.ours[-1]),
-    )
+    found = {name: before.setting(name) for name in (INTERNAL_URL, EXTERNAL_URL)}
+    return {
+        name: (change.before, str(change.ours[-1]))
+        for name, change in found.items()
+        if change is not None
+    }
 
 
 def _staged(
     access: HouseAccess,
     house: House,
     server: ServerFacts,
-    settings: Settings,
+    signing: Signing,
     *,
     yaml: Mapping[str, Any],
     drawn: Plan,
@@ -319,9 +381,11 @@ def _staged(
         for edit in http_yaml.plan_removal(access):
             with transaction.step("stale yaml", transaction.writing(edit.path, edit.after)):
                 access.files.write(edit.path, edit.after)
-    leaf = issued(house, drawn, settings)
+    take_road(access, house, signing.authority, transaction)
+    leaf = issued(house, signing, drawn)
     # Found now, while a failure costs nothing: a pair that devices would not take.
-    judge_pair(leaf.chain_pem, leaf.key_pem, root=house.root, names=(), at=datetime.now(UTC))
+    trust = signing.authority.trust
+    judge_pair(leaf.chain_pem, leaf.key_pem, root=trust, names=(), at=datetime.now(UTC))
     if drawn.write:
         write_pair(access, transaction, drawn.pair, leaf)
     wanted = {
@@ -333,22 +397,6 @@ def _staged(
         _edit_yaml(access, transaction, wanted, yaml=yaml, port=server.port)
         return Staged(transaction, drawn, leaf, None)
     return Staged(transaction, drawn, leaf, {**server.stable, **wanted})
-
-
-def issued(house: House, drawn: Plan, settings: Settings) -> Leaf:
-    """Return the leaf that a plan wants: the one there is, or a new one."""
-    present = house.leaf(LABEL)
-    if drawn.issue is None and present is not None:
-        return present
-    names = settings.names or (() if present is None else present.names)
-    refused = house.constraints.refused(names)
-    return house.issue(
-        LABEL,
-        [name for name in names if name not in refused],
-        key_type=drawn.key_type,
-        days=drawn.days,
-        reuse_key=drawn.reuse_key,
-    )
 
 
 def write_pair(access: HouseAccess, transaction: Transaction, pair: Pair, leaf: Leaf) -> None:
@@ -380,6 +428,15 @@ def _edit_yaml(
     with transaction.step("yaml", setting, transaction.writing(edit.path, edit.after)):
         access.files.write(edit.path, edit.after)
     transaction.mark(RESTART)
+
+
+def _keep_leaf_again(access: HouseAccess) -> None:
+    """Keep the leaf of the road from before, which is presented again; the new one is kept, too."""
+    with contextlib.suppress(HousekeyError), access.opened() as house:  # or it is renewed
+        signs = signing_for(access, house, settings_of({}), None).authority
+        leaf, before = house.leaf(LABEL), house.previous_leaf(LABEL)
+        if leaf is not None and before is not None and not signs.gave(leaf) and signs.gave(before):
+            house.keep_again(before)
 
 
 def _edit_back(access: HouseAccess, before: dict[str, Any]) -> None:

@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from housekey.errors import (
+    CaAsksToWait,
+    CaRefused,
+    CaUnreachable,
     ClockWrong,
+    DnsFailed,
+    DnsNotShown,
     FileTrouble,
     HouseBroken,
     HouseBusy,
@@ -21,8 +26,10 @@ from housekey.errors import (
     HouseUnsafe,
     NameRefused,
     NotPermitted,
+    NotProven,
     NotReady,
     PairRefused,
+    ProviderRefused,
     ShareFailed,
     SwapRefused,
     YamlRefused,
@@ -45,6 +52,16 @@ _BY_CLASS: dict[type[HousekeyError], str] = {
     HouseExpired: "house_expired",
     HouseBroken: "house_broken",
     ClockWrong: "clock_wrong",
+    CaUnreachable: "ca_unreachable",
+    CaAsksToWait: "ca_asks_to_wait",
+    DnsNotShown: "dns_not_shown",
+    ProviderRefused: "provider_refused",
+}
+# What to do about these differs, and is told in the library's words.
+_WITH_HINT: dict[type[HousekeyError], str] = {
+    CaRefused: "ca_refused",
+    NotProven: "not_proven",
+    DnsFailed: "dns_failed",
 }
 _OF_A_DISK = {
     errno.ENOSPC: "disk_full",
@@ -108,6 +125,8 @@ def told_of(trouble: HousekeyError) -> Told:  # noqa: PLR0911 - a list
         case PairRefused() | SwapRefused():
             key = "pair_refused" if isinstance(trouble, PairRefused) else "swap_refused"
             return Told(key, {"detail": trouble.reason})
+    if key := _WITH_HINT.get(type(trouble), ""):
+        return Told(key, {"detail": trouble.message, "hint": trouble.hint})
     if (key := _BY_CLASS.get(type(trouble), "")) and key != "house_busy":
         return Told(key, {"detail": trouble.message})
     return Told(key) if key else _other(trouble)

@@ -28,6 +28,7 @@ from .switch_files import (
     must_try_nothing,
     put_back,
     target_of,
+    urls_before,
 )
 from .telling import error, error_of
 from .troubles import Told
@@ -93,14 +94,16 @@ class WayBack:
         """Keep http; the internal URL and all files as they were before."""
         if keep:
             await async_keep_trial(self._hass)
-        _, before, ours = await async_in_executor(self._hass, before_https, self._access)
-        if ours is not None and self._hass.config.internal_url == ours:
-            await self._hass.config.async_update(internal_url=before)
+        urls = await async_in_executor(self._hass, urls_before, self._access)
+        config = self._hass.config
+        stale = {key: was for key, (was, ours) in urls.items() if getattr(config, key) == ours}
+        if stale:
+            await config.async_update(**stale)
         await async_in_executor(self._hass, self._undo)
 
     async def _try(self, server: ServerFacts) -> None:
         """Make http what Home Assistant tries at its next start."""
-        before, _, _ = await async_in_executor(self._hass, before_https, self._access)
+        before = await async_in_executor(self._hass, before_https, self._access)
         target = target_of(self._access, server, TO_HTTP)
         config = {
             key: value

@@ -4,12 +4,14 @@
     ├── UsageError                the command was called in a way that cannot be meant      (exit 2)
     │   ├── AnswerMissing         a question, and no terminal to ask it on; names the option
     │   ├── SubjectRefused        a subject field that no certificate can carry
-    │   └── PermitRefused         a name too wide for the constraints of one home
+    │   ├── PermitRefused         a name too wide for the constraints of one home
+    │   └── ProviderRefused       a DNS provider that does not exist, or cannot be used as called
     ├── NameRefused               no platform would take this name in a certificate
     ├── NotPermitted              the house's name constraints do not cover this name
     ├── PemUnreadable             bytes that should have been a certificate or a key
     │   └── PemLocked             they are locked, and no passphrase was given
     ├── RequestRefused            a certificate request (CSR) that is not signed here
+    ├── AnswerRefused             what a CA returned, that Home Assistant is not given
     ├── RevokeRefused             a certificate that cannot be revoked, or is already
     ├── LookFailed                what a check was to look at could not be looked at
     ├── FileTrouble               a file could not be written, replaced or read
@@ -21,7 +23,7 @@
     │   ├── HouseBusy             another housekey holds its lock
     │   ├── HouseExpired          the issuing CA or the root is past its end
     │   ├── RotationRefused       a change of the root that cannot be made as things stand
-    │   └── ClockWrong            the clock stands before the root's birth
+    │   └── ClockWrong            the clock stands before the root's birth, or housekey's own
     ├── RecoveryCodeWrong         a recovery code with a typo, or of another house
     ├── BackupRefused             a backup that is not made, or not one that can be opened
     ├── HomeAssistantTrouble      Home Assistant, before anything was changed
@@ -39,9 +41,17 @@
     ├── PairRefused               a certificate and key that a running server is not given
     ├── SwapRefused               a running server could not be given another certificate
     ├── RenewalFailed             a certificate that is due could not be renewed
-    │   └── CopyNotRenewed        it was, and a copy of it elsewhere was not
+    │   ├── CopyNotRenewed        it was, and a copy of it elsewhere was not
+    │   └── SignatureNeeded       a CA of the user's own has to sign it first
+    ├── PublicTrouble             a public name: the CA that is to sign for it
+    │   ├── CaUnreachable         it does not answer, or not as an ACME CA does
+    │   ├── CaRefused             it understood and refused; carries its own code
+    │   ├── CaAsksToWait          it, or a limit that it publishes, allows this only later
+    │   └── NotProven             it did not find the record that proves a name
     ├── ServiceTrouble            the service of systemd could not be installed or removed
     │   └── ServicePutBack        it was installed, did not start, and was taken away again (exit 4)
+    ├── DnsFailed                 a DNS record could not be looked up or changed
+    │   └── DnsNotShown           it was changed, and the zone's own servers do not show it
     ├── Stopped                   the user said no to a question                            (exit 1)
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
@@ -54,6 +64,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -103,6 +114,10 @@ class PermitRefused(UsageError):
         self.reason = reason
 
 
+class ProviderRefused(UsageError):
+    """No DNS provider has this name, or it lacks what it needs: a package, or credentials."""
+
+
 class NameRefused(HousekeyError):
     """No platform would take `name` in a certificate; `reason` says why."""
 
@@ -139,6 +154,10 @@ class PemLocked(PemUnreadable):
 
 class RequestRefused(HousekeyError):
     """A certificate request (CSR) that is not signed here, or a certificate not to be had again."""
+
+
+class AnswerRefused(HousekeyError):
+    """What a CA returned is not for this key or these names, lacks a part, or cannot work."""
 
 
 class RevokeRefused(HousekeyError):
@@ -199,7 +218,7 @@ class RotationRefused(HouseTrouble):
 
 
 class ClockWrong(HouseTrouble):
-    """This machine's clock stands before the root's birth."""
+    """This machine's clock cannot be right: before the root's birth, or not what a CA's shows."""
 
 
 class RecoveryCodeWrong(HousekeyError):
@@ -300,6 +319,52 @@ class CopyNotRenewed(RenewalFailed):
     """A certificate was renewed, and a copy of it elsewhere was not replaced."""
 
 
+class SignatureNeeded(RenewalFailed):
+    """A certificate is due, and a CA of the user's own has to sign it: only they can ask it."""
+
+
+class PublicTrouble(HousekeyError):
+    """No certificate for a public name for now; what is in use stays in use."""
+
+
+class CaUnreachable(PublicTrouble):
+    """The CA does not answer, or not as an ACME CA does; the same can be asked again.
+
+    `again_in`: seconds after which it wants to be asked again, where it has said so.
+    """
+
+    def __init__(self, message: str, *, hint: str, again_in: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.again_in = again_in
+
+
+class CaRefused(PublicTrouble):
+    """The CA understood and refused; `code` (RFC 8555, section 6.7) and `status` are its own."""
+
+    def __init__(self, message: str, *, hint: str, code: str, status: int) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+
+
+class CaAsksToWait(PublicTrouble):
+    """The CA, or a limit that it publishes, allows this only at `until`; `why` in its words."""
+
+    def __init__(self, message: str, *, hint: str, until: datetime, why: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.until = until
+        self.why = why
+
+
+class NotProven(PublicTrouble):
+    """The CA did not find the record that proves `names`; `reason` is in its own words."""
+
+    def __init__(self, message: str, *, hint: str, names: tuple[str, ...], reason: str) -> None:
+        super().__init__(message, hint=hint)
+        self.names = names
+        self.reason = reason
+
+
 class ServiceTrouble(HousekeyError):
     """The service of systemd could not be installed or removed; nothing was changed."""
 
@@ -308,6 +373,24 @@ class ServicePutBack(ServiceTrouble):
     """The service of systemd was installed, did not start, and was taken away again."""
 
     exit_code = 4
+
+
+class DnsFailed(HousekeyError):
+    """A DNS record could not be looked up, or the provider did not change it."""
+
+
+class DnsNotShown(DnsFailed):
+    """The zone's own servers do not show a record that was published.
+
+    `record`: its full name; `places`: the servers that were asked, and what each one showed.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str, record: str, places: tuple[tuple[str, str], ...]
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.record = record
+        self.places = places
 
 
 class Stopped(HousekeyError):

@@ -295,3 +295,27 @@ def test_json_is_for_every_language(person: Person) -> None:
     done = person.run("cert", "new", "nas.lan", "--json", "--organization", "Grüße")
     assert "Grüße" in done.out
     assert json.loads(done.out)["certificate"]["subject"] == "CN=nas.lan,O=Grüße"
+
+
+def test_one_damaged_certificate_is_listed_as_that_beside_all_others(person: Person) -> None:
+    assert person.run("cert", "new", "nas.lan", "--yes").code == 0
+    assert person.run("cert", "new", "bad.lan").code == 0
+    file = person.house / "leaves" / "bad.lan" / "certificate.pem"
+    file.write_bytes(file.read_bytes()[:200])
+    done = person.run("cert", "list")
+    assert (done.code, done.err) == (1, "")
+    assert "nas.lan" in done.out
+    said = " ".join(done.out.split())
+    assert "damaged bad.lan: " in said
+    assert "hint move that folder away" in said
+    document = person.run("cert", "list", "--json").json
+    assert [each["label"] for each in document["certificates"]] == ["nas.lan"]
+    assert [each["label"] for each in document["damaged"]] == ["bad.lan"]
+
+    shown = person.run("cert", "show", "nas.lan")
+    assert shown.code == 0, shown
+    other = person.run("cert", "show", "bad.lan")
+    assert other.code == 3, other
+    assert "move that folder away" in other.err
+    assert "bad.lan" in person.run("cert", "show", "missing.lan").err, "it is one that there is"
+    assert person.run("house", "show").code == 0

@@ -55,7 +55,7 @@ def test_it_is_revoked_listed_and_replaced_at_once(house: Path, person: Person) 
     assert before.public_key() != after.public_key()
     assert listed(house) == {before.serial_number}
     assert f"revoked   nas.lan, 192.168.1.9 (serial {before.serial_number:x})" in done.out
-    assert f"list      {house}/crl.der: 1 certificate, number 1" in done.out
+    assert f"list      {house}/crl.der: 1 certificate\n" in done.out
     assert f"issued    {folder}/certificate.pem" in done.out
     assert "hardly any device looks at the list" in done.out
     told = person.run("cert", "list", "--json").json["certificates"]
@@ -81,7 +81,8 @@ def test_json_says_all_of_it(house: Path, person: Person) -> None:
     assert one["serial"] == f"{before.serial_number:x}"
     assert (one["label"], one["names"], one["listed"]) == ("nas.lan", ["nas.lan"], True)
     assert (told["reason"], told["owed"]) == ("superseded", [])
-    assert (told["crl"]["number"], told["crl"]["entries"]) == (1, 1)
+    assert told["crl"]["entries"] == 1
+    assert told["crl"]["number"] > 0
     after = presented(house / "leaves" / "nas.lan")
     assert told["replacement"]["serial"] == f"{after.serial_number:x}"
 
@@ -103,6 +104,7 @@ def test_without_a_replacement_it_is_said_to_be_revoked_until_there_is_one(
         done = person.run(*command)
         assert done.code == 0, done
     assert presented(house / "leaves" / "nas.lan") == before
+    first = crl_of(house)
     again = person.run("cert", "revoke", "nas.lan", "--no-replacement")
     assert again.code == 3
     assert "error: the certificate for nas.lan was revoked on " in again.err
@@ -110,7 +112,7 @@ def test_without_a_replacement_it_is_said_to_be_revoked_until_there_is_one(
     assert replaced.code == 0, replaced
     assert presented(house / "leaves" / "nas.lan") != before
     assert listed(house) == {before.serial_number}
-    assert crl_of(house).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == 1
+    assert crl_of(house) == first, "it names all that is revoked already"
 
 
 def test_home_assistants_own_is_replaced_and_the_way_to_deliver_it_is_said(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 
 from tests.command import COMMAND, Done, environment
 from tests.house.disks import small_disk
@@ -212,6 +213,43 @@ def test_a_house_that_is_there_goes_aside_only_when_that_was_said(
     assert "cam.lan" not in person.run("cert", "list").out
 
 
+def crl_of(house: Path) -> x509.CertificateRevocationList:
+    return x509.load_der_x509_crl((house / "crl.der").read_bytes())
+
+
+@pytest.mark.parametrize("lost", ["nothing", "the ledger"])
+def test_what_was_revoked_since_the_backup_stays_revoked(
+    lost: str, person: Person, code: str
+) -> None:
+    """Else a stolen printer's certificate would be in use again, and on no list."""
+    path = backed_up(person)
+    (backup,) = person.run("cert", "list", "--json").json["certificates"]
+    assert person.run("cert", "revoke", backup["label"]).code == 0
+    before = crl_of(person.house)
+    if lost == "the ledger":
+        for file in person.house.glob("ledger.sqlite*"):
+            file.unlink()
+    done = restored(person, path, "--replace")
+    assert done.code == 0, done
+    said = " ".join(done.out.split())
+    assert "revoked since that backup, and it stays so: nas.lan" in said
+    assert "what was revoked and is here again gets a new key: housekey renew" in said
+
+    (again,) = person.run("cert", "list", "--json").json["certificates"]
+    assert again["sha256"] == backup["sha256"]
+    assert again["revoked"] is not None
+    after = crl_of(person.house)
+    assert {f"{each.serial_number:x}" for each in after} == {backup["serial"]}
+    number = x509.CRLNumber
+    assert (
+        after.extensions.get_extension_for_class(number).value.crl_number
+        > before.extensions.get_extension_for_class(number).value.crl_number
+    )
+    key = (person.house / "leaves" / backup["label"] / "privkey.pem").read_bytes()
+    assert person.run("renew").code == 0
+    assert (person.house / "leaves" / backup["label"] / "privkey.pem").read_bytes() != key
+
+
 def test_no_room_for_a_backup_is_told_and_nothing_changes(person: Person, code: str) -> None:
     file = secret_file(person, PASSPHRASE)
     with small_disk(person.folder / "small", kilobytes=12) as disk:
@@ -383,3 +421,21 @@ def test_no_secret_is_in_anything_that_is_said_or_kept_elsewhere(person: Person,
     for secret in (*(each.encode() for each in secrets), *keys):
         assert secret not in everything
     assert len(keys) >= 6
+
+
+def test_check_puts_back_what_the_ledger_has_when_that_is_asked(person: Person, code: str) -> None:
+    was = (person.house / "issuing.pem").read_bytes()
+    (person.house / "issuing.pem").unlink()
+    done = person.run("house", "check")
+    assert done.code == 1, done
+    assert (
+        "issuing.pem: it is missing - housekey house check --fix makes it again, from the ledger"
+        in " ".join(done.out.split())
+    )
+    assert not (person.house / "issuing.pem").exists()
+    done = person.run("house", "check", "--fix")
+    assert done.code == 0, done
+    assert "fixed     issuing.pem: made again, from the ledger" in done.out
+    assert (person.house / "issuing.pem").read_bytes() == was
+    again = person.run("house", "check", "--fix", "--json")
+    assert (again.code, again.json["fixed"], again.json["sound"]) == (0, [], True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from housekey.cli.house.rotate_telling import refused_for_now
 from housekey.house.files import Files
 from housekey.house.house import House
 from housekey.house.recovery import RecoveryCode
@@ -105,6 +106,27 @@ def test_a_new_root_from_the_first_word_to_the_last(person: Person, code: Path) 
     )
 
 
+def test_who_gets_the_new_root_before_a_server_presents_it_is_not_led_into_a_wall(
+    person: Person, code: Path
+) -> None:
+    begun = person.run("house", "rotate", "--recovery-code-file", code, "--yes")
+    assert begun.code == 0, begun
+    said = " ".join(begun.out.split())
+    assert "next housekey renew, before any other device gets the new root" in said
+    assert "(nas.lan), and refuse till then who has it alone" in said
+    with opened(person) as house:
+        told = refused_for_now(house)
+        assert told is not None
+        assert told.startswith("housekey renew first: ")
+        assert told.endswith("(nas.lan)")
+    assert "housekey share" not in person.run("status").out.partition("next")[2]
+    assert person.run("renew").code == 0
+    with opened(person) as house:
+        assert refused_for_now(house) is None
+    steps = person.run("status", "--json").json["next"]
+    assert "lead phones and laptops to the new root: housekey share" in steps
+
+
 def test_without_the_code_nothing_happens(person: Person, code: Path) -> None:
     before = (person.house / "root.pem").read_bytes()
     asked = person.run("house", "rotate")
@@ -132,6 +154,16 @@ def test_who_has_lost_the_code_gets_a_root_that_waits(person: Person, code: Path
     done = rotate(person, "--finish")
     assert (done["state"], done["due"]) == ("done", ["nas.lan"])
     assert done["root"] == begun["root"]
+
+
+def test_while_a_root_waits_the_page_is_told_that_it_opens_nothing_yet(
+    person: Person, code: Path
+) -> None:
+    rotate(person, "--lost-code")
+    with opened(person) as house:
+        told = refused_for_now(house)
+    assert told is not None
+    assert "knows the new root alone" in told
 
 
 def test_after_a_leak_there_is_no_overlap(person: Person, code: Path) -> None:

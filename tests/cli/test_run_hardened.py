@@ -1,7 +1,8 @@
-"""The service under its unit's own hardening, as far as it takes no name spaces."""
+"""The service under its unit's own hardening, as far as it can be had without systemd."""
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
@@ -99,3 +100,40 @@ def test_the_filter_is_on_and_refuses_what_it_should(unit: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout.split()) == (0, ["97", "13"]), done
+
+
+def test_nothing_is_written_but_where_the_unit_says_so(
+    with_one: Person, unit: Path, tmp_path: Path
+) -> None:
+    """And with what stands in no home and in no /tmp, those are not even seen."""
+    require(os.geteuid() == 0, "root, to have mounts of one's own")
+    text = unit.read_text()
+    told = settings_of(text)
+    assert told["ProtectSystem"] == ["strict"]
+    text = text.replace(f"ProtectHome={told['ProtectHome'][0]}", "ProtectHome=yes")
+    text = text.replace(f"PrivateTmp={told['PrivateTmp'][0]}", "PrivateTmp=yes")
+    hides = tmp_path / "hides.service"
+    hides.write_text(text)
+    tries = (
+        f"touch {with_one.house}/try && rm {with_one.house}/try && echo house;"
+        f" touch /usr/try || echo usr; touch {with_one.folder}/try || echo beside"
+    )
+    for file, words in ((unit, ["house", "usr", "beside"]), (hides, ["usr", "beside"])):
+        done = subprocess.run(
+            [sys.executable, str(UNDER), str(file), "--", "/bin/sh", "-c", tries],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.stdout.split() == words, done
+    look = "ls -A /root /home /tmp 2>/dev/null | grep -v :; true"
+    done = subprocess.run(
+        [sys.executable, str(UNDER), str(hides), "--", "/bin/sh", "-c", look],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.split()) == (0, []), done
+    assert not Path("/usr/try").exists()

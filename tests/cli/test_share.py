@@ -597,7 +597,7 @@ def test_ctrl_c_while_it_waits_for_another_housekey_ends_it_at_once(house: Path)
 def test_a_house_that_stays_locked_is_told_and_one_with_a_leaf_needs_no_lock(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ready, "_LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(ready, "LOCK_SECONDS", 0.3)
     names = [parse_name("pi.local")]
     with opened(house) as it:
         with house_lock(house, wait=0, files=Files()), pytest.raises(HouseBusy):

@@ -357,6 +357,52 @@ def test_it_imports_nothing_that_it_does_not_use(person: Person) -> None:
     assert loaded & (slow | {f"housekey.{each}" for each in ours}) == set()
 
 
+@pytest.mark.parametrize(
+    ("what", "said", "mends"),
+    [
+        ("certificate", "or it is damaged", "move that folder away"),
+        ("key", "is open to other users", "chmod 600"),
+    ],
+)
+def test_one_damaged_leaf_is_told_and_hides_no_other(
+    person: Person, what: str, said: str, mends: str
+) -> None:
+    with opened(person) as house:
+        bad = house.issue("bad.lan", [parse_name("bad.lan")])
+    if what == "certificate":
+        file = bad.folder / "certificate.pem"
+        file.write_bytes(file.read_bytes()[:200])
+    else:
+        (bad.folder / "privkey.pem").chmod(0o644)
+    done = person.run("status")
+    assert (done.code, done.err) == (1, "")
+    assert "nas.lan: 396 days left" in done.out
+    told_of = [line for line in done.out.splitlines() if "bad.lan" in line]
+    assert told_of[0].split()[0] == ("damaged" if what == "certificate" else "unsafe")
+    assert said in " ".join(done.out.split())
+    assert f"next bad.lan: {mends}" in " ".join(done.out.split())
+    document = person.run("status", "--json").json
+    assert sorted(document["certificates"]) == ["issuing CA", "nas.lan", "root"]
+    (damaged,) = document["damaged"]
+    assert damaged["label"] == "bad.lan"
+    assert mends in damaged["hint"]
+
+
+def test_home_assistant_that_presents_what_is_damaged_on_the_disk_presents_the_right_one(
+    person: Person, tmp_path: Path
+) -> None:
+    """By the ledger; else it would be told that it presents somebody else's."""
+    answers: list[Callable[[socket.socket], None]] = [lambda _: None]
+    with changing(answers) as port:
+        leaf = secured(person, port)
+        answers.append(presenting(leaf, tmp_path))
+        (leaf.folder / "certificate.pem").write_bytes(b"x")
+        done = person.run("status")
+    assert done.code == 1
+    assert "damaged   home-assistant: " in done.out
+    assert "Home Assistant in /config presents it now" in done.out
+
+
 def test_a_damaged_ledger_is_two_lines_that_name_the_way_out(person: Person) -> None:
     with opened(person) as house:
         for number in range(60):

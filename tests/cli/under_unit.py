@@ -4,8 +4,9 @@
 
 Done as systemd does it: no-new-privileges, umask, capabilities that root keeps, MemoryDenyWrite-
 Execute (prctl(2), PR_SET_MDWE), and by seccomp the filter of system calls, which
-`systemd-analyze syscall-filter` spells out, and the families of sockets. What takes name spaces
-(ProtectSystem and the like) is not.
+`systemd-analyze syscall-filter` spells out, and the families of sockets. Of what takes a name space
+of mounts there are ProtectSystem=strict with ReadWritePaths, ProtectHome and PrivateTmp, as
+systemd.exec(5) tells them. Not done are PrivateDevices and the other Protect*= of the kernel's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -30,6 +32,11 @@ _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
 _NUMBER_AT, _ARGUMENT_AT = 0, 16
 _EPERM, _EAFNOSUPPORT = 1, 97
+# linux/sched.h, sys/mount.h, linux/mount.h, linux/fcntl.h; the number is that of x86_64
+_NEWNS, _BIND, _REC, _PRIVATE, _RDONLY = 0x20000, 4096, 16384, 1 << 18, 1
+_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
+_API = ("/dev", "/proc", "/sys")  # ProtectSystem=strict leaves them to other settings
+_HOMES, _TEMPORARY = ("/home", "/root", "/run/user"), ("/tmp", "/var/tmp")
 
 
 def settings_of(unit: str) -> dict[str, list[str]]:
@@ -81,9 +88,59 @@ class _Program(ctypes.Structure):
     _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
+class Mounts:
+    """The mounts of this process alone."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._must(self._libc.unshare(_NEWNS))
+        self._mount("none", "/", None, _REC | _PRIVATE)
+
+    def protect(self, told: dict[str, list[str]]) -> None:
+        """Make all read-only but what the unit names, and hide what it hides."""
+        writable = [
+            path
+            for word in shlex.split(" ".join(told["ReadWritePaths"]))
+            if Path(path := word.removeprefix("-")).exists() or not word.startswith("-")
+        ]
+        for path in (*writable, *_API):
+            self._mount(path, path, None, _BIND | _REC)
+        self._set("/", _RDONLY, 0)
+        for path in (*writable, *_API):
+            self._set(path, 0, _RDONLY)
+        hidden = _HOMES if told["ProtectHome"] == ["yes"] else ()
+        for path in (each for each in hidden if Path(each).is_dir()):
+            self._mount("tmpfs", path, "tmpfs", _RDONLY, "mode=000")
+        private = _TEMPORARY if told["PrivateTmp"] == ["yes"] else ()
+        for path in private:
+            self._mount("tmpfs", path, "tmpfs", 0, "mode=1777")
+
+    def _mount(self, what: str, where: str, kind: str | None, flags: int, data: str = "") -> None:
+        words = [each and each.encode() for each in (what, where, kind)]
+        self._must(self._libc.mount(*words, ctypes.c_ulong(flags), data.encode()))
+
+    def _set(self, path: str, on: int, off: int) -> None:
+        attributes = struct.pack("=4Q", on, off, 0, 0)
+        self._must(
+            self._libc.syscall(
+                *(_MOUNT_SETATTR, _AT_FDCWD, path.encode(), _AT_RECURSIVE),
+                *(attributes, ctypes.c_size_t(len(attributes))),
+            )
+        )
+
+    def _must(self, answer: int) -> None:
+        if answer != 0:
+            raise OSError(ctypes.get_errno(), "mounts of its own")
+
+
 def harden(unit: str) -> list[str]:
     """Do it to this process; return what this kernel could not."""
     told = settings_of(unit)
+    if "ProtectSystem" in told:
+        try:
+            Mounts().protect(told)
+        except OSError as error:
+            return [f"ProtectSystem ({error})"]
     words = " ".join(told["SystemCallFilter"]).split()
     code = program(calls_of(words), told["RestrictAddressFamilies"][0].split())
     call = ctypes.CDLL(None, use_errno=True).prctl

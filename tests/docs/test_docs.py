@@ -122,8 +122,8 @@ def test_every_error_that_troubleshooting_quotes_is_one_of_ours() -> None:
     [
         pytest.param("calls", "Run `housekey seccure` now.", id="a command that is not there"),
         pytest.param("calls", "`housekey cert forge x.lan`", id="a subcommand that is not there"),
-        pytest.param("calls", "`housekey secure --force`", id="an option that is not there"),
-        pytest.param("calls", "Say `--force` to it.", id="an option alone"),
+        pytest.param("calls", "`housekey secure --violently`", id="an option that is not there"),
+        pytest.param("calls", "Say `--violently` to it.", id="an option alone"),
         pytest.param("calls", "```sh\nhousekey status || housekey renoo\n```", id="second in line"),
         pytest.param(
             "calls", '```sh\nsudo "$(command -v housekey)" undo --port 1\n```', id="under sudo"

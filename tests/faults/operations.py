@@ -41,6 +41,7 @@ WRITING_FLAGS = os.O_CREAT | os.O_TRUNC
 # What a disk without room still does: it lets things go, and changes what has its place.
 NEEDS_NO_ROOM = {"unlink", "remove", "rmdir", "ftruncate", "fchmod", "fchown", "chmod", "chown"}
 REMOVING = ("unlink", "remove", "rmdir")
+PROGRAMS = ("update-ca-certificates",)
 ORDERS = ("configure", "promote", "restart", "update_urls")
 
 
@@ -52,8 +53,9 @@ class Fault:
     at: int = 0  # before this operation, from 0 on; "kill" at the count of all is after the last
     number: int = 0  # of the error
     stays: bool = False  # the error stays: a disk that is full, or can only be read
-    moment: str = ""  # of "clock": what it shows from then on, ISO 8601
+    moment: str = ""  # of "clock": what it shows from then on, ISO 8601; at -1: from the start
     looks_too: bool = False  # count what only looks as well
+    gone: str = ""  # of "vanish": the folder in the counted one that goes; all of it without one
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class Disk:
         self._wrap_sqlite()
         self._wrap_exchange()
         self._wrap_orders()
+        self._wrap_programs()
         self._wrap_clock()
 
     # ---- one operation
@@ -101,7 +104,11 @@ class Disk:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "vanish" if len(self.done) == self.fault.at:
-                Path(self.root).rename(self.root + ".gone")  # really
+                going = Path(self.root) / self.fault.gone
+                was, self.busy = self.busy, True
+                if going.exists():
+                    going.rename(self.root + ".gone")  # really
+                self.busy = was
             case "clock":
                 self.jumped = True
             case "error":
@@ -113,7 +120,7 @@ class Disk:
                 if name.startswith("sqlite "):
                     self.done.append(name)
                     raise _sqlite_error(number)
-                if name.startswith("order "):
+                if name.startswith(("order ", "program ")):
                     return
                 self.done.append(name)
                 raise OSError(number, os.strerror(number))
@@ -249,11 +256,26 @@ class Disk:
 
             setattr(Client, name, ordered)
 
+    def _wrap_programs(self) -> None:
+        """A program that changes a store of this computer is one operation."""
+        from housekey.trust.machine import SystemRunner  # noqa: PLC0415 - in the child only
+
+        original = SystemRunner.__call__
+
+        def called(runner: SystemRunner, command: Any, **kwargs: Any) -> Any:
+            name = Path(command[0]).name
+            if self.busy or name not in PROGRAMS:
+                return original(runner, command, **kwargs)
+            return self.operation(f"program {name}", lambda: original(runner, command, **kwargs))
+
+        setattr(SystemRunner, "__call__", called)  # noqa: B010 - not a method to mypy
+
     def _wrap_clock(self) -> None:
         if self.fault.kind != "clock":
             return
         from housekey.cli import output  # noqa: PLC0415 - in the child only
 
+        self.jumped = self.fault.at < 0
         moment = datetime.fromisoformat(self.fault.moment).replace(tzinfo=UTC)
         original = output.now
 

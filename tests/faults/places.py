@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 OWN_KEY = b"-----BEGIN PRIVATE KEY-----\nthe user's own\n-----END PRIVATE KEY-----\n"
 OWN_CERTIFICATE = b"the user's own certificate\n"
 REQUEST = "request.csr"
-WAIT_SECONDS = "20"
 WORTH_KEEPING = (
     "house/root.pem",
     "house/root.key.sealed",
@@ -45,6 +44,7 @@ class Place:
     case: Case
     warmed: Warmed
     home: StandIn | None = None
+    wait: int = 20  # seconds for a restart of Home Assistant
     kept: dict[str, bytes] = field(default_factory=dict)  # what must not be lost, by its path here
 
     @classmethod
@@ -83,7 +83,9 @@ class Place:
         if what.startswith("! "):
             _, verb, name = what.split()
             path = self.folder / name
-            if verb == "spoil":
+            if verb == "sign":
+                path.with_name(f"{path.name}.signed").write_bytes(_signed(path.read_bytes()))
+            elif verb == "spoil":
                 path.write_bytes(b"spoilt " * 100)
             elif path.is_dir():
                 shutil.rmtree(path)
@@ -118,7 +120,7 @@ class Place:
     def words(self, arguments: str) -> list[str]:
         """Fill in the places, and add what says which house."""
         folder = self.folder
-        home = f"--config {folder}/config --token-file {folder}/token --wait {WAIT_SECONDS}"
+        home = f"--config {folder}/config --token-file {folder}/token --wait {self.wait}"
         filled = arguments.format(
             out=folder / "out",
             code=folder / "code",
@@ -158,6 +160,18 @@ def _everything(folder: Path) -> Iterator[Path]:
 def _kept(path: Path) -> Kept:
     mode = path.lstat().st_mode & 0o7777
     return Kept(mode, None if path.is_dir() else path.read_bytes())
+
+
+def _signed(request: bytes) -> bytes:
+    """What a CA of the user's own makes of a request, with all that leads to its root."""
+    from cryptography import x509  # noqa: PLC0415 - here only
+
+    from tests.own.authorities import Ca, pem  # noqa: PLC0415
+
+    root = Ca.root()
+    issuing = root.below()
+    leaf = issuing.sign(x509.load_pem_x509_csr(request))
+    return pem(leaf, issuing.certificate, root.certificate)
 
 
 def _request() -> bytes:

@@ -99,7 +99,7 @@ class StandIn:
         self._call(self._settled())
 
     async def _settled(self) -> None:
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _call(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
@@ -123,7 +123,7 @@ class StandIn:
         self.starts += 1
         self.trouble, self.active = "", "stable"
         settings, context = self._stable_settings(), None
-        if self.road == "trial":
+        if self.road == "trial" and not self.trouble:
             http = _stored(self.folder, "http")
             pending = http["pending"]
             if pending is not None and not pending.get("error"):
@@ -151,7 +151,11 @@ class StandIn:
 
     def _stable_settings(self) -> dict[str, Any]:
         if self.road == "trial":
-            stable: dict[str, Any] = _stored(self.folder, "http")["stable"]
+            try:
+                stable: dict[str, Any] = _stored(self.folder, "http")["stable"]
+            except OSError as error:
+                self.trouble = f"recovery mode: {error}"
+                return {"server_port": self.port}
             return stable
         try:
             settings = yaml.safe_load((self.folder / "configuration.yaml").read_text())

@@ -26,7 +26,7 @@ from tests.command import environment
 from tests.faults.operations import Disk, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.02  # instead of a tenth: the stand-in restarts faster than Home Assistant
@@ -62,18 +62,22 @@ class Ended:
 
 @dataclass(slots=True)
 class Warmed:
-    """The client of one server; a context manager."""
+    """The client of one server; a context manager. `within` is what runs it, as `unshare` does."""
 
+    within: Callable[..., Sequence[str]] = lambda *command: command
+    env: Mapping[str, str] | None = None
     _process: subprocess.Popen[str] = field(init=False)
     _folder: tempfile.TemporaryDirectory[str] = field(init=False)
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="housekey-warmed-")
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.faults.warmed", self._folder.name],
+            self.within(
+                *(sys.executable, "-W", "error", "-m", "tests.faults.warmed", self._folder.name)
+            ),
             cwd=Path(__file__).parents[2],
             # The public CAs take longer to read than all the rest takes; nothing here is theirs.
-            env=environment(SSL_CERT_FILE=os.devnull),
+            env=self.env or environment(SSL_CERT_FILE=os.devnull),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

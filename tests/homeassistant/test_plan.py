@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from housekey.homeassistant.plan import Facts, LeafFacts, Pair, Road, Wanted, plan
+from housekey.homeassistant.plan import (
+    Facts,
+    LeafFacts,
+    Pair,
+    PublicName,
+    Road,
+    Wanted,
+    plan,
+)
 from housekey.pki.keys import KeyType
 from housekey.pki.names import DnsName, parse_name
 
@@ -229,3 +237,52 @@ def test_the_plan_can_be_told_in_plain_words() -> None:
     told = plan(replace(FRESH, stale_yaml=True), WANTED).told()
     assert len(told) == 7
     assert all(line[0].islower() for line in told)
+
+
+# A public name
+
+PUBLIC = PublicName((DnsName("ha.example.org"), DnsName("www.example.org")), from_outside=False)
+OUTSIDE = replace(PUBLIC, from_outside=True)
+
+
+@pytest.mark.parametrize(
+    ("now", "public", "wanted"),
+    [
+        # None is set: only a name that leads to an address of the internet is one.
+        (None, PUBLIC, None),
+        (None, OUTSIDE, "https://ha.example.org:8123"),
+        (None, None, None),
+        # It is this name over http, which nobody answers any more; a router's port stays.
+        ("http://ha.example.org:8123", PUBLIC, "https://ha.example.org:8123"),
+        ("http://HA.example.org:8123/", PUBLIC, "https://ha.example.org:8123"),
+        ("http://www.example.org:9000", OUTSIDE, "https://www.example.org:9000"),
+        ("http://ha.example.org", PUBLIC, "https://ha.example.org:80"),
+        # It is good, or somebody else's.
+        ("https://ha.example.org", OUTSIDE, None),
+        ("https://abc.ui.nabu.casa", OUTSIDE, None),
+        ("http://other.example.org:8123", OUTSIDE, None),
+        ("http://ha.example.org:8123", None, None),
+    ],
+)
+def test_an_external_url_is_set_only_where_it_is_right(
+    now: str | None, public: PublicName | None, wanted: str | None
+) -> None:
+    drawn = plan(replace(SECURED, external_url=now), replace(WANTED, public=public))
+    assert drawn.external_url == wanted
+    assert drawn.empty is (wanted is None)
+    assert drawn.without_urls.empty
+
+
+def test_the_port_of_home_assistant_goes_with_it_when_it_moves() -> None:
+    facts = replace(SECURED, external_url="http://ha.example.org", configured_port=80)
+    assert plan(facts, replace(WANTED, public=PUBLIC)).external_url == "https://ha.example.org"
+
+
+def test_a_road_that_the_house_has_not_settled_is_something_to_do() -> None:
+    drawn = plan(replace(SECURED, settled=False), replace(WANTED, signer="Let's Encrypt"))
+    assert (drawn.empty, drawn.settle, drawn.issue) == (False, True, None)
+    assert drawn.told() == ("keep that Let's Encrypt signs from now on",)
+    first = plan(replace(FRESH, settled=False), replace(WANTED, signer="Let's Encrypt"))
+    assert "get a certificate from Let's Encrypt, ECDSA P-256 (the first certificate)" in (
+        first.told()
+    )

@@ -29,7 +29,8 @@ class Home:
     `http:`; one that is there is imported as a trial at the first start, unless
     `migrated` says that this was done long ago (the stale block).
 
-    `user` is the uid it runs as, and that owns its folder (only in a chroot).
+    `user` is the uid it runs as, and that owns its folder (only in a chroot). `resolv_conf` says
+    whom it asks for names, in place of the machine's own (likewise).
     Use it as a context manager: at the end nothing of it is running.
     """
 
@@ -43,6 +44,7 @@ class Home:
         migrated: bool = False,
         supervise: bool = True,
         user: int | None = None,
+        resolv_conf: Path | None = None,
     ) -> None:
         self.installed = installed
         self.config = folder  # as this machine sees it
@@ -59,7 +61,7 @@ class Home:
             self._write_stored_http()
         if user is not None:
             self.give_to(user)
-        command, self.config_dir = installed.command(folder, user=user)
+        command, self.config_dir = installed.command(folder, user=user, resolv_conf=resolv_conf)
         self.process = Supervised(
             command,
             env=home_environment(installed.root, self.port),

@@ -9,6 +9,7 @@ Into `HOUSEKEY_CACHE`, or `.cache/homes` of the checkout:
     templates/VERSION/    a configuration folder with its first user, and the user's token
     *.stamp               written last: a folder without its stamp is made anew
     *.integration.stamp   the same for what the integration needs besides
+    *.public.stamp        the same for what it needs on the road of a public name
     *.inprocess.stamp     the same for the environments of the tests in process
 
 Each is started once here, because Home Assistant installs more packages at its
@@ -19,10 +20,12 @@ is just importing.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[2]
 _MANIFEST = CHECKOUT / "custom_components" / "housekey" / "manifest.json"
+_FOR_PUBLIC = CHECKOUT / "custom_components" / "housekey" / "for_public.py"
+_CONSTRAINTS = "{}/lib/python3.*/site-packages/homeassistant/package_constraints.txt"
 _RECIPE = 2  # raise it when what is installed changes in another way than by its version
 _SUITE = "sid"
 _PACKAGES = ("python3", "python3-venv", "python3-dev", "build-essential", "ca-certificates")
@@ -86,9 +91,15 @@ class Installed:
     template: Path  # a configuration folder to copy, its first user signed up
     token: str  # long-lived, the first user's, who is an administrator
 
-    def command(self, config: Path, *, user: int | None = None) -> tuple[list[str], str]:
-        """What starts it on a configuration folder, and that folder as Home Assistant sees it."""
-        return hass_command(self.venv, self.root, config, user=user, may_install=False)
+    def command(
+        self, config: Path, *, user: int | None = None, resolv_conf: Path | None = None
+    ) -> tuple[list[str], str]:
+        """What starts it on a configuration folder, and that folder as Home Assistant sees it.
+
+        `resolv_conf`: in place of the machine's, where it runs chrooted.
+        """
+        binds = {} if resolv_conf is None else {resolv_conf: "/etc/resolv.conf"}
+        return hass_command(self.venv, self.root, config, user=user, may_install=False, binds=binds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +153,12 @@ def installed(version: str) -> Installed:
             (template.parent / f"{version}.token").write_text(token)
             stamp.write_text(what)
         if root is not None:
-            _add_requirements(version, venv, root, folder)
+            _add_requirements(
+                version, venv, root, folder / f"{version}.integration.stamp", _needed()
+            )
+            # A user's Home Assistant installs these when that road is chosen, which
+            # tests/inprocess/test_for_public.py is about; here nothing is installed any more.
+            _add_requirements(version, venv, root, folder / f"{version}.public.stamp", for_public())
         token = (template.parent / f"{version}.token").read_text()
     return Installed(release, venv, root, template, token)
 
@@ -157,8 +173,7 @@ def in_process(version: str) -> InProcess:
     with _locked(folder / "lock"):
         # The frontend is what Home Assistant would install at its first start. The lane's own tests
         # run there, too, and need hypothesis.
-        needed = json.loads(_MANIFEST.read_text())["requirements"]
-        beside = ["home-assistant-frontend", "hypothesis", *needed]
+        beside = ["home-assistant-frontend", "hypothesis", *_needed(), *for_public()]
         if version == TYPED:
             beside.append(f"mypy=={metadata.version('mypy')}")
         what = json.dumps([_RECIPE, IN_PROCESS[version], beside])
@@ -182,16 +197,18 @@ def hass_command(
     *,
     user: int | None = None,
     may_install: bool = True,
+    binds: Mapping[Path, str] | None = None,
 ) -> tuple[list[str], str]:
     """The command that runs Home Assistant on `config`, and `config` as it sees it.
 
-    `may_install`: whether it may install what its components need.
+    `may_install`: whether it may install what its components need. `binds`: what else appears in
+    the chroot, and where.
     """
     inside = str(config) if root is None else "/config"
     options = () if may_install else ("--skip-pip",)
     command = [f"{venv}/bin/python", "-m", "homeassistant", "--config", inside, *options]
     if root is not None:
-        return root.command(command, binds={config: inside}, user=user), inside
+        return root.command(command, binds={config: inside, **(binds or {})}, user=user), inside
     if user is not None:
         raise ValueError("only the homes in a chroot can run as another user")
     return command, inside
@@ -249,18 +266,36 @@ def _install(release: Release, venv: str, root: DebianRoot | None) -> None:
     )
 
 
-def _add_requirements(version: str, venv: str, root: DebianRoot, folder: Path) -> None:
-    """Install what the integration needs besides, which Home Assistant would do by itself.
+def _needed() -> list[str]:
+    """What the integration needs besides, which Home Assistant would install by itself."""
+    needed: list[str] = json.loads(_MANIFEST.read_text())["requirements"]
+    return needed
 
-    On top of an installation that is there already: it only adds pure Python to it.
+
+def for_public() -> list[str]:
+    """What the integration has installed when the road of a public name is chosen."""
+    found = re.search(
+        r"^REQUIREMENTS: Final = (\(.*?\))", _FOR_PUBLIC.read_text(), re.MULTILINE | re.DOTALL
+    )
+    if found is None:
+        raise InstallError(f"{_FOR_PUBLIC} names no requirements")
+    return list(ast.literal_eval(found[1]))
+
+
+def _add_requirements(
+    version: str, venv: str, root: DebianRoot, stamp: Path, wanted: Sequence[str]
+) -> None:
+    """Install packages on top of an installation that is there already.
+
+    It only adds pure Python to it: what Home Assistant has come with stays.
     """
-    wanted = json.loads(_MANIFEST.read_text())["requirements"]
-    stamp = folder / f"{version}.integration.stamp"
-    what = json.dumps([_RECIPE, version, wanted])
+    what = json.dumps([_RECIPE, version, list(wanted)])
     if _is_stamped(stamp, what):
         return
     uv = ("/usr/local/bin/uv", "pip", "install", "--quiet", "--python", f"{venv}/bin/python")
-    run_here(root.command([*uv, *wanted]), root.environment())
+    with_them = f'exec "$@" --constraint {_CONSTRAINTS.format(venv)}'
+    command = ["/bin/sh", "-ec", with_them, "sh", *uv, *wanted]
+    run_here(root.command(command), root.environment())
     stamp.write_text(what)
 
 
@@ -271,8 +306,7 @@ def _install_in_process(version: str, venv: str, root: DebianRoot, beside: Seque
     install_it = (uv, "pip", "install", "--quiet", "--python", f"{venv}/bin/python")
     fixtures = f"pytest-homeassistant-custom-component=={IN_PROCESS[version]}"
     run_here(root.command([*install_it, fixtures]), env)
-    named = f"{venv}/lib/python3.*/site-packages/homeassistant/package_constraints.txt"
-    with_them = f'exec "$@" --constraint {named}'
+    with_them = f'exec "$@" --constraint {_CONSTRAINTS.format(venv)}'
     run_here(root.command(["/bin/sh", "-ec", with_them, "sh", *install_it, *beside]), env)
 
 

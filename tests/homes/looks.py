@@ -54,11 +54,14 @@ def contents(home: Home) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def presented(home: Home, root: Path, name: str = "localhost") -> str:
-    """Return the SHA-256 of the leaf that a client which trusts only `root` is shown."""
+def presented(home: Home, root: Path, name: str = "localhost", *, host: str | None = None) -> str:
+    """Return the SHA-256 of the leaf that a client which trusts only `root` is shown.
+
+    `host`: where it connects, if `name` leads nowhere from this process.
+    """
     context = ssl.create_default_context(cafile=str(root))
     with (
-        socket.create_connection((name, home.port), timeout=10) as connection,
+        socket.create_connection((host or name, home.port), timeout=10) as connection,
         context.wrap_socket(connection, server_hostname=name) as secured,
     ):
         encoded = secured.getpeercert(binary_form=True)

@@ -456,7 +456,8 @@ def test_a_person_signs_in_by_browser_notes_the_code_and_is_done(
     browser.write_text(_BROWSER)
     browser.chmod(0o700)
     env = environment(BROWSER=f"{browser} %s", TERM="xterm-256color", COLUMNS="100")
-    command = [*COMMAND, "secure", *map(str, owner.arguments("--remember", token=False))]
+    told = owner.arguments("--private", "--remember", token=False)
+    command = [*COMMAND, "secure", *map(str, told)]
     with Terminal(command, env=env) as terminal:
         terminal.expect("written it down? [y/N]: ")
         terminal.type("y")

@@ -477,7 +477,7 @@ def test_a_question_that_nobody_can_be_asked(owner: Owner) -> None:
 
 def test_a_person_who_does_not_want_to_go_on(owner: Owner) -> None:
     before = everything(owner)
-    command = [*COMMAND, "secure", *map(str, owner.arguments())]
+    command = [*COMMAND, "secure", *map(str, owner.arguments("--private"))]
     with Terminal(command, env=environment(TERM="dumb")) as terminal:
         terminal.expect("Go on? [y/N]: ")
         assert "heads up  1 integration reports to Home Assistant" in terminal.said
@@ -489,7 +489,7 @@ def test_a_person_who_does_not_want_to_go_on(owner: Owner) -> None:
 
 def test_a_person_who_has_not_noted_the_recovery_code(owner: Owner) -> None:
     before = everything(owner)
-    command = [*COMMAND, "secure", *map(str, owner.arguments())]
+    command = [*COMMAND, "secure", *map(str, owner.arguments("--private"))]
     with Terminal(command, env=environment(TERM="dumb")) as terminal:
         terminal.expect("Go on? [y/N]: ")
         terminal.type("y")

@@ -183,7 +183,7 @@ def test_after_a_leak_no_leaf_keeps_its_key_whichever_issuing_ca_it_is_of(
     recovered(folder, code, leaked=True)
     with opened(folder) as house:
         assert all(house.has_leaked(leaf) for leaf in house.leaves())
-        renew(house, None, everything=False, now=LATER, files=Files())
+        renew(house, None, everything=False, now=LATER)
         renewed = house.leaves()
         assert all(house.is_current(leaf) for leaf in renewed)
         assert not any(leaf.key_pem.reveal() == keys[leaf.label] for leaf in renewed)

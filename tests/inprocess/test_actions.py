@@ -177,7 +177,7 @@ async def test_while_another_housekey_holds_the_house_nothing_is_issued(
     set_up: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("custom_components.housekey.house_access._LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("custom_components.housekey.house_access.LOCK_SECONDS", 0.1)
     await set_up()
     with (
         house_lock(house.folder, wait=1, files=house.files),

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 from urllib.request import urlopen
@@ -82,7 +83,7 @@ async def dialog(hass: HomeAssistant, server: Server) -> Dialog:
 
 async def to_the_page(dialog: Dialog) -> None:
     """From the first step to the page with the QR code."""
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     assert dialog.step == "names"
     await dialog.send(names=[str(each) for each in FOUND])
     assert dialog.step in ("impact", "no_impact")
@@ -112,6 +113,19 @@ def prove(page: str) -> dict[str, Any]:
         while part := secured.recv(1 << 16):
             answered += part
     return json.loads(answered.partition(b"\r\n\r\n")[2])
+
+
+async def test_a_clock_of_1970_makes_no_house_and_is_named(
+    dialog: Dialog, access: HouseAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr("custom_components.housekey.house_access.now", lambda: moment)
+    await dialog.send()
+    shown = await dialog.send(names=[str(each) for each in FOUND])
+    assert dialog.step == "names"
+    assert shown["errors"] == {"base": "not_possible"}
+    assert "clock of this machine is wrong" in dialog.told["reason"]
+    assert not access.exists()
 
 
 async def test_the_whole_way_with_a_device_that_proves_its_trust(
@@ -167,7 +181,7 @@ async def test_a_device_that_comes_while_somebody_looks_is_led_on(
 async def test_nothing_is_on_disk_before_the_code_was_noted_and_a_wrong_group_is_told(
     hass: HomeAssistant, dialog: Dialog, access: HouseAccess
 ) -> None:
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     await dialog.send(names=list(NAMES))
     await dialog.send(lane=True)
     assert dialog.step == "house"
@@ -203,7 +217,7 @@ async def test_nothing_is_on_disk_before_the_code_was_noted_and_a_wrong_group_is
 async def test_names_that_cannot_be_are_told(
     dialog: Dialog, names: list[str], errors: dict[str, str]
 ) -> None:
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     await dialog.send(names=names)
     assert dialog.step == "names"
     assert dialog.shown["errors"] == errors
@@ -213,7 +227,7 @@ async def test_what_a_private_certificate_affects_here_is_told(
     hass: HomeAssistant, dialog: Dialog
 ) -> None:
     MockConfigEntry(domain="sonos").add_to_hass(hass)
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     await dialog.send(names=list(NAMES))
     assert dialog.step == "impact"
     assert "**sonos**" in dialog.told["affected"]
@@ -221,7 +235,7 @@ async def test_what_a_private_certificate_affects_here_is_told(
 
 
 async def test_a_disk_that_takes_no_house_ends_the_flow_with_the_reason(dialog: Dialog) -> None:
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     await dialog.send(names=list(NAMES))
     await dialog.send(lane=False)
 
@@ -237,7 +251,7 @@ async def test_a_disk_that_takes_no_house_ends_the_flow_with_the_reason(dialog: 
 async def test_a_house_that_is_damaged_before_its_page_is_shown_ends_the_flow(
     dialog: Dialog, house: HouseAccess
 ) -> None:
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     await dialog.send(names=list(NAMES))
     (house.folder / "root.pem").write_text("damaged")
     await dialog.send(lane=False)
@@ -264,7 +278,7 @@ async def test_where_secure_was_here_before_the_flow_takes_its_https_over(
 async def test_with_the_lane_https_is_to_have_a_port_of_its_own(
     hass: HomeAssistant, dialog: Dialog, server: Server, free: tuple[int, ...], proposed: int | None
 ) -> None:
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     await dialog.send(names=list(NAMES))
     await dialog.send(lane=True)
     await dialog.send(first_group=dialog.told["code"][:5], noted=True)
@@ -284,7 +298,7 @@ async def test_a_port_of_the_page_that_is_taken_is_asked_for_anew(
         taken.bind(("", 0))
         taken.listen()
         with patch("custom_components.housekey.config_flow.PORT", taken.getsockname()[1]):
-            await dialog.send()
+            await dialog.send(next_step_id="names")
             await dialog.send(names=list(NAMES))
             await dialog.send(lane=False)
             await dialog.send(first_group=dialog.told["code"][:5], noted=True)
@@ -341,7 +355,7 @@ async def test_closing_the_dialog_closes_the_page_and_keeps_the_house(
 async def test_a_house_that_is_there_is_taken_over_without_a_new_code(
     hass: HomeAssistant, house: HouseAccess, dialog: Dialog
 ) -> None:
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     await dialog.send(names=[*NAMES, "ha.example.org"])
     await dialog.send(lane=False)
     assert dialog.step == "onboarding"
@@ -376,7 +390,7 @@ async def test_ruins_of_a_house_end_the_flow_with_the_reason(
 ) -> None:
     access.folder.mkdir(mode=0o700)
     (access.folder / "root.pem").write_text("ruins")
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     await dialog.send(names=list(NAMES))
     assert dialog.shown["errors"] == {"base": "not_possible"}
 
@@ -416,7 +430,7 @@ async def test_the_options_are_kept_and_read_and_a_wrong_name_is_told(
 ) -> None:
     await set_up()
     dialog = await options(hass, entry)
-    assert dialog.shown["menu_options"] == ["settings", "switch"]
+    assert dialog.shown["menu_options"] == ["settings", "switch", "public"]
     await dialog.send(next_step_id="settings")
     schema = dialog.shown["data_schema"]({"names": ["x"]})
     await dialog.send(**{**schema, "names": ["no name"]})
@@ -490,7 +504,7 @@ async def test_where_https_is_kept_the_way_back_is_offered(
 ) -> None:
     await set_up()
     dialog = await options(hass, entry)
-    assert dialog.shown["menu_options"] == ["settings", "back"]
+    assert dialog.shown["menu_options"] == ["settings", "public", "back"]
 
 
 async def test_of_an_entry_that_is_not_set_up_only_the_settings_may_be_changed(

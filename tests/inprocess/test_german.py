@@ -33,7 +33,7 @@ async def test_a_name_that_is_none_is_told_in_the_flow(hass: HomeAssistant, serv
     await server.start()
     manager = hass.config_entries.flow
     shown: Any = await manager.async_init(DOMAIN, context={"source": SOURCE_USER})
-    await manager.async_configure(shown["flow_id"], {})
+    await manager.async_configure(shown["flow_id"], {"next_step_id": "names"})
     shown = await manager.async_configure(shown["flow_id"], {"names": ["two words"]})
     assert shown["errors"] == {"names": "name_refused"}
     reason = shown["description_placeholders"]["reason"]

@@ -315,7 +315,7 @@ async def test_a_ledger_that_another_housekey_holds_is_waited_for_and_then_told(
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("custom_components.housekey.house_access._LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("custom_components.housekey.house_access.LOCK_SECONDS", 0.1)
     coordinator = await set_up()
     kept.certificate.unlink()
     await coordinator.async_refresh()

@@ -166,7 +166,8 @@ async def test_a_flow_that_waits_for_a_device_is_left(
     )
     flow = hass.config_entries.flow
     shown = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    for answer in ({}, {"names": ["localhost"]}, {"lane": False}, {"go_on": False}):
+    walked = ({"next_step_id": "names"}, {"names": ["localhost"]}, {"lane": False})
+    for answer in (*walked, {"go_on": False}):
         shown = await flow.async_configure(shown["flow_id"], answer)
     assert (shown["step_id"], shown["type"]) == ("wait", "progress")
     caplog.clear()

@@ -202,7 +202,7 @@ def to_the_page(flow: Flow, *names: str, lane: bool = False) -> str:
     Returns the recovery code; empty when the house was there already.
     """
     assert flow.step == "user"
-    flow.send()
+    flow.send(next_step_id="names")
     assert flow.step == "names", flow.shown
     flow.send(names=list(names) or flow.default("names"))
     assert flow.step in ("impact", "no_impact"), flow.shown

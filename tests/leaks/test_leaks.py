@@ -11,8 +11,9 @@ import base64
 import contextlib
 import json
 import ssl
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -22,9 +23,12 @@ from housekey.pki.keys import PrivateKey
 from tests.homes.home import Home  # noqa: TC001 - of a fixture
 from tests.leaks.needles import Needles
 from tests.leaks.watching import Seen, watched
+from tests.public.duckdns_stand_in import DuckDnsStandIn, duckdns_certificate
+from tests.public.knot import Knot, free_address
+from tests.public.pebble import Pebble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.conftest import NewHome
@@ -34,7 +38,7 @@ TOKEN = b"eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ0ZXN0In0." + base64.urlsafe_b64encode(
 # The files that are there to keep a secret, by their names; everything else is searched.
 KEEPS_A_SECRET = (
     "privkey.pem", "privkey.previous.pem", "issuing.key", "proving.key", "token", "*.secret",
-    "nas.key",
+    "nas.key", "dns.json", "account.key",
 )  # fmt: skip
 
 
@@ -66,7 +70,9 @@ class Keeper:
         **how: object,
     ) -> Seen:
         """Run a command; where it is to show a new code, that is taken out of what is searched."""
-        done = watched(*arguments, env={"HOUSEKEY_HOUSE": str(self.house)}, **how)  # type: ignore[arg-type]
+        more: Mapping[str, str] = how.pop("env", {})  # type: ignore[assignment]
+        env = {"HOUSEKEY_HOUSE": str(self.house), **more}
+        done = watched(*arguments, env=env, **how)  # type: ignore[arg-type]
         if code is not None:
             assert done.code == code, (done.command, done.out, done.err)
         if shows_code:
@@ -281,6 +287,70 @@ def test_no_command_about_home_assistant_lets_a_secret_out(
     _print(keeper)
 
 
+def test_no_command_about_a_public_name_lets_a_secret_out(
+    keeper: Keeper, home_2026_7: NewHome
+) -> None:
+    """DuckDNS takes its token in the address that is asked: whoever tells an address tells it."""
+    home: Home = home_2026_7()
+    token, wrong = "c0ffee00-7357-4a5b-8c1d-0123456789ab", "0badc0de-7357-4a5b-8c1d-fedcba987654"
+    keeper.needles.text("Home Assistant's token", home.token.encode())
+    keeper.needles.text("DuckDNS's token", token.encode())
+    keeper.needles.text("a wrong token", wrong.encode())
+    ha = keeper.file("ha.secret", home.token.encode())
+    right, other = (
+        keeper.file(f"{name}.secret", f"auth_token = {text}".encode())
+        for name, text in (("right", token), ("other", wrong))
+    )
+    name = "myhome.duckdns.org"
+    address = free_address()
+    served = f"www A {address}\nmyhome A 127.0.0.1"
+    pair, roots = duckdns_certificate(keeper.folder / "duckdns"), keeper.folder / "acme.pem"
+    with (
+        Knot(zones={"duckdns.org": served}) as knot,
+        Pebble(dns=(knot.address, knot.port)) as ca,
+        DuckDnsStandIn(
+            token, ("myhome",), dns=knot, address=address, port=443, certificate=pair
+        ) as duckdns,
+    ):
+        roots.write_text(ca.roots_pem())
+        at = ("--config", home.config, "--token-file", ha)
+        road = (
+            "--public", name, "--dns", "duckdns", "--agree-tos", "--yes",
+            "--acme-directory", ca.directory, "--acme-root", roots,
+        )  # fmt: skip
+        how: dict[str, Any] = {
+            "inside": knot.seen_by(),
+            "env": {"REQUESTS_CA_BUNDLE": str(pair)},
+        }
+
+        def secure(credentials: Path, *more: str, code: int | None) -> None:
+            given = ("--dns-credentials", credentials)
+            keeper.run("secure", *at, *road, *given, *more, code=code, **how)
+
+        secure(other, "-vv", code=3)
+        duckdns.says = (500, b"no")
+        secure(right, "-vv", "--json", code=3)
+        duckdns.says = None
+        secure(right, "-vv", "--json", code=0)
+        names = presented(home).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        assert names.value.get_values_for_type(x509.DNSName) == [name]
+        keeper.run("status", "-vv", code=None, **how)
+        keeper.run("house", "check", "--json", code=None, **how)
+        keeper.run("renew", "--all", "--now", *at, "-vv", code=None, **how)
+        duckdns.says = (500, b"no")
+        keeper.run("renew", "--all", "--now", *at, "-vv", code=None, **how)
+        (keeper.house / "public" / "dns.json").write_text(f'{{"version": 1, "x": "{token}')
+        keeper.run("renew", "--all", "--now", *at, "-vv", code=None, **how)
+        asked = [request["token"] for request in duckdns.requests]
+        assert {token, wrong} == set(asked)
+    sys.stdout.write(f"\nDuckDNS was asked {len(asked)} times\n")
+    assert any(b"Traceback" in done.err for done in keeper.seen)
+    assert keeper.found() == []
+    log = b"".join(path.read_bytes() for path in home.config.rglob("*.log*") if path.is_file())
+    assert list(keeper.needles.found_in(log)) == []
+    _print(keeper)
+
+
 def presented(home: Home) -> x509.Certificate:
     pem = ssl.get_server_certificate(("127.0.0.1", home.port))
     return x509.load_pem_x509_certificate(pem.encode())
@@ -357,8 +427,6 @@ def _ports() -> tuple[str, str]:
 
 
 def _print(keeper: Keeper) -> None:
-    import sys  # noqa: PLC0415
-
     files = sum(path.is_file() for path in keeper.folder.rglob("*"))
     processes = len({pid for done in keeper.seen for pid, _ in done.processes})
     sys.stdout.write(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tests.command import COMMAND, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _PAUSE = 0.02  # a command lives for some hundred milliseconds
 
@@ -40,13 +40,14 @@ def watched(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     stop_at: bytes | None = None,
+    inside: Sequence[str] = (),
 ) -> Seen:
     """Run `housekey` and look at its processes and all that they start, until it ends.
 
-    `stop_at`: end it once it has said this, for a command that stays.
+    `stop_at`: end it once it has said this, for a command that stays. `inside`: what it is run by.
     """
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [*inside, *COMMAND, *map(str, arguments)],
         env=environment(**(env or {})),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

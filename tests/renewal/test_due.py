@@ -9,7 +9,7 @@ import pytest
 
 from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
-from housekey.renewal.due import Due, Why, due_of
+from housekey.renewal.due import SHORT, Due, Why, due_of, short_lived_due_at
 from tests.pki.houses import a_house, names
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,3 +78,35 @@ def test_one_that_begins_in_the_future_is_due() -> None:
     assert found is not None
     assert (found.why, found.since) == (Why.EARLY, begins)
     assert "it is not valid before 31 December 2025" in found.reason
+
+
+def test_what_its_ca_suggests_counts_in_place_of_the_third() -> None:
+    early, late = BORN + 10 * A_DAY, ENDS - 10 * A_DAY
+    assert due(early - A_DAY, suggested=early) is None
+    found = due(early, suggested=early)
+    assert found == Due(Why.AGE, "its CA suggests to renew it now", early)
+    assert due(ENDS - A_THIRD, suggested=late) is None
+    # Reasons of another kind do not wait for it.
+    assert due(revoked_at=BORN, suggested=late) is not None
+    assert due(names=names("tv.lan"), suggested=late) is not None
+
+
+def test_a_short_lived_one_is_due_at_an_hour_and_others_on_a_day() -> None:
+    assert short_lived_due_at(LEAF) is None
+    six_days = issue_leaf(
+        public_key=KEY.public_key,
+        names=names("ha.lan"),
+        issuer=a_house(born=BORN).issuing,
+        now=BORN,
+        days=6,
+    )
+    life = six_days.not_valid_after_utc - six_days.not_valid_before_utc
+    assert life < SHORT
+    assert short_lived_due_at(six_days) == six_days.not_valid_after_utc - life / 3
+    assert short_lived_due_at(six_days, BORN + A_DAY) == BORN + A_DAY
+
+
+def test_one_of_another_ca_says_so_when_the_house_has_signed_it() -> None:
+    found = due(current=False, another_ca=True)
+    assert found is not None
+    assert found.reason == "it is not from the CA that was chosen for it"

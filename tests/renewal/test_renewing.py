@@ -54,9 +54,9 @@ def test_the_ledger_is_read_as_often_for_many_labels_as_for_few(
         house.ledger = asked
         later = NOW + timedelta(days=300)
         house.clock = lambda: later
-        renewed = renew(house, None, everything=False, now=later, files=Files())
+        renewed = renew(house, None, everything=False, now=later)
         assert [each.label for each in renewed] == [f"n{number}.lan" for number in range(1, labels)]
-        assert all(len(each.copies) == 1 for each in renewed)
+        assert all(len(each.copies.done) == 1 for each in renewed)
         assert asked.readings == 2, "once what was revoked, once where copies lie"
 
 

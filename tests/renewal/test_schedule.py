@@ -7,10 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from housekey.errors import RenewalFailed, Unreachable
+from housekey.errors import CaAsksToWait, DnsFailed, RenewalFailed, Unreachable
 from housekey.renewal.delivery import Delivery, QuietHours, Way
 from housekey.renewal.round import Became, Item
 from housekey.renewal.schedule import (
@@ -44,6 +44,7 @@ def test_a_round_is_at_a_random_moment_of_the_next_quiet_hours() -> None:
     assert daily_round(at_three, NIGHT, spread=0.0) == tomorrow  # those of today had theirs
 
 
+@example(begin=time(0), end=time(0, 0, 0, 1), after=0, spread=0.75)
 @given(
     begin=st.times(),
     end=st.times(),
@@ -96,3 +97,37 @@ def test_names_that_came_too_soon_are_taken_when_they_have_rested() -> None:
     assert after(item(Became.GOOD, rests_until=rested)) == rested
     past = (NOON - timedelta(hours=2)).astimezone(UTC)
     assert NOON < after(item(Became.GOOD, rests_until=past)) <= NOON + timedelta(minutes=1)
+
+
+# A public name
+
+DNS_FAILED = DnsFailed("the DNS provider was not reached", hint="try again later")
+
+
+def test_a_certificate_of_six_days_does_not_wait_for_the_night() -> None:
+    at = NOON + timedelta(hours=3)
+    assert after(item(Became.GOOD, due_at=at)) == at
+    assert after(item(Became.GOOD, due_at=NOON - timedelta(hours=3))) > NOON
+    tonight = daily_round(NOON, NIGHT, spread=0.5)
+    assert after(item(Became.GOOD, due_at=NOON + timedelta(days=3))) == tonight
+
+
+def test_what_the_ca_allows_only_later_is_tried_then() -> None:
+    until = NOON + timedelta(minutes=100)
+    trouble = CaAsksToWait("it failed twice in a row", hint="later", until=until)
+    assert after(item(Became.FAILED, trouble=trouble), tries=MOST_TRIES) == until
+
+
+def test_what_failed_is_tried_the_more_often_the_less_life_is_left() -> None:
+    def left(hours: float, **more: Any) -> timedelta:
+        ends = NOON + timedelta(hours=hours)
+        failed = item(Became.FAILED, trouble=DNS_FAILED, presented_until=ends, **more)
+        return after(failed, tries=MOST_TRIES) - NOON
+
+    tonight = daily_round(NOON, NIGHT, spread=0.5) - NOON
+    assert left(30 * 24) == tonight
+    assert left(48) == timedelta(hours=4)
+    assert left(2) == LAST_RETRY
+    # A switch that failed took two restarts: that is for the night all the same.
+    restart = Delivery(Way.RESTART, "why", NOON)
+    assert left(48, delivery=restart) == tonight

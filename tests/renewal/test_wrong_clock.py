@@ -51,7 +51,7 @@ def issue(house: House) -> None:
 
 
 def renewed(house: House, clock: Clock, *, everything: bool = False) -> Renewed | None:
-    done = renew(house, [NAME], everything=everything, now=clock(), files=Files())
+    done = renew(house, [NAME], everything=everything, now=clock())
     return done[0] if done else None
 
 

@@ -186,7 +186,7 @@ class Home:
             if standing.due.why is Why.NAMES:
                 new: Leaf | None = house.issue(LABEL, home.names, reuse_key=True)
             else:
-                (done,) = renew(house, [LABEL], everything=False, now=now, files=self.files)
+                (done,) = renew(house, [LABEL], everything=False, now=now)
                 new = done.leaf
                 if new is None:
                     self.counted.troubles[type(done.trouble).__name__] += 1

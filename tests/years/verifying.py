@@ -15,9 +15,9 @@ from housekey.pki.encoding import certificate_to_pem, chain_to_pem
 from housekey.pki.names import DnsName
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Iterable
     from datetime import datetime
-    from pathlib import Path
 
     from housekey.pki.names import Name
 
@@ -34,21 +34,36 @@ def _subject(name: Name) -> x509.DNSName | x509.IPAddress:
     return x509.DNSName(name.text) if isinstance(name, DnsName) else x509.IPAddress(name.address)
 
 
-def refused(chain: Chain, *, name: Name, roots: Chain, now: datetime) -> str:
-    """What a device that trusts `roots` says at `now` to a server under `name`; "" is yes."""
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The way that a verification took, from what is presented to a root."""
+
+    presented: Chain
+    begins: datetime  # the last day on which one of its certificates begins
+    ends: datetime  # the first on which one ends
+
+    def holds_at(self, now: datetime) -> bool:
+        """Whether each of its certificates is valid at `now` (RFC 5280, 6.1.3 (a) (2))."""
+        return self.begins <= now <= self.ends
+
+
+def path_of(chain: Chain, *, name: Name, roots: Chain, now: datetime) -> Path | str:
+    """The way by which a device that trusts `roots` accepts a server under `name`, or why not."""
     verifier = PolicyBuilder().store(_store(roots)).time(now).build_server_verifier(_subject(name))
     try:
-        verifier.verify(chain[0], list(chain[1:]))
+        path = verifier.verify(chain[0], list(chain[1:]))
     except VerificationError as error:
         return str(error)
-    return ""
+    assert path[-1] in roots
+    begins = max(each.not_valid_before_utc for each in path)
+    return Path(chain, begins, min(each.not_valid_after_utc for each in path))
 
 
 @dataclass
 class OpenSsl:
     """`openssl verify`, strict and at a time of the simulation; only of what it was not asked."""
 
-    folder: Path
+    folder: pathlib.Path
     asked: int = 0
     _known: set[tuple[Chain, x509.Certificate]] = field(default_factory=set)
 

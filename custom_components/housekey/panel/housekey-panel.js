@@ -249,7 +249,7 @@ class HousekeyPanel extends HTMLElement {
       if (!this._hass.connected) wanted.append(this._offline(shown));
       wanted.append(
         h("div", null, this._state(shown), this._problems(shown), this._certificates(shown)),
-        h("div", null, this._onboarding(shown), this._devices(shown)));
+        h("div", null, this._road(shown), this._onboarding(shown), this._devices(shown)));
     }
     morph(this._main, wanted);
   }
@@ -324,7 +324,7 @@ class HousekeyPanel extends HTMLElement {
   _certificates(shown) {
     const kinds = shown.certificates.filter(({ ends }) => ends);
     return this._card("certificates", this._t("certificates.title"),
-      h("ul", { class: "certificates", role: "list" }, kinds.map((certificate) => this._certificate(certificate, shown.at))),
+      h("ul", { class: "certificates", role: "list" }, kinds.map((certificate) => this._certificate(certificate, shown))),
       shown.names.length > 0 && [
         h("h3", { id: "names-title" }, this._t("names.title")),
         h("ul", { class: "names", role: "list", "aria-labelledby": "names-title" }, shown.names.map((name) => h("li", { class: "code" }, name)))],
@@ -333,7 +333,7 @@ class HousekeyPanel extends HTMLElement {
       this._outcome("renew"));
   }
 
-  _certificate({ kind, begins, ends, renews }, at) {
+  _certificate({ kind, begins, ends, renews }, { at, road }) {
     const left = Math.max(0, Math.floor((Date.parse(ends) - Date.parse(at)) / DAY));
     const whole = begins ? (Date.parse(ends) - Date.parse(begins)) / DAY : NOMINAL[kind];
     const over = Date.parse(ends) <= Date.parse(at);
@@ -341,8 +341,8 @@ class HousekeyPanel extends HTMLElement {
     const tone = over || left < 14 ? "bad" : due ? "warn" : "ok";
     const days = over ? this._t("certificates.over") : this._days(left);
     const until = this._t(over ? "certificates.since" : "certificates.until", { date: this._date(ends) });
-    const note = kind !== "leaf" ? this._t(`certificates.${kind}.text`)
-      : renews && this._t(due ? "certificates.leaf.due" : "certificates.leaf.text", { date: this._date(renews) });
+    const note = kind !== "leaf" ? road === "private" && this._t(`certificates.${kind}.text`)
+      : renews && road !== "own" && this._t(due ? "certificates.leaf.due" : "certificates.leaf.text", { date: this._date(renews) });
     return h("li", { class: tone },
       h("div", { class: "row" }, h("h3", { id: `${kind}-name` }, this._t(`certificates.${kind}.name`)), h("span", { class: "left" }, days)),
       h("div", { class: "bar", role: "meter", "aria-labelledby": `${kind}-name`, "aria-valuemin": 0, "aria-valuemax": Math.round(Math.max(whole, left)), "aria-valuenow": left, "aria-valuetext": `${days}, ${until}` },
@@ -350,7 +350,8 @@ class HousekeyPanel extends HTMLElement {
       h("p", { class: "small quiet" }, until, note ? ". " : "", note || ""));
   }
 
-  _devices({ devices }) {
+  _devices({ devices, road }) {
+    if (road !== "private" && devices.length === 0) return false;
     return this._card("devices", this._t("devices.title"),
       devices.length > 0 && h("ul", { class: "devices", role: "list" }, devices.map((device) => this._device(device))),
       devices.length === 0 && h("p", null, this._t("devices.none")),
@@ -365,8 +366,14 @@ class HousekeyPanel extends HTMLElement {
       h("time", { class: "quiet small", datetime: at }, this._date(at, true)));
   }
 
-  _onboarding({ onboarding: { urls, code }, root }) {
+  /* Where the certificate is another CA's, devices are not set up here. */
+  _road({ road }) {
+    return road !== "private" && this._card("road", this._t(`road.${road}.title`), h("p", null, this._t(`road.${road}.text`)));
+  }
+
+  _onboarding({ onboarding: { urls, code }, root, road }) {
     const on = urls.length > 0;
+    if (road !== "private" && !on) return false;
     return this._card("onboarding", this._t("onboarding.title"),
       h("p", null, this._t(on ? "onboarding.on" : "onboarding.off")),
       on && h("div", { class: "page" },

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cryptography import x509
 
+from housekey.check.public import is_known, root_elsewhere
 from housekey.check.reading import chain_in, root_in
 from housekey.check.target import FileTarget, HomeTarget, ServerTarget
 from housekey.errors import HouseTrouble, LookFailed, NameRefused, PemUnreadable
@@ -70,6 +71,7 @@ class Root:
 
     der: bytes
     whose: str  # for people: "of the house in …", "the leaf itself"
+    known: bool = False  # devices come with it: a public CA's
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,16 @@ def _judged(request: Request, chain: Chain, *, files: Files, seen: Survey | None
     for name in names:
         chains = (seen.chains(name) if seen is not None else ()) or (chain,)
         answers = [
-            judge(Question(each, root.der if root else None, name, request.at), request.platforms)
+            judge(
+                Question(
+                    each,
+                    root.der if root else None,
+                    name,
+                    request.at,
+                    known_root=root is not None and root.known,
+                ),
+                request.platforms,
+            )
             for each in chains
         ]
         verdicts += map(_worst, zip(*answers, strict=True))
@@ -229,15 +240,28 @@ def _worst(verdicts: tuple[Verdict, ...]) -> Verdict:
 def _root(request: Request, chain: Chain, files: Files) -> Root | None:
     """What the devices are taken to trust; None: nothing that leads to this chain is known."""
     if request.root is not None:
-        return Root(root_in(request.root, files), f"from {request.root}")
+        der = root_in(request.root, files)
+        return Root(der, f"from {request.root}", known=is_known(der))
     leaf = readable(chain[0])
     if leaf is not None and _is_self_issued(leaf) and not is_emergency(leaf):
         return Root(chain[0], "the leaf itself")
-    if (of_house := _root_of_house(request.house, chain, files)) is not None:
+    of_house = _root_of_house(request.house, chain, files)
+    if of_house is not None and _is_issued_below(of_house, chain):
+        return of_house
+    if (elsewhere := root_elsewhere(request.house, chain, files=files)) is not None:
+        return Root(*elsewhere)
+    if of_house is not None:
         return of_house
     sent = (each for each in chain[1:] if (parsed := readable(each)) and _is_self_issued(parsed))
     last = next(sent, None)
     return None if last is None else Root(last, "as it is sent")
+
+
+def _is_issued_below(root: Root, chain: Chain) -> bool:
+    """Whether one of the chain names the root as its issuer."""
+    parsed = readable(root.der)
+    sent = (readable(each) for each in chain)
+    return parsed is not None and any(each and each.issuer == parsed.subject for each in sent)
 
 
 def _root_of_house(folder: Path, chain: Chain, files: Files) -> Root | None:

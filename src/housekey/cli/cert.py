@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from housekey.cli.cert_list import facts_of, list_, show
 from housekey.cli.cert_revoke import revoke
 from housekey.cli.output import (
     Output,
@@ -22,21 +23,18 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
-from housekey.errors import HousekeyError, HouseMissing, Stopped, UsageError
-from housekey.house.labels import shown
+from housekey.errors import HousekeyError, HouseMissing, Stopped
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
-    from housekey.house.records import Event
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.names import Name
 
-LOCK_SECONDS = 10.0
 # Where a self-signed leaf cannot be made to work, whatever its owner does (PLATFORMS.md).
 NEVER_SELF_SIGNED = {
     "iPhone and iPad": "Certificate Trust Settings list only CAs (APL-23)",
@@ -53,7 +51,8 @@ def command(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-command.add_command(revoke)
+for each in (list_, show, revoke):
+    command.add_command(each)
 
 
 @command.command("new", short_help="Issue a certificate for one thing.")
@@ -104,22 +103,24 @@ def new(**options: Any) -> None:
     house, code = _house(folder, names, fields, output, files)
     house.close()
     # As it is once the lock is held: it may be rotated, or restored, while we wait.
-    with house_lock(folder, wait=LOCK_SECONDS, files=files), open_house(folder) as house:
+    with house_lock(folder, files=files), open_house(folder) as house:
         label = str(names[0])
         present = house.leaf(label)
         issue = house.issue_self_signed if options["self_signed"] else house.issue
-        leaf = issue(
-            label,
-            names,
-            key_type=KeyType(options["key_type"]),
-            days=options["days"],
-            subject=subject,
-        )
-        target = Path(options["out"]).absolute() if options["out"] else leaf.folder
-        saved: tuple[Path, ...] = ()
-        if options["out"]:
-            record = partial(record_copy, house, leaf, target, now=now())
-            saved = _export(leaf, present, target, files, record=record)
+        # What cannot be put into --out is not in the house either.
+        with house.leaf_stays_on_failure(label):
+            leaf = issue(
+                label,
+                names,
+                key_type=KeyType(options["key_type"]),
+                days=options["days"],
+                subject=subject,
+            )
+            target = Path(options["out"]).absolute() if options["out"] else leaf.folder
+            saved: tuple[Path, ...] = ()
+            if options["out"]:
+                record = partial(record_copy, house, leaf, target, now=now())
+                saved = _export(leaf, present, target, files, record=record)
     life = leaf.certificate.not_valid_after_utc - now()
     output.row("names", ", ".join(map(str, leaf.names)))
     output.row("issued", f"{target / 'certificate.pem'}")
@@ -130,7 +131,7 @@ def new(**options: Any) -> None:
     if options["self_signed"]:
         for platform, reason in NEVER_SELF_SIGNED.items():
             output.row("heads up", f"never accepted by {platform}: {reason}")
-    document = {"certificate": _facts(leaf, target), "house": str(folder)}
+    document = {"certificate": facts_of(leaf, target), "house": str(folder)}
     if options["self_signed"]:
         document["never_accepted_by"] = NEVER_SELF_SIGNED
     if code is not None:
@@ -138,78 +139,17 @@ def new(**options: Any) -> None:
     output.document(document)
 
 
-@command.command("list")
-@common_options
-def list_(**options: Any) -> None:
-    """List every certificate that is in use."""
-    output = Output(as_json=options["as_json"])
-    with open_house(house_folder(options)) as house:
-        leaves = house.leaves()
-        revoked = house.ledger.revoked()
-    if not leaves:
-        output.row("nothing", "was issued yet: housekey secure, or housekey cert new NAME")
-    for leaf in leaves:
-        left = (leaf.certificate.not_valid_after_utc - now()).days
-        names = [str(name) for name in leaf.names]
-        whose = "" if shown(leaf.label) in names else f"{shown(leaf.label)}: "
-        facts = _facts(leaf, leaf.folder, revoked)
-        label = "revoked" if facts["revoked"] else f"{left} days"
-        output.row(label, f"{whose}{', '.join(names)}")
-    output.document({"certificates": [_facts(leaf, leaf.folder, revoked) for leaf in leaves]})
-
-
-@command.command("show")
-@click.argument("name", metavar="NAME")
-@common_options
-def show(**options: Any) -> None:
-    """Show one certificate, by the name that it was issued for."""
-    output = Output(as_json=options["as_json"])
-    with open_house(house_folder(options)) as house:
-        revoked = house.ledger.revoked()
-        leaf = next(
-            (
-                leaf
-                for leaf in house.leaves()
-                if options["name"].lower() in (leaf.label, shown(leaf.label), *map(str, leaf.names))
-            ),
-            None,
-        )
-        known = [shown(each.label) for each in house.leaves()]
-    if leaf is None:
-        raise UsageError(
-            f"there is no certificate for {options['name']}",
-            hint=f"there are: {', '.join(known)}" if known else "housekey cert new makes one",
-        )
-    facts = _facts(leaf, leaf.folder, revoked)
-    output.row("names", ", ".join(facts["names"]))
-    if facts["revoked"]:
-        told = facts["revoked"]
-        why = "" if told["reason"] == "unspecified" else f": {told['reason']}"
-        output.row("revoked", f"{told['at'][:10]}{why}; housekey cert revoke replaces it")
-    for label, key in (
-        ("subject", "subject"),
-        ("issuer", "issuer"),
-        ("from", "not_before"),
-        ("until", "not_after"),
-        ("key", "key"),
-        ("serial", "serial"),
-        ("SHA-256", "sha256"),
-        ("file", "path"),
-    ):
-        output.row(label, str(facts[key]))
-    output.document(facts)
-
-
 def _house(
     folder: Path, names: tuple[Name, ...], fields: dict[str, str], output: Output, files: Files
 ) -> tuple[House, RecoveryCode | None]:
     """Open the house, or create it; the code is shown before anything is on disk."""
-    from housekey.house.house import prepare_house  # noqa: PLC0415 - after --help
+    from housekey.house.house import clock_must_be_possible, prepare_house  # noqa: PLC0415 - after --help
     from housekey.pki.subject import Subject  # noqa: PLC0415
 
     try:
         return open_house(folder), None
     except HouseMissing:
+        clock_must_be_possible(now())
         prepared = prepare_house(
             names=names,
             subject=Subject(
@@ -223,9 +163,9 @@ def _house(
         output.row("covers", f"beside the names of every home: {', '.join(prepared.added)}")
     if not note_code(output, prepared.recovery_code):
         raise Stopped
-    house = prepared.write(folder, files)
-    promised["recovery_code"] = prepared.recovery_code.text
-    return house, prepared.recovery_code
+    code = prepared.recovery_code
+    house = prepared.write(folder, files, there=lambda: promised.update(recovery_code=code.text))
+    return house, code
 
 
 def _try_out(target: Path, files: Files) -> None:
@@ -269,25 +209,3 @@ def _export(
                 files.remove(kept)
         raise
     return tuple(saved)
-
-
-def _facts(leaf: Leaf, folder: Path, revoked: Mapping[str, Event] | None = None) -> dict[str, Any]:
-    from housekey.pki.encoding import fingerprint  # noqa: PLC0415 - loaded already
-
-    certificate = leaf.certificate
-    event = (revoked or {}).get(fingerprint(certificate))
-    return {
-        "label": shown(leaf.label),
-        "names": [str(name) for name in leaf.names],
-        "subject": certificate.subject.rfc4514_string(),
-        "issuer": certificate.issuer.rfc4514_string(),
-        "not_before": certificate.not_valid_before_utc.isoformat(),
-        "not_after": certificate.not_valid_after_utc.isoformat(),
-        "key": leaf.key_type.value,
-        "serial": f"{certificate.serial_number:x}",
-        "sha256": fingerprint(certificate),
-        "revoked": event
-        and {"at": event.at.isoformat(), "reason": event.data.get("reason", "unspecified")},
-        "path": str(folder / "certificate.pem"),
-        "key_path": str(folder / "privkey.pem"),
-    }

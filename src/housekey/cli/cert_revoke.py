@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from housekey.house.revoking import Target
     from housekey.pki.crl import RevocationList
 
-_LOCK_SECONDS = 10.0
 _AGAIN = "run the same command again"
 _PATH = "/housekey.crl"
+_BY_RENEW = "Home Assistant still presents it: housekey renew --now gets another, with a new key"
 REASONS = ("unspecified", "key-compromise", "superseded", "cessation-of-operation")
 
 
@@ -43,7 +43,11 @@ def revoke(**options: Any) -> None:
     The new one has a new key. Almost no device looks at such a list, so the old
     one stays good for whoever has its key: docs/revoke.md says what helps.
     """
-    from housekey.house import revoking  # noqa: PLC0415 - after --help
+    from housekey.cli.cert_revoke_elsewhere import (  # noqa: PLC0415 - after --help
+        obtained_among,
+        revoke_elsewhere,
+    )
+    from housekey.house import revoking  # noqa: PLC0415
     from housekey.house.exported import replace_copies  # noqa: PLC0415
     from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
@@ -56,14 +60,19 @@ def revoke(**options: Any) -> None:
     reason = Reason(options["reason"])
     open_house(folder).close()  # says what is wrong with it before a lock is made in it
     # As it is once the lock is held: it may be rotated, or restored, while we wait.
-    with house_lock(folder, wait=_LOCK_SECONDS, files=files), open_house(folder) as house:
+    with house_lock(folder, files=files), open_house(folder) as house:
         chosen = revoking.choose(house, options["what"], reason=reason, now=now())
         to_replace = None if options["no_replacement"] else chosen.to_replace
+        # Where another CA gives the new one, `renew` asks it.
+        by_renew = to_replace is not None and house.road_of(to_replace.label) is not None
+        to_replace = None if by_renew else to_replace
         if not chosen.targets and chosen.already and to_replace is None:
             raise revoking.already_revoked(options["what"], chosen.already)
         # What would fail later is found while nothing is recorded.
         house.must_be_able_to_issue()
         files.try_out(folder)
+        elsewhere = obtained_among(house, chosen.targets)
+        revoke_elsewhere(house, elsewhere, reason=reason, output=output)
         revoking.revoke(
             house,
             chosen.targets,
@@ -85,7 +94,7 @@ def revoke(**options: Any) -> None:
         if to_replace is not None:
             try:
                 new = revoking.replace(house, to_replace)
-                copies = replace_copies(house, new, before=to_replace, now=now(), files=files)
+                copies = replace_copies(house, new, now=now()).done
             except HousekeyError as error:
                 why = error.message
                 owed.append(
@@ -93,25 +102,12 @@ def revoke(**options: Any) -> None:
                     if new is None
                     else f"{why}; {error.hint}"
                 )
-    if crl is not None and unlisted:
+    if crl is not None and len(unlisted) > len(elsewhere):
         output.row("heads up", "the list of today's issuing CA cannot name what it did not sign")
     steps = _next(new, to_replace, copies, kept=options["no_replacement"])
-    if new is not None:
-        output.row("issued", str(new.folder / "certificate.pem"))
-        output.row("", f"{new.folder / 'privkey.pem'}  (a new key, {new.key_type.label})")
-        for copy in copies:
-            output.row("", f"and both in {copy}")
-    for each in owed:
-        output.row("owed", each)
-    for step in steps:
-        output.row("next", step)
-    ends = max((each.certificate.not_valid_after_utc for each in chosen.targets), default=None)
-    if ends is not None:
-        output.row(
-            "heads up",
-            f"hardly any device looks at the list: whoever has the key can use it until"
-            f" {ends:%Y-%m-%d}",
-        )
+    if by_renew:
+        steps = [_BY_RENEW]
+    _tell(new, copies, owed=owed, steps=steps, targets=chosen.targets, output=output)
     output.document(
         {
             "revoked": [_facts(each, listed=each not in unlisted) for each in chosen.targets],
@@ -124,6 +120,33 @@ def revoke(**options: Any) -> None:
     )
     if owed:
         raise click.exceptions.Exit(1)
+
+
+def _tell(
+    new: Leaf | None,
+    copies: Sequence[Path],
+    *,
+    owed: Sequence[str],
+    steps: Sequence[str],
+    targets: Sequence[Target],
+    output: Output,
+) -> None:
+    if new is not None:
+        output.row("issued", str(new.folder / "certificate.pem"))
+        output.row("", f"{new.folder / 'privkey.pem'}  (a new key, {new.key_type.label})")
+        for copy in copies:
+            output.row("", f"and both in {copy}")
+    for each in owed:
+        output.row("owed", each)
+    for step in steps:
+        output.row("next", step)
+    ends = max((each.certificate.not_valid_after_utc for each in targets), default=None)
+    if ends is not None:
+        output.row(
+            "heads up",
+            f"hardly any device looks at the list: whoever has the key can use it until"
+            f" {ends:%Y-%m-%d}",
+        )
 
 
 def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList | None, list[str]]:
@@ -139,7 +162,7 @@ def _listed(house: House, files: Files, output: Output) -> tuple[RevocationList 
         return None, [f"the list of revoked certificates: {error.message}; {_AGAIN}"]
     if crl is not None:
         many = "1 certificate" if len(crl.serials) == 1 else f"{len(crl.serials)} certificates"
-        output.row("list", f"{house.folder / 'crl.der'}: {many}, number {crl.number}")
+        output.row("list", f"{house.folder / 'crl.der'}: {many}")
         output.row("", f"the onboarding page serves it at {_PATH} (housekey share)")
     return crl, []
 

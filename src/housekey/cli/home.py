@@ -21,11 +21,10 @@ from housekey.errors import HousekeyError, NotFound, YamlRefused
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
-    from cryptography import x509
-
     from housekey.cli.output import Output
     from housekey.homeassistant.site import Door, World
     from housekey.live.handshake import Address, Resolver
+    from housekey.live.tls import Called, Trust
     from housekey.pki.secret import Secret
 
 _T = TypeVar("_T")
@@ -283,9 +282,11 @@ def _remembers(options: dict[str, Any]) -> bool:
     return bool(options["remember"] and not options.get("dry_run"))
 
 
-def _roots_of(house: Path, world: World) -> tuple[x509.Certificate, ...]:
-    """Return the roots under which this home's Home Assistant may be met; none without a house."""
+def _roots_of(house: Path, world: World) -> tuple[Trust | Called, ...]:
+    """Return what this home's Home Assistant may be met under; nothing without a house."""
+    from housekey.homeassistant.authority import met_as, names_of_road  # noqa: PLC0415
     from housekey.house.generations import ROOT, Why, read_generations  # noqa: PLC0415
+    from housekey.house.road import read_road  # noqa: PLC0415
     from housekey.house.together import where  # noqa: PLC0415
 
     path = where(house, ROOT)
@@ -296,7 +297,9 @@ def _roots_of(house: Path, world: World) -> tuple[x509.Certificate, ...]:
     beside = [overlap.old_root, overlap.new_root] if overlap is not None else []
     # It presents the old chain until it has got a new one.
     beside += [each.root for each in generations.former[-1:] if each.why is Why.ROTATED]
-    return tuple(dict.fromkeys((generations.root, *beside)))
+    road = read_road(house, files=world.files)
+    other = [met_as(road.roots, names_of_road(house, road, files=world.files))] if road else []
+    return tuple(dict.fromkeys((generations.root, *beside, *other)))
 
 
 def running(

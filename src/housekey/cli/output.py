@@ -86,6 +86,11 @@ class Output:
         self.must_be_a_terminal(question, option=option)
         return click.confirm(f"  {visible(question)}", err=True)
 
+    def yes_or_no(self, question: str) -> bool:
+        """Ask what is the case, on a terminal; neither answer is the safe one."""
+        self.busy("")
+        return click.confirm(f"  {visible(question)}", default=None, err=True)
+
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
         """Ask for one of several and return its index."""
         self.must_be_a_terminal(question, option=option, choices=choices)

@@ -18,7 +18,14 @@ from housekey.cli.output import (
     visible,
     yes_option,
 )
-from housekey.cli.renewing import facts_of, home_to_renew, quiet_hours, quiet_option, told
+from housekey.cli.renewing import (
+    facts_of,
+    home_to_renew,
+    quiet_hours,
+    quiet_option,
+    told,
+    told_of_copies,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,12 +70,13 @@ def command(**options: Any) -> None:
     failed = [item for item in items if item.became is Became.FAILED]
     for item in items:
         output.row(*told(item, now=now()))
+        for label, text in told_of_copies(item):
+            output.row(label, text)
         for warning in item.warnings:
             output.row("warning", warning)
         if item.became is Became.FAILED:
             _tell_failure(item, output)
-        elif item.became is Became.RENEWED and item.delivery is None and item.leaf is not None:
-            places = item.copies or (item.leaf.folder,)
+        elif places := _to_load(item):
             output.row("next", f"what uses it has to load it anew: {', '.join(map(str, places))}")
     if not items:
         output.row("nothing", "was issued yet: housekey secure, or housekey cert new NAME")
@@ -82,6 +90,16 @@ def command(**options: Any) -> None:
     )
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _to_load(item: Item) -> tuple[Path, ...]:
+    """Return the folders whose files what uses them has to load anew."""
+    from housekey.renewal.round import Became  # noqa: PLC0415 - loaded already
+
+    if item.became not in (Became.RENEWED, Became.GOOD) or item.delivery is not None:
+        return ()
+    own = (item.leaf.folder,) if item.became is Became.RENEWED and item.leaf is not None else ()
+    return item.copies.done or own
 
 
 def _output(options: dict[str, Any]) -> Output:

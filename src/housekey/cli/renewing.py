@@ -11,7 +11,7 @@ from housekey.errors import CopyNotRenewed, UsageError
 from housekey.house.labels import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -86,7 +86,9 @@ def told(item: Item, *, now: datetime) -> tuple[str, str]:
             when = f" at {at:%H:%M}" if at is not None else ""
             return "waits", f"{what}: {until} ({reason}); {item.delivery.reason}{when}"
         case Became.WOULD:
-            return "would", f"renew {what}: {until} ({reason})"
+            folders = ", ".join(map(str, item.copies.done))
+            missed = f"renew the copy in {folders}: it has missed a renewal of {what}"
+            return "would", missed if folders else f"renew {what}: {until} ({reason})"
         case Became.UNUSED:
             return "unused", f"{what}: Home Assistant does not present it; housekey secure does"
         case Became.FAILED:
@@ -96,6 +98,17 @@ def told(item: Item, *, now: datetime) -> tuple[str, str]:
                 "failed",
                 f"{what}: {until}{'' if was else ', and could not be renewed'}{trouble}",
             )
+
+
+def told_of_copies(item: Item) -> Iterator[tuple[str, str]]:
+    """Say what else there is to say of its copies: those made up, and those that are not there."""
+    from housekey.renewal.round import Became  # noqa: PLC0415 - loaded already
+
+    what = shown(item.label)
+    for folder in item.copies.done if item.became is Became.GOOD else ():
+        yield "copied", f"{what}: to {folder}, which had missed a renewal"
+    for folder in item.copies.away:
+        yield "away", f"{what}: its copy in {folder} is not there; it is renewed once it is"
 
 
 def facts_of(item: Item, *, now: datetime) -> dict[str, Any]:
@@ -116,7 +129,8 @@ def facts_of(item: Item, *, now: datetime) -> dict[str, Any]:
         "days_left": (item.ends - now).days if item.ends is not None else None,
         "sha256": item.sha256,
         "path": str(item.leaf.folder / "certificate.pem") if item.leaf is not None else None,
-        "copies": [str(folder) for folder in item.copies],
+        "copies": [str(folder) for folder in item.copies.done],
+        "copies_away": [str(folder) for folder in item.copies.away],
         "way": delivery.way.value if delivery is not None else None,
         "at": delivery.at.isoformat() if delivery is not None and delivery.at else None,
         "error": None

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _NO_SERVER = "no server of this home is known here; --prove HOST:PORT names one"
 _KEY_IS_GONE = "the key of that root is gone, so no server can show a certificate of it"
-_LOCK_SECONDS = 10.0
 
 
 def options_of_both(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -178,7 +177,7 @@ def _server(chosen: Chosen, *, lenient: bool) -> Iterator[tuple[Server | None, s
         try:
             house = stack.enter_context(open_house(chosen.house))
             # Held to sign, not to prove: that may take a minute, and others wait.
-            with house_lock(chosen.house, wait=_LOCK_SECONDS, files=Files()):
+            with house_lock(chosen.house, files=Files()):
                 server = stack.enter_context(proving_server(house))
         except HousekeyError as error:
             if not lenient:

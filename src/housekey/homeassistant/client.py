@@ -32,9 +32,8 @@ from housekey.pki.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cryptography import x509
-
     from housekey.homeassistant.wire import JsonMapping
+    from housekey.live.tls import Called, Trust
 
 TIMEOUT_SECONDS = 15.0
 # Home Assistant loads every integration's code to check a configuration: a minute on a small
@@ -141,8 +140,8 @@ class Client:
         base_url: str,
         token: Secret | None,
         *,
-        root: x509.Certificate | None = None,
-        besides: Sequence[x509.Certificate] = (),
+        root: Trust | Called | None = None,
+        besides: Sequence[Trust | Called] = (),
         pin: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:

@@ -49,8 +49,10 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from housekey.homeassistant.authority import Authority
     from housekey.homeassistant.client import CheckResult, Client, HttpConfig, InstanceConfig
     from housekey.house.house import House, Leaf
+    from housekey.live.tls import Called, Trust
     from housekey.pki.secret import Secret
 
 DEFAULT_PORT = 8123
@@ -77,13 +79,15 @@ async def look(
     door: Door,
     token: Secret | None,
     world: World,
-    root: x509.Certificate | None = None,
+    root: Trust | Called | None = None,
+    besides: tuple[Trust | Called, ...] = (),
     ready: bool = True,
 ) -> View:
     """Look at the Home Assistant in `folder` that answers at `door`.
 
     With `ready` it must be fit for a change; the way back takes it as it is.
-    `root` is the house's: what a change that was cut short left running is trusted too.
+    `root` is what the house's certificate leads to, `besides` what it led to or will: what a
+    change that was cut short left running is trusted too.
     Raises `Unreachable`, `SignInRefused`, `NotReady` or `FolderMismatch`, with
     nothing changed.
     """
@@ -110,6 +114,7 @@ async def look(
         owner=runs_as(folder),
         token=token,
         root=root,
+        besides=besides,
     )
     async with site.client(door) as client:
         instance = await client.get_config()
@@ -150,6 +155,7 @@ async def look(
         owner=site.owner,
         token=token,
         root=root,
+        besides=besides,
     )
     return View(
         site=site,
@@ -246,8 +252,10 @@ def uuid_of(folder: Path, read: Callable[[Path], bytes]) -> str | None:
         return None
 
 
-def facts_of(view: View, *, house: House | None, world: World) -> Facts:
-    """Gather the facts for the plan."""
+def facts_of(
+    view: View, *, house: House | None, world: World, authority: Authority | None = None
+) -> Facts:
+    """Gather the facts for the plan; without `authority` as the house's own road has it."""
     leaf = house.leaf(LABEL) if house is not None else None
     stable = view.http.stable if view.http is not None else view.yaml
     configured, port = _pair_and_port(stable, view.site)
@@ -257,7 +265,9 @@ def facts_of(view: View, *, house: House | None, world: World) -> Facts:
     return Facts(
         now=world.clock(),
         road=view.site.road,
-        leaf=_leaf_facts(leaf, house) if leaf is not None and house is not None else None,
+        leaf=_leaf_facts(leaf, house, authority)
+        if leaf is not None and house is not None
+        else None,
         configured=configured,
         configured_port=port,
         on_trial=on_trial,
@@ -272,6 +282,8 @@ def facts_of(view: View, *, house: House | None, world: World) -> Facts:
         presents=fingerprint(view.presents) if view.presents is not None else None,
         stale_yaml=view.stale_yaml,
         internal_url=view.instance.internal_url if view.instance is not None else None,
+        external_url=view.instance.external_url if view.instance is not None else None,
+        settled=authority is None or authority.settled,
     )
 
 
@@ -375,15 +387,16 @@ def _names_in_use(view: View) -> frozenset[Path]:
     return frozenset(path for path in here if path is not None)
 
 
-def _leaf_facts(leaf: Leaf, house: House) -> LeafFacts:
+def _leaf_facts(leaf: Leaf, house: House, authority: Authority | None) -> LeafFacts:
     certificate = leaf.certificate
+    ours = house.may_keep_key(leaf) or house.has_leaked(leaf)
     return LeafFacts(
         names=names_of(certificate),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         key_type=leaf.key_type,
         sha256=fingerprint(certificate),
-        by_this_house=house.may_keep_key(leaf) or house.has_leaked(leaf),
+        by_this_house=ours if authority is None else authority.gave(leaf),
         current=house.is_current(leaf),
         leaked=house.has_leaked(leaf),
     )

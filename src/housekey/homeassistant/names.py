@@ -188,16 +188,20 @@ def internal_url_host(
     (helpers/network.py, `allow_ip`), and speech and media would have no address at all.
     `existing` is the internal_url so far; `resolving` are the names that resolve here.
     """
-    usable = [
-        name
-        for name in names
-        if isinstance(name, DnsName) and not name.is_wildcard and not _is_loopback(name)
-    ]
-    before = urlsplit(existing).hostname if existing else None
-    if before and any(str(name) == before.rstrip(".").lower() for name in usable):
-        return before.rstrip(".").lower()
+    hosts = [name for name in names if isinstance(name, DnsName) and not is_loopback(name)]
+    usable = [name for name in hosts if not name.is_wildcard]
+    before = (urlsplit(existing).hostname or "").rstrip(".").lower() if existing else ""
+    if before and any(_is_for(name, before) for name in hosts):
+        return before
     usable.sort(key=lambda name: (name not in resolving, not name.text.endswith(".local")))
     return str(usable[0]) if usable else None
+
+
+def _is_for(name: DnsName, host: str) -> bool:
+    """Whether a certificate for `name` is good for `host`: RFC 9525 section 6.3."""
+    if name.is_wildcard:
+        return name.text[2:] == host.partition(".")[2]
+    return name.text == host
 
 
 def own_names(machine: Machine) -> tuple[str, ...]:
@@ -235,14 +239,15 @@ async def _addresses_of(host: str, resolver: Resolver) -> tuple[Address, ...]:
 
 def _rank(name: Name, source: Source) -> tuple[int, int, int, str]:
     """Host names, then addresses in the home, then what only this machine itself understands."""
-    if _is_loopback(name):
+    if is_loopback(name):
         return (2, isinstance(name, IpName), source, str(name))
     if isinstance(name, IpName):
         return (1, name.address.version, source, str(name))
     return (0, source, not name.text.endswith(".local"), name.text)
 
 
-def _is_loopback(name: Name) -> bool:
+def is_loopback(name: Name) -> bool:
+    """Whether it leads nobody but this machine to itself."""
     return name.address.is_loopback if isinstance(name, IpName) else _is_localhost(name.text)
 
 

@@ -14,7 +14,7 @@ yet, and the configuration follows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from housekey.pki.names import DnsName, Name
 
 DEFAULT_DAYS = 397  # PLATFORMS.md 0.1; Apple's cap for a root of the user's own is 825 (APL-01)
+HTTP_PORT = 80
 HTTPS_PORT = 443
 
 
@@ -88,6 +89,16 @@ class Wanted:
     port: int | None = None
     renew: str | None = None  # why a new leaf is due, when the plan itself could not see it
     keep_key: bool | None = None  # use the key that is served on; None: with this issuing CA
+    signer: str | None = None  # who else signs, for people; None: the house itself
+    public: PublicName | None = None  # what it is called everywhere, on that road
+
+
+@dataclass(frozen=True, slots=True)
+class PublicName:
+    """A name that is the same in the house and outside of it."""
+
+    names: tuple[DnsName, ...]  # those of the certificate; the first is what it is called
+    from_outside: bool  # it leads to an address of the internet
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,8 @@ class Facts:
     presents: str | None  # SHA-256 of the leaf that the running server presents
     stale_yaml: bool
     internal_url: str | None
+    external_url: str | None = None
+    settled: bool = True  # the house keeps already by which road its certificates come
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +139,9 @@ class Plan:
     restart: bool  # ask for a restart; `configure` restarts by itself
     promote: bool
     internal_url: str | None  # the value to set; None: it is good as it is
+    external_url: str | None = None  # likewise
+    settle: bool = False  # keep by which road the certificate comes
+    signer: str | None = None  # who else signs, for people
 
     @property
     def touches_server(self) -> bool:
@@ -141,15 +157,25 @@ class Plan:
             or self.remove_stale_yaml
             or self.touches_server
             or self.internal_url
+            or self.external_url
+            or self.settle
         )
+
+    @property
+    def without_urls(self) -> Plan:
+        """The same, with Home Assistant's own settings left alone."""
+        return replace(self, internal_url=None, external_url=None)
 
     def told(self) -> tuple[str, ...]:
         """Say the steps in plain words, for `--dry-run`."""
         steps = (
             (self.remove_stale_yaml, "take the http: block that is ignored out of the YAML"),
+            (self.settle and not self.issue, f"keep that {self.signer} signs from now on"),
             (
                 self.issue,
-                f"issue a certificate for {self.days} days, {self.key_type.label} ({self.issue})",
+                f"issue a certificate for {self.days} days, {self.key_type.label} ({self.issue})"
+                if self.signer is None
+                else f"get a certificate from {self.signer}, {self.key_type.label} ({self.issue})",
             ),
             (self.write, f"write {self.pair.certificate} and {self.pair.key}"),
             (self.edit_yaml, "add the certificate to the http: block, and check the configuration"),
@@ -158,6 +184,7 @@ class Plan:
             (self.touches_server, f"prove HTTPS on port {self.port} from outside, or go back"),
             (self.promote, "make HTTPS permanent"),
             (self.internal_url, f"set the internal URL to {self.internal_url}"),
+            (self.external_url, f"set the external URL to {self.external_url}"),
         )
         return tuple(text for needed, text in steps if needed) or ("do nothing: all is as wanted",)
 
@@ -195,6 +222,9 @@ def plan(facts: Facts, wanted: Wanted) -> Plan:
         restart=(not configured and facts.road is Road.YAML) or (configured and not presents_it),
         promote=facts.road is Road.TRIAL and (promote or not configured),
         internal_url=_internal_url(facts.internal_url, wanted.url_host, port),
+        external_url=_external_url(facts, wanted.public, port),
+        settle=not facts.settled,
+        signer=wanted.signer,
     )
 
 
@@ -241,7 +271,7 @@ def _free_pair(facts: Facts, wanted: Wanted) -> Pair:
 def _port(facts: Facts) -> int:
     # https://…:80 is a URL that nobody types right; new installs under Supervisor are on 80.
     now = facts.on_trial_port if facts.on_trial_port is not None else facts.configured_port
-    return HTTPS_PORT if now == 80 else now
+    return HTTPS_PORT if now == HTTP_PORT else now
 
 
 def _internal_url(now: str | None, host: DnsName | None, port: int) -> str | None:
@@ -254,6 +284,26 @@ def _internal_url(now: str | None, host: DnsName | None, port: int) -> str | Non
         return None
     url = https_url(str(host), port)
     return None if now is not None and _same_place(now, url) else url
+
+
+def _external_url(facts: Facts, public: PublicName | None, port: int) -> str | None:
+    """Return the `external_url` to set; None where it is good, or its owner's own affair.
+
+    It is right in two cases: none is set, and the name leads to an address of the internet; and one
+    is set that is this name over http, which nobody answers any more. A port of a router stays.
+    """
+    now = facts.external_url
+    if public is None:
+        return None
+    if not now:
+        return https_url(str(public.names[0]), port) if public.from_outside else None
+    parts = urlsplit(now)
+    host = (parts.hostname or "").rstrip(".").lower()
+    if parts.scheme != "http" or not any(host == str(name) for name in public.names):
+        return None
+    before = facts.on_trial_port or facts.configured_port
+    outside = parts.port or HTTP_PORT
+    return https_url(host, port if outside == before else outside)
 
 
 def https_url(host: str, port: int) -> str:

@@ -14,15 +14,17 @@ stable configuration at once (`apply_failed`, measured on 2026.11).
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from housekey.errors import HomeAssistantTrouble, HousekeyError, NotReady, SwitchFailed
-from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
 from housekey.homeassistant.examine import is_emergency
+from housekey.homeassistant.files_back import FilesBack
 from housekey.homeassistant.plan import Road
 from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -31,7 +33,7 @@ from housekey.homeassistant.recorded import (
     owned,
 )
 from housekey.homeassistant.site import Door
-from housekey.house.journal import FileBefore, before_of, restore
+from housekey.house.journal import before_of
 from housekey.live.handshake import Speech, speaks
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import certificate_from_pem, certificate_to_pem
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
     from housekey.homeassistant.client import Client
     from housekey.homeassistant.site import Site, World
     from housekey.house.journal import Before, Transaction
-
-_YAML_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(slots=True)
@@ -59,7 +59,11 @@ class PutBack:
     promoted: bool  # its stable configuration may name our files
     restart_command: str | None = None
     warnings: list[str] = field(default_factory=list)
-    files_are_back: bool = False  # nothing is left that only the journal knows
+    files: FilesBack = field(init=False)
+    _urls: dict[str, str | None] = field(default_factory=dict)  # as they were found
+
+    def __post_init__(self) -> None:
+        self.files = FilesBack(self.site.folder, self.before, self.world, self.warnings.append)
 
     async def run(self, *, must_answer: bool, patient: bool = False) -> None:
         """Bring the old state back and see it answer.
@@ -76,13 +80,21 @@ class PutBack:
                 "Home Assistant does not answer, so nothing was changed",
                 hint="start it, then run the same command again",
             )
-        if self.site.road is Road.YAML:
-            self._put_files_back(created=False)
-        if door is None and patient and self.restarted:
-            self.world.busy("waiting for Home Assistant to come back")
-            door = await self._door(seconds=self.world.wait)
-        if door is not None:
-            await self._put_url_back(door)
+        try:
+            if self.site.road is Road.YAML:
+                self.files.put(created=False)
+            if door is None and patient and self.restarted:
+                self.world.busy("waiting for Home Assistant to come back")
+                door = await self._door(seconds=self.world.wait)
+            if door is not None:
+                await self._put_urls_back(door)
+            if self._needs_files_first:
+                self.files.put()
+        except HousekeyError:
+            if must_answer:  # what runs has noticed nothing yet, and nothing was changed
+                self.files.take_back()
+                await self._give_urls_again(door)
+            raise
         if self.site.road is Road.TRIAL:
             await self._back_from_trial(door)
         else:
@@ -112,7 +124,7 @@ class PutBack:
                 hint="start it; then housekey secure finishes, and housekey undo goes back",
             )
         if door is None:
-            self._put_files_back()
+            self.files.put()
             raise SwitchFailed(
                 "Home Assistant does not answer; its files are as they were before",
                 hint="start it: it comes up with its settings from before",
@@ -121,13 +133,18 @@ class PutBack:
             await self._take_config_back(door)
         except HousekeyError:
             if not self.promoted:
-                self._put_files_back()
+                self.files.put()
             raise  # else its stable configuration may still need the files
-        self._put_files_back()
-        if self.before.setting(HTTP_CONFIG) is None and await self._restart_is_due():
-            # Only a certificate was replaced in place; the old one is there again.
+        if not self._needs_files_first:
+            self.files.tidy()
+        elif await self._restart_is_due():
             await self._restart(door)
             await self._must_answer()
+
+    @property
+    def _needs_files_first(self) -> bool:
+        """Whether only a certificate was replaced in place: the old one is served from there."""
+        return self.site.road is Road.TRIAL and self.before.setting(HTTP_CONFIG) is None
 
     async def _take_config_back(self, door: Door) -> None:
         setting = self.before.setting(HTTP_CONFIG)
@@ -194,7 +211,7 @@ class PutBack:
                 await self._must_answer()
         finally:
             # Last: a server that still presents a certificate is known by the file.
-            self._put_files_back(created=True)
+            self.files.tidy(created=True)
 
     async def _restart_is_due(self) -> bool:
         """Whether what runs may have begun with what housekey had put there.
@@ -252,55 +269,28 @@ class PutBack:
 
     # Both.
 
-    async def _put_url_back(self, door: Door) -> None:
-        setting = self.before.setting(INTERNAL_URL)
-        if setting is None or self.site.token is None:
-            return
-        async with self.site.client(door) as client:
-            now = (await client.get_config()).internal_url
-            if now in setting.ours:
-                await client.update_urls(internal_url=setting.before)
-                self.world.hook("url is back")
-            elif now != setting.before:
-                self.warnings.append(f"the internal URL is {now} since; it stays")
-
-    def _put_files_back(self, *, created: bool | None = None) -> None:
-        """YAML first, so that nothing refers to a certificate when it goes.
-
-        `created` limits it to the files that housekey created, or to the others.
-        """
-        ordered = sorted(self.before.files, key=lambda file: not _is_yaml(file))
-        for file in ordered:
-            if created is not None and created is not (file.before is None):
+    async def _put_urls_back(self, door: Door) -> None:
+        for what in (INTERNAL_URL, EXTERNAL_URL):
+            setting = self.before.setting(what)
+            if setting is None or self.site.token is None:
                 continue
-            if restore(file, self.world.files):
-                self.world.hook(f"{file.path.name} is back")
-                continue
-            if _is_yaml(file):
-                self._edit_yaml_back(file)
-            else:
-                self.warnings.append(f"{file.path} was changed by somebody else since; it stays")
-        self.files_are_back = created is not False
+            async with self.site.client(door) as client:
+                now = getattr(await client.get_config(), what)
+                if now in setting.ours:
+                    await client.update_urls(**{what: setting.before})
+                    self._urls[what] = now
+                    self.world.hook("url is back")
+                elif now != setting.before:
+                    told = what.replace("_url", " URL")
+                    self.warnings.append(f"the {told} is {now} since; it stays")
 
-    def _edit_yaml_back(self, file: FileBefore) -> None:
-        """Take only our keys out of a YAML file that was edited since."""
-        setting = self.before.setting(HTTP_YAML)
-        if setting is None:
-            self.warnings.append(f"{file.path} was changed by somebody else since; it stays")
+    async def _give_urls_again(self, door: Door | None) -> None:
+        """Undo `_put_urls_back`: it is not the way back after all."""
+        if not self._urls or door is None:
             return
-        read = self.world.files.read
-        settings = yaml_tree.http_settings(self.site.folder, read)
-        ours = {
-            key
-            for given in setting.ours
-            for key, value in given.items()
-            if settings.get(key) == value
-        }
-        if not ours:
-            return
-        old = {key: setting.before.get(key) for key in ours}
-        edit = yaml_tree.plan_http_edit(self.site.folder, read, old)
-        self.world.files.write(edit.path, edit.after)
+        with contextlib.suppress(HousekeyError):  # the next undo puts it back
+            async with self.site.client(door) as client:
+                await client.update_urls(**self._urls)
 
     async def _must_answer(self) -> None:
         self.world.busy("waiting for Home Assistant to answer as before")
@@ -398,7 +388,3 @@ async def _runs(client: Client) -> bool:
         return (await client.get_config()).state == "RUNNING"
     except HomeAssistantTrouble:
         return False
-
-
-def _is_yaml(file: FileBefore) -> bool:
-    return file.path.suffix in _YAML_SUFFIXES

@@ -15,6 +15,7 @@ LABEL = "_home-assistant"  # the leaf's folder in the house; "_" keeps it apart 
 HTTP_CONFIG = "http/config"  # journal: the stable configuration of Home Assistant
 HTTP_YAML = "http-yaml"  # journal: our keys in the YAML block
 INTERNAL_URL = "internal_url"
+EXTERNAL_URL = "external_url"
 PROVEN = "proven"  # mark: the point of no return
 PROMOTING = "promoting"  # mark: Home Assistant's stable configuration may be ours
 RESTART = "restart"  # mark: a restart may have happened

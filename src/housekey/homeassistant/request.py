@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.impact import Impact
     from housekey.homeassistant.look import View
     from housekey.homeassistant.plan import Facts, Plan
-    from housekey.homeassistant.site import Door
+    from housekey.homeassistant.site import Door, Site
     from housekey.homeassistant.switch import Outcome
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.keys import KeyType
@@ -42,6 +43,24 @@ class Request:
     dry_run: bool = False
     restart_command: str | None = None
     renewal: Renewal | None = None
+    road: Chosen | None = None  # None: as the house stands
+    renew: str | None = None  # why a new leaf is due, where the plan itself could not see it
+    # With names that the road has settled: told what was found all the same; raises to refuse.
+    found: Callable[[View, tuple[Name, ...]], None] | None = None
+    # Leads the road's name to the Home Assistant that was found, before anything is asked for.
+    point: Point | None = None
+    rehearsal: bool = False  # the road gets all ready, and nothing is switched
+
+
+class Point(Protocol):
+    """Leads a name to where Home Assistant is."""
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether to an address of the internet."""
+
+    async def __call__(self, site: Site) -> None:
+        """Do it. Raises a `HousekeyError` when it cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from housekey.homeassistant.plan import Road
     from housekey.house.files import Files, Owner
     from housekey.live.handshake import Resolver
+    from housekey.live.tls import Called, Trust
     from housekey.pki.secret import Secret
 
 POLL_SECONDS = 0.1  # while Home Assistant restarts; what `secure` adds to it stays well below 2 s
@@ -84,17 +85,18 @@ class Site:
     paths: PathMap
     owner: Owner  # the user that Home Assistant runs as
     token: Secret | None = None
-    root: x509.Certificate | None = None  # the house's root, once there is a house
+    root: Trust | Called | None = None  # what its certificate leads to, once there is a house
+    besides: tuple[Trust | Called, ...] = ()  # or to these: it may be between two roads
 
-    def with_root(self, root: x509.Certificate) -> Site:
-        """Return this site, to be trusted through the house's root from now on."""
-        return replace(self, root=root)
+    def with_root(self, root: Trust | Called, *besides: Trust | Called) -> Site:
+        """Return this site, to be trusted through `root` from now on, or through `besides`."""
+        return replace(self, root=root, besides=besides)
 
     def client(self, door: Door) -> Client:
         """Return a client for one door."""
         if door.leaf is not None:
             return Client(door.url, self.token, pin=fingerprint(door.leaf))
-        return Client(door.url, self.token, root=self.root)
+        return Client(door.url, self.token, root=self.root, besides=self.besides)
 
     async def answering(self, doors: Iterable[Door]) -> Door | None:
         """Return the first of `doors` where Home Assistant answers whoever holds the token."""

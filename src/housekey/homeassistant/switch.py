@@ -27,6 +27,7 @@ from housekey.homeassistant.client import sendable
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.plan import Pair, Plan, https_url
 from housekey.homeassistant.recorded import (
+    EXTERNAL_URL,
     HTTP_CONFIG,
     HTTP_YAML,
     INTERNAL_URL,
@@ -37,13 +38,16 @@ from housekey.homeassistant.recorded import (
 )
 from housekey.homeassistant.site import Door
 from housekey.house.journal import SettingChange, State
+from housekey.house.road import ROAD
 from housekey.live.handshake import prove
 from housekey.live.presented import presented_by
-from housekey.pki.encoding import certificate_to_pem, fingerprint
+from housekey.live.tls import roots_in
+from housekey.pki.encoding import chain_to_pem, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from housekey.homeassistant.authority import Authority
     from housekey.homeassistant.client import HttpConfig
     from housekey.homeassistant.paths import PathMap
     from housekey.homeassistant.plan import Plan
@@ -74,6 +78,7 @@ class Switch:
 
     site: Site
     house: House
+    authority: Authority
     world: World
     transaction: Transaction
     http: HttpConfig | None  # as it was before, on the trial road
@@ -87,6 +92,7 @@ class Switch:
         """Do the steps of `plan`. Raises, with nothing put back yet, when one fails."""
         if plan.remove_stale_yaml:
             await self._remove_stale_yaml()
+        self._take_road()
         leaf = self._issue(plan, names)
         _must_load(leaf)
         if plan.write:
@@ -103,11 +109,15 @@ class Switch:
         if plan.promote:
             await self._promote(plan)
         self.transaction.mark(PROVEN)
-        url_set = await self._set_internal_url(plan)
-        self.transaction.close(State.KEPT)
-        done = ["promoted" if plan.promote else "it is permanent"]
-        if url_set:
-            done.append(f"internal URL is now {plan.internal_url}")
+        # From here on it is kept, whatever fails: that is told, and the next command does it.
+        urls_set = await self._set_urls(plan)
+        try:
+            self.transaction.close(State.KEPT)
+        except HousekeyError as error:
+            self._warnings.append(
+                f"HTTPS is kept, but the house has no note of it: {error.message}"
+            )
+        done = ["promoted" if plan.promote else "it is permanent", *urls_set]
         self.world.tell("kept", "; ".join(done))
         return self._outcome(plan, leaf, proofs=proofs, signed_in=signed_in, kept=True)
 
@@ -126,19 +136,26 @@ class Switch:
             self.world.tell("cleaned", f"the http: block that is ignored, out of {edit.path.name}")
         await self._must_be_valid()
 
+    def _take_road(self) -> None:
+        """Keep by which road the certificate comes: a renewal must go the same."""
+        path, road, files = self.house.folder / ROAD, self.authority.road, self.world.files
+        found = files.snapshot(path)
+        if road is None:
+            if found is not None:
+                with self.transaction.step("road", self.transaction.removing(path)):
+                    files.remove(path)
+            return
+        data = road.to_json()
+        if found is None or found.data != data:
+            with self.transaction.step("road", self.transaction.writing(path, data)):
+                files.write(path, data, mode=0o600)
+
     def _issue(self, plan: Plan, names: Sequence[Name]) -> Leaf:
         if plan.issue is None:
             leaf = self.house.leaf(LABEL)
             assert leaf is not None  # noqa: S101 - plan() asks for a new one otherwise
             return leaf
-        leaf = self.house.issue(
-            LABEL,
-            names,
-            key_type=plan.key_type,
-            days=plan.days,
-            reuse_key=plan.reuse_key,
-            subject=self.subject,
-        )
+        leaf = self.authority.issue(plan, names, self.subject)
         lifetime = leaf.certificate.not_valid_after_utc - self.world.clock()
         self.world.tell(
             "issued",
@@ -200,7 +217,7 @@ class Switch:
 
     async def _load(self) -> None:
         """Let the integration give the running server the pair. Raises SwitchFailed."""
-        root_pem = certificate_to_pem(self.house.root)
+        root_pem = chain_to_pem(roots_in(self.authority.trust))
         async with self.site.client(self.site.door) as client:
             loaded = await client.load_certificate(root_pem=root_pem)
         if loaded.sha256 is None:
@@ -240,7 +257,7 @@ class Switch:
         proofs = await prove(
             leaf.names,
             plan.port,
-            root=self.house.root,
+            root=self.authority.trust,
             leaf=leaf.certificate,
             resolver=self.world.resolve,
         )
@@ -250,7 +267,9 @@ class Switch:
             name, proof = next(iter((lost or failed or proofs).items()))
             raise SwitchFailed(
                 f"https://{name} was not proven: {proof.reason}",
-                hint=f"--no-name {name} leaves it out, if it is not this Home Assistant's",
+                hint=f"--no-name {name} leaves it out, if it is not this Home Assistant's"
+                if self.authority.road is None
+                else f"{name} has to lead to this Home Assistant, seen from this machine",
             )
         # Names that led nowhere before the switch either do not speak against it.
         self._warnings += [
@@ -338,24 +357,33 @@ class Switch:
             self.transaction.mark(PROMOTING)
             await client.promote()
 
-    async def _set_internal_url(self, plan: Plan) -> bool:
-        if plan.internal_url is None:
-            return False
-        if self.site.token is None:
-            self._warnings.append(
-                f"set the local network URL to {plan.internal_url} in Home Assistant:"
-                " Settings > System > Network"
-            )
-            return False
+    async def _set_urls(self, plan: Plan) -> tuple[str, ...]:
+        """Set what Home Assistant calls itself; return what was done, for people."""
+        wanted = (
+            (INTERNAL_URL, "internal URL", "local network URL", plan.internal_url),
+            (EXTERNAL_URL, "external URL", "Internet URL", plan.external_url),
+        )
+        done = []
+        for what, told, shown, url in wanted:
+            if url is None:
+                continue
+            if self.site.token is None:
+                self._warnings.append(
+                    f"set the {shown} to {url} in Home Assistant: Settings > System > Network"
+                )
+            elif await self._set_url(plan, what, told, url):
+                done.append(f"{told} is now {url}")
+        return tuple(done)
+
+    async def _set_url(self, plan: Plan, what: str, told: str, url: str) -> bool:
         try:
             async with self.site.client(self._https(plan)) as client:
-                before = (await client.get_config()).internal_url
-                change = SettingChange(INTERNAL_URL, before, plan.internal_url)
-                with self.transaction.step("internal url", change):
-                    await client.update_urls(internal_url=plan.internal_url)
-        except HomeAssistantTrouble as error:
+                before = getattr(await client.get_config(), what)
+                with self.transaction.step(told.lower(), SettingChange(what, before, url)):
+                    await client.update_urls(**{what: url})
+        except HousekeyError as error:
             self._warnings.append(
-                f"HTTPS is kept, but the internal URL could not be set: {error.message}"
+                f"HTTPS is kept, but the {told} could not be set: {error.message}"
             )
             return False
         return True

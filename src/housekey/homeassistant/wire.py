@@ -20,18 +20,17 @@ from yarl import URL
 
 from housekey.errors import CommandFailed, NotReady, SignInRefused, Unreachable
 from housekey.live.handshake import Speech, listens, speaks
-from housekey.live.tls import context_trusting
+from housekey.live.tls import PUBLIC_ROOTS, context_trusting, each_trust
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-    from cryptography import x509
-
     from housekey.errors import HomeAssistantTrouble
+    from housekey.live.tls import Called, Trust
     from housekey.pki.secret import Secret
 
     JsonMapping = Mapping[str, object]
-    Trust = ssl.SSLContext | aiohttp.Fingerprint
+    Judge = ssl.SSLContext | aiohttp.Fingerprint
 
 _T = TypeVar("_T")
 
@@ -54,7 +53,7 @@ class Wire:
     """The connection to one address, with one token; every call opens and closes its own."""
 
     def __init__(
-        self, base_url: str, token: Secret | None, *, trusts: tuple[Trust, ...], timeout: float
+        self, base_url: str, token: Secret | None, *, trusts: tuple[Judge, ...], timeout: float
     ) -> None:
         self.base_url = base_url
         self._token = token
@@ -123,7 +122,7 @@ class Wire:
             hint=_WAIT_HINT,
         )
 
-    async def _trusting(self, attempt: Callable[[Trust], Awaitable[_T]]) -> _T:
+    async def _trusting(self, attempt: Callable[[Judge], Awaitable[_T]]) -> _T:
         """Attempt with each trust in turn; a server that is not trusted was sent nothing."""
         for trust in self._trusts[:-1]:
             try:
@@ -139,7 +138,7 @@ class Wire:
         path: str,
         *,
         form: Mapping[str, str] | None,
-        trust: Trust,
+        trust: Judge,
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         headers = {}
         if self._token is not None:
@@ -305,18 +304,18 @@ class _Pin(aiohttp.Fingerprint):
 
 
 def trusts(
-    root: x509.Certificate | None, pin: str | None, *, besides: Sequence[x509.Certificate] = ()
-) -> tuple[Trust, ...]:
+    root: Trust | Called | None, pin: str | None, *, besides: Sequence[Trust | Called] = ()
+) -> tuple[Judge, ...]:
     """Return what HTTPS trusts, to be tried in turn.
 
     `root` alone, and each of `besides`, and the very certificate with the SHA-256 `pin` (hex),
     whatever its dates and names are; without any, what this machine trusts.
     """
-    roots = (*((root,) if root is not None else ()), *besides)
-    chosen: list[Trust] = [context_trusting(each) for each in dict.fromkeys(roots)]
+    named = (*((root,) if root is not None else ()), *besides)
+    chosen: list[Judge] = [context_trusting(each) for each in each_trust(named)]
     if pin is not None:
         chosen.append(_Pin(bytes.fromhex(pin)))
-    return tuple(chosen) or (ssl.create_default_context(),)
+    return tuple(chosen) or (context_trusting(PUBLIC_ROOTS),)
 
 
 def _session() -> aiohttp.ClientSession:

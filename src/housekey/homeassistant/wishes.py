@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from housekey.errors import NotPermitted, PermitRefused
 from housekey.homeassistant.look import uuid_of
 from housekey.homeassistant.names import choose_names, gather, this_machine
+from housekey.homeassistant.recorded import LABEL
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.names import parse_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from housekey.homeassistant.client import InstanceConfig
     from housekey.homeassistant.look import View
@@ -56,17 +57,30 @@ async def names_at(
         candidates, add=(*add, *(name for name in kept if name not in remove)), remove=remove
     )
     asked = tuple(map(parse_name, request.add))
+    if not _signs(request, house):
+        return names  # somebody else does, and the house's constraints are not theirs
     if house is None:
         return _permittable(names, asked=asked)
     return _permitted(names, house, asked=asked)
 
 
-def remember_wishes(request: Request, house: House, world: World) -> None:
-    """Keep what --name and --no-name said, now and before."""
-    if request.add or request.remove:
-        add, remove = _said(request, house)
-        kept = {"add": list(add), "remove": list(remove)}
-        house.ledger.record_event(NAMES_CHOSEN, at=world.clock(), by="secure", data=kept)
+def remember_wishes(request: Request, house: House, world: World) -> Callable[[], None]:
+    """Keep what --name and --no-name said, now and before; return what forgets it again.
+
+    Forgetting is for a change that was put back: else the next renewal would go by it.
+    """
+    if not (request.add or request.remove):
+        return lambda: None
+    add, remove = _said(request, house)
+    last = house.ledger.events(1, kind=NAMES_CHOSEN)
+    kept = {"add": list(add), "remove": list(remove)}
+    before = last[0].data if last else {"add": [], "remove": []}
+
+    def note(names: Mapping[str, Any]) -> None:
+        house.ledger.record_event(NAMES_CHOSEN, at=world.clock(), by="secure", data=names)
+
+    note(kept)
+    return lambda: note(before)
 
 
 def _said(request: Request, house: House | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -90,6 +104,13 @@ async def _announced(
     uuid = uuid_of(request.folder, world.files.read)
     heard = [each for each in await world.browse() if uuid and each.uuid == uuid]
     return tuple(url for each in heard for url in (each.internal_url, each.base_url))
+
+
+def _signs(request: Request, house: House | None) -> bool:
+    """Whether the house itself is to sign for the names."""
+    if request.road is not None:
+        return request.road.names is None
+    return house is None or house.road_of(LABEL) is None
 
 
 def _permitted(names: Names, house: House, *, asked: tuple[Name, ...]) -> Names:

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.copies import LEDGER
 from housekey.house.examining_chains import (
+    GENERATIONS,
     findings_of_authorities,
     findings_of_leaves,
     generations_of,
 )
 from housekey.house.findings import Finding, Weight, note, wrong
+from housekey.house.generations import OLD
 from housekey.house.journal import State
 from housekey.house.ledger_troubles import REBUILD
+from housekey.house.remaking import remade
+from housekey.house.road import DNS
 from housekey.house.seen import Kind
 from housekey.pki.encoding import certificate_from_pem, fingerprint
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from housekey.house.examining_chains import Generation
     from housekey.house.seen import LedgerSeen, Place, Seen
 
+FIX = "housekey house check --fix makes it again, from the ledger"
 _BACKWARDS = timedelta(minutes=10)  # a clock may be set a little back
 _FIRST = 3  # files that are named of many
 _IF_READ = "and then, if somebody else may have read it: housekey house rotate --leaked"
@@ -50,7 +56,20 @@ def examined(seen: Seen, *, folder: Path, now: datetime) -> tuple[Finding, ...]:
         *_of_leftovers(seen),
         *(_of_backup(seen.ledger, generations[0]) if seen.ledger else ()),
     ]
+    found = list(_with_fix(found, remade(seen)))
     return tuple(sorted(found, key=lambda finding: finding.weight is not Weight.WRONG))
+
+
+def _with_fix(found: list[Finding], again: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Say of each file that the ledger has it, where it does."""
+    told = {finding.about for finding in found}
+    for finding in found:
+        ours = finding.about in again or (finding.about == GENERATIONS and again)
+        yield replace(finding, do=FIX) if ours else finding
+    if GENERATIONS not in told:  # that is about one of them
+        for name in again.keys() - told:
+            for_the_record = name.startswith(f"{OLD}/")
+            yield (note if for_the_record else wrong)(name, "it is missing", FIX)
 
 
 def _of_trouble(name: str, error: HousekeyError) -> Finding:
@@ -95,7 +114,8 @@ def _may_be_a_key(name: str) -> bool:
     """Whether a file of this name may be a private key; the journal keeps what others put in it."""
     last = name.rpartition("/")[2]
     return (
-        last.endswith((".key", ".key.sealed"))
+        name == DNS
+        or last.endswith((".key", ".key.sealed"))
         or last.startswith("privkey")
         or (name.startswith("journal/") and last != "entries.jsonl")
     )

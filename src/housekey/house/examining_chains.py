@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -24,12 +25,19 @@ from housekey.house.leaves import (
     ONBOARDING,
     PREVIOUS_CERTIFICATE,
     PREVIOUS_KEY,
+    folder_name,
     is_due,
 )
+from housekey.house.road import ROAD
 from housekey.house.root_key import SEALED, SEALED_ROOT_KEY
 from housekey.house.view import MENDS
 from housekey.pki.constraints import constraints_of
-from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
+from housekey.pki.encoding import (
+    certificate_from_pem,
+    certificates_from_pem,
+    fingerprint,
+    matches,
+)
 from housekey.pki.keys import PrivateKey
 from housekey.pki.names import names_of
 from housekey.pki.verifying import is_signed_by
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
     from housekey.house.seen import Seen
 
 _GENERATION = re.compile(r"(?:next/|old/[0-9]+/)?")
+GENERATIONS = "generations"  # what is wrong with how they belong together
 RESTORE = "housekey house restore FILE, from a backup of the house"
 RECOVER = "housekey house recover makes a new issuing CA, with the recovery code"
 ROTATE = "housekey house rotate makes a new root"
@@ -155,7 +164,7 @@ def _of_rotation(seen: Seen, generations: tuple[Generation, ...]) -> Iterator[Fi
     try:
         generations_in(seen.folder, defaultdict(lambda: None, seen.files), numbers)
     except HouseBroken as error:
-        yield wrong("generations", error.message, RESTORE)
+        yield wrong(GENERATIONS, error.message, RESTORE)
 
 
 def _of_sealed_key(seen: Seen) -> Iterator[Finding]:
@@ -220,14 +229,27 @@ def _of_leaf(
     if folder == f"leaves/{ONBOARDING}":
         yield from _of_page(about, certificate, generations, now=now)
         return
-    yield from _of_chain(about, certificate, others, generations)
-    if not is_signed_by(certificate, certificate) and generations[0].issuing is not None:
-        yield from _of_names(about, names, generations[0].issuing)
+    obtained = seen.ledger is not None and fingerprint(certificate) in seen.ledger.obtained
+    if not (
+        obtained or _is_on_a_road(seen, folder)
+    ):  # else another CA signed it, whose chain and names are its own affair
+        yield from _of_chain(about, certificate, others, generations)
+        if not is_signed_by(certificate, certificate) and generations[0].issuing is not None:
+            yield from _of_names(about, names, generations[0].issuing)
     end = certificate.not_valid_after_utc
     if now >= end:
         yield wrong(about, f"it ended on {end:%Y-%m-%d}", RENEW)
     elif is_due(certificate, now=now):
         yield note(about, f"it ends on {end:%Y-%m-%d}", RENEW)
+
+
+def _is_on_a_road(seen: Seen, folder: str) -> bool:
+    """Whether the house says that this label is another CA's: a ledger made anew may not know."""
+    try:
+        label = str(json.loads(seen.files[ROAD])["label"])
+    except (KeyError, ValueError, TypeError):
+        return False
+    return folder == f"leaves/{folder_name(label)}"
 
 
 def _of_page(

@@ -10,12 +10,13 @@ Whoever changes a house holds `house_lock` meanwhile; this module does not take 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryptography.x509 import SubjectKeyIdentifier
 
-from housekey.errors import FileTrouble, HouseBroken, HouseBusy, PemUnreadable
+from housekey.errors import ClockWrong, FileTrouble, HouseBroken, HouseBusy, PemUnreadable
 from housekey.house import view
 from housekey.house.generations import (
     ISSUING,
@@ -27,11 +28,16 @@ from housekey.house.generations import (
 from housekey.house.leaves import (
     ONBOARDING,
     Leaf,
+    leaf_stays_on_failure,
+    read_each,
     read_key,
     read_leaf,
+    read_previous,
+    way_back_of,
     write_leaf,
 )
 from housekey.house.ledger import Role, SqliteLedger
+from housekey.house.records import OBTAINED
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import where
@@ -58,19 +64,37 @@ from housekey.pki.profiles import DAYS_OF_LEAF
 from housekey.pki.subject import MOST_BYTES_OF_COMMON_NAME, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
+    import contextlib
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
+    from housekey.house.leaves import Unreadable
+    from housekey.house.records import JsonValue
     from housekey.pki.crl import Entry, RevocationList
     from housekey.pki.names import Name
 
 __all__ = ["House", "Leaf", "NewHouse", "prepare_house"]
 
 LEDGER, LEAVES = view.LEDGER, view.LEAVES
+# When the first line of this housekey was written; each release moves it to its own day.
+FIRST_DAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def clock_must_be_possible(now: datetime) -> None:
+    """Raise `ClockWrong` for a time before there was a housekey, which no right clock shows.
+
+    Whoever has a house asks its root's birth instead; for a new one there is nothing else to ask,
+    and one that a computer without a clock makes in 1970 would have ended before it was made.
+    """
+    if now < FIRST_DAY:
+        raise ClockWrong(
+            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, and that was before there was a"
+            " housekey",
+            hint="set the clock right, then try again",
+        )
 
 
 def prepare_house(
@@ -137,9 +161,12 @@ class NewHouse:
     _issuing_key: PrivateKey = field(repr=False)
     _clock: Callable[[], datetime] = field(repr=False)
 
-    def write(self, folder: Path, files: Files) -> House:
+    def write(
+        self, folder: Path, files: Files, *, there: Callable[[], None] = lambda: None
+    ) -> House:
         """Put the house into `folder`, new or empty, whole or not at all, and open it.
 
+        `there` is called in between: from then on its recovery code is good, whatever fails.
         Raises `FileTrouble`, also for a folder with something in it.
         """
         at = self._clock()
@@ -158,6 +185,7 @@ class NewHouse:
                     sha256=fingerprint(self.root),
                     data={"permitted": self.constraints.described(), "added": self.added},
                 )
+        there()
         return House.open(folder, files=files, clock=self._clock)
 
 
@@ -169,8 +197,14 @@ class House(HouseView):
         """What the house may speak for."""
         return constraints_of(self.issuing)
 
+    def look_again(self) -> None:
+        self.__dict__.pop("constraints", None)  # they are those of the issuing CA before
+        super().look_again()
+
     def may_keep_key(self, leaf: Leaf) -> bool:
         """Whether `leaf` is of this house, today's or an earlier one, and its key did not leak."""
+        if self.road_of(leaf.label) is not None:
+            return not self.is_by_house(leaf.certificate)
         generations = self.generations
         ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
         ours += [each.issuing for each in generations.former if each not in generations.leaked]
@@ -215,6 +249,43 @@ class House(HouseView):
         )
         chain = self.chain_of(certificate)
         return self._keep(label, chain=chain, key=key, present=present, role="leaf")
+
+    def take(
+        self,
+        label: str,
+        *,
+        chain: tuple[Certificate, ...],
+        key: PrivateKey,
+        data: Mapping[str, JsonValue],
+    ) -> Leaf:
+        """Keep what another CA issued, the leaf first, under `label`, with the one before it.
+
+        `data` is told in the ledger's event "obtained". Raises `HouseBroken` when key and leaf do
+        not belong together, and `FileTrouble`; what is served stays.
+        """
+        certificate = chain[0]
+        if not matches(certificate, key):
+            raise HouseBroken(
+                "the key is not the one of the certificate that was obtained",
+                hint="get another one",
+            )
+        at, label = self.clock(), label.lower()
+        sha256 = fingerprint(certificate)
+        with self.ledger.together():
+            if self.ledger.certificate(sha256) is None:  # a kill may have come in between
+                self.ledger.record_certificate(certificate, role="leaf", label=label, at=at)
+            names = [str(name) for name in names_of(certificate)]
+            told = {**data, "label": label, "names": names}
+            self.ledger.record_event(OBTAINED, at=at, by=who(), sha256=sha256, data=told)
+        return write_leaf(
+            self.folder / LEAVES,
+            label,
+            certificate=certificate,
+            chain_pem=chain_to_pem(chain),
+            key=key,
+            present=self.leaf(label),
+            files=self.files,
+        )
 
     def sign(
         self,
@@ -279,13 +350,44 @@ class House(HouseView):
         )
         return self._keep(label, chain=(certificate,), key=key, present=present, role="self-signed")
 
+    def leaf_stays_on_failure(self, label: str) -> contextlib.AbstractContextManager[None]:
+        """Let the leaf under `label` be what it is now, if what the block does with it fails.
+
+        The ledger goes on to know the certificate that was issued meanwhile: it was.
+        """
+        return leaf_stays_on_failure(self.folder / LEAVES, label, files=self.files)
+
+    def way_back_of(self, label: str) -> Callable[[], None]:
+        """Return what makes the leaf under `label` what it is now; it raises `FileTrouble`."""
+        return way_back_of(self.folder / LEAVES, label, files=self.files)
+
     def leaf(self, label: str) -> Leaf | None:
         """Read the leaf that is kept under `label`. Raises `HouseBroken` and `HouseUnsafe`."""
         return read_leaf(self.folder / LEAVES, label, files=self.files)
 
+    def previous_leaf(self, label: str) -> Leaf | None:
+        """Read the leaf that was kept under `label` before it; raises as `leaf`."""
+        return read_previous(self.folder / LEAVES, label, files=self.files)
+
+    def keep_again(self, leaf: Leaf) -> None:
+        """Make an earlier leaf the one to serve; the present one becomes the previous."""
+        write_leaf(
+            self.folder / LEAVES,
+            leaf.label,
+            certificate=leaf.certificate,
+            chain_pem=leaf.chain_pem,
+            key=PrivateKey.from_pem(leaf.key_pem.reveal()),
+            present=self.leaf(leaf.label),
+            files=self.files,
+        )
+
     def leaves(self) -> tuple[Leaf, ...]:
-        """Read all leaves, by label."""
+        """Read all leaves, by label. Raises as `leaf` does for one that cannot be read."""
         return tuple(leaf for leaf in map(self.leaf, self.labels()) if leaf is not None)
+
+    def each_leaf(self) -> tuple[tuple[Leaf, ...], tuple[Unreadable, ...]]:
+        """Read all leaves, by label; and name those that cannot be read."""
+        return read_each(self.labels(), self.leaf)
 
     def _issuer(self, label: str = "") -> Issuer:
         certificate, name = self._signer_of(label)

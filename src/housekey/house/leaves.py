@@ -10,15 +10,23 @@ from __future__ import annotations
 import contextlib
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote
 
-from housekey.errors import FileTrouble, HouseBroken, HouseUnsafe, PemUnreadable, UsageError
+from housekey.errors import (
+    FileTrouble,
+    HouseBroken,
+    HousekeyError,
+    HouseUnsafe,
+    PemUnreadable,
+    UsageError,
+)
 from housekey.house.reasons import told
 from housekey.pki.encoding import certificate_from_pem, certificates_from_pem, matches
 from housekey.pki.profiles import DAYS_OF_LEAF
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.pki.keys import KeyType, PrivateKey, Secret
     from housekey.pki.names import Name
+
+_T = TypeVar("_T")
 
 # The leaf that the onboarding page's proof is made with; "_" keeps its folder apart from any name.
 ONBOARDING = "_onboarding-page"
@@ -54,6 +64,38 @@ class PublicLeaf:
     label: str
     certificate: Certificate
     chain_pem: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A leaf that is there and cannot be read."""
+
+    label: str
+    trouble: HousekeyError  # why, and what mends it
+
+    @property
+    def state(self) -> str:
+        """In one word: unsafe is a whole one whose key is open to others."""
+        return "unsafe" if isinstance(self.trouble, HouseUnsafe) else "damaged"
+
+
+def read_each(
+    labels: Iterable[str], read: Callable[[str], _T | None]
+) -> tuple[tuple[_T, ...], tuple[Unreadable, ...]]:
+    """Read the leaf of each label with `read`; one that cannot be read hides no other.
+
+    Returns those that are there, and those that cannot be read.
+    """
+    found: list[_T] = []
+    unreadable = []
+    for label in labels:
+        try:
+            leaf = read(label)
+        except HousekeyError as trouble:
+            unreadable.append(Unreadable(label, trouble))
+        else:
+            found += [] if leaf is None else [leaf]
+    return tuple(found), tuple(unreadable)
 
 
 def is_due(certificate: Certificate, *, now: datetime) -> bool:
@@ -98,17 +140,26 @@ def read_leaf(leaves: Path, label: str, *, files: Files) -> Leaf | None:
 
     Raises `HouseBroken` if it is damaged, `HouseUnsafe` if its key is open to others.
     """
+    return _read(leaves / folder_name(label), label, CERTIFICATE, files=files)
+
+
+def read_previous(leaves: Path, label: str, *, files: Files) -> Leaf | None:
+    """Read the leaf that was served before it, as `read_leaf` does; None if there is none."""
+    return _read(leaves / folder_name(label), label, PREVIOUS_CERTIFICATE, files=files)
+
+
+def _read(folder: Path, label: str, named: str, *, files: Files) -> Leaf | None:
     from housekey.pki.keys import PrivateKey  # noqa: PLC0415 - who only looks needs no keys
 
-    folder = leaves / folder_name(label)
-    if not (folder / CERTIFICATE).exists():
+    path = folder / named
+    if not path.exists():
         return None
     try:
-        chain_pem = files.read(folder / CERTIFICATE)
+        chain_pem = files.read(path)
         certificate = certificate_from_pem(chain_pem)
-        for name in (KEY, PREVIOUS_KEY):
-            if (folder / name).exists():
-                key = PrivateKey.from_pem(read_key(folder / name, files=files))
+        for key_path in (folder / KEY, folder / PREVIOUS_KEY):
+            if key_path.exists():
+                key = PrivateKey.from_pem(read_key(key_path, files=files))
                 if matches(certificate, key):
                     return _leaf(folder, label, certificate, chain_pem, key)
     except PemUnreadable as error:
@@ -153,22 +204,44 @@ def write_leaf(
     """
     folder = leaves / folder_name(label)
     files.make_folder(folder, 0o700)
-    names = (CERTIFICATE, KEY, PREVIOUS_CERTIFICATE, PREVIOUS_KEY)
-    before = [(folder / name, files.snapshot(folder / name)) for name in names]
-    try:
+    with leaf_stays_on_failure(leaves, label, files=files):
         if present is not None:
             files.write(folder / PREVIOUS_KEY, present.key_pem, mode=0o600)
             files.write(folder / PREVIOUS_CERTIFICATE, present.chain_pem, mode=0o600)
         files.write(folder / KEY, key.to_pem(), mode=0o600)
         files.write(folder / CERTIFICATE, chain_pem, mode=0o600)
-    except BaseException:
+    return _leaf(folder, label, certificate, chain_pem, key)
+
+
+def way_back_of(leaves: Path, label: str, *, files: Files) -> Callable[[], None]:
+    """Return what makes the leaf under `label` what it is now; it raises `FileTrouble`.
+
+    A kill in between leaves a pair that belongs together, as `read_leaf` says.
+    """
+    folder = leaves / folder_name(label)
+    names = (CERTIFICATE, KEY, PREVIOUS_CERTIFICATE, PREVIOUS_KEY)
+    before = [(folder / name, files.snapshot(folder / name)) for name in names]
+
+    def go() -> None:
         # In this order, and no further than it goes: the previous key is the only one that
         # belongs to the certificate until that has its own again.
-        with contextlib.suppress(FileTrouble):
-            for path, was in before:
+        for path, was in before:
+            if files.snapshot(path) != was:
                 files.restore(path, was)
+
+    return go
+
+
+@contextlib.contextmanager
+def leaf_stays_on_failure(leaves: Path, label: str, *, files: Files) -> Iterator[None]:
+    """Give the leaf under `label` its four files back, as they are now, when the block fails."""
+    go_back = way_back_of(leaves, label, files=files)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(FileTrouble):
+            go_back()
         raise
-    return _leaf(folder, label, certificate, chain_pem, key)
 
 
 def read_key(path: Path, *, files: Files) -> bytes:

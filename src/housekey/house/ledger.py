@@ -15,10 +15,11 @@ import hashlib
 import json
 import sqlite3
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from housekey.errors import HouseBroken, LedgerNewer
 from housekey.house import schema
+from housekey.house.closing import Closing
 from housekey.house.ledger_troubles import REBUILD, broken, in_plain_words
 from housekey.house.records import (
     REVOKED,
@@ -33,7 +34,6 @@ from housekey.pki.encoding import fingerprint, to_der
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
-    from types import TracebackType
 
     from cryptography.x509 import Certificate
 
@@ -54,7 +54,7 @@ _BUSY_SECONDS = 5.0
 _T = TypeVar("_T")
 
 
-class SqliteLedger:
+class SqliteLedger(Closing):
     """A `Ledger` in one file. Close it, or use it as a context manager."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -227,17 +227,6 @@ class SqliteLedger:
 
     def close(self) -> None:
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _carry(self) -> None:
         version = schema.version_of(self._connection)

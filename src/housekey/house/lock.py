@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
 
 LOCK_NAME = "lock"
+LOCK_SECONDS = 10.0  # how long a command waits for another one
 _POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def house_lock(folder: Path, *, wait: float, files: Files) -> Iterator[None]:
+def house_lock(folder: Path, *, wait: float = LOCK_SECONDS, files: Files) -> Iterator[None]:
     """Hold the lock of the house in `folder`; wait for it for up to `wait` seconds.
 
     A change of several files that a kill left half made is finished first; where that cannot be

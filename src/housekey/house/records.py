@@ -21,7 +21,10 @@ JsonValue: TypeAlias = (
 Role: TypeAlias = Literal["root", "issuing", "leaf", "self-signed"]
 
 REVOKED = "revoked"
+ORDER = "order"  # a step that is about to be taken with a CA; data: step, directory, names
+OBTAINED = "obtained"  # from another CA; data: label, names, and what that road tells of it
 LEDGER_REBUILT = "ledger-rebuilt"
+ROTATED = "root-rotated"  # there is a new root; data: how, and which one it replaces
 DEVICE_TRUSTS = "device-trusts"  # a device has proved that it trusts the root of this SHA-256
 
 
@@ -44,7 +47,8 @@ class Event:
 
     The kinds: house-created, issued, renewed, signed, device-trusts, root-rotated, root-dropped,
     recovered, backed-up, restored, revoked, delivered, undone, names-chosen, trial-ended,
-    ledger-rebuilt. A reader passes over a kind that it does not know.
+    ledger-rebuilt, obtained (from another CA), order (a step of one), order-failed. A reader
+    passes over a kind that it does not know.
     """
 
     at: datetime

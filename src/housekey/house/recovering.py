@@ -17,6 +17,7 @@ from cryptography.x509 import SubjectKeyIdentifier
 from housekey.errors import (
     HouseBroken,
     HouseExpired,
+    HousekeyError,
     HouseMissing,
     LedgerNewer,
     PemUnreadable,
@@ -32,8 +33,9 @@ from housekey.house.generations import (
     Why,
     is_by,
     next_number,
+    read_generations,
 )
-from housekey.house.house import LEDGER, common_name_of
+from housekey.house.house import LEDGER, House, common_name_of
 from housekey.house.leaves import refuse_if_open
 from housekey.house.ledger import SqliteLedger
 from housekey.house.noting import note_done
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
-    from housekey.house.ledger import IssuedCertificate, JsonValue
+    from housekey.house.ledger import IssuedCertificate, JsonValue, Ledger
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.secret import Secret
 
@@ -86,7 +88,9 @@ class Recovered:
     old: Certificate | None
     accepted: tuple[IssuedCertificate, ...]  # of the old one, and not ended: devices accept them
     ledger_rebuilt: bool
+    due: tuple[str, ...] = ()  # labels whose certificate is not one of the new issuing CA
     not_noted: str | None = None  # why the ledger has no note of it
+    not_seen: str | None = None  # why it is not known what is due
 
 
 def must_be_there(folder: Path) -> None:
@@ -192,7 +196,26 @@ def recover(
         if old is not None:
             data["old"] = fingerprint(old)
         why_not = note_done(ledger, RECOVERED, at=now, sha256=fingerprint(issuing), data=data)
-    return Recovered(issuing, old, accepted, rebuilt, why_not)
+        due, not_seen = _due(folder, ledger, files=files, now=now)
+    return Recovered(issuing, old, accepted, rebuilt, due, why_not, not_seen)
+
+
+def _due(
+    folder: Path, ledger: Ledger, *, files: Files, now: datetime
+) -> tuple[tuple[str, ...], str | None]:
+    """Look what is to be renewed now; a failure to look undoes nothing, and is the second.
+
+    With the ledger that is open: nothing is opened again once the change stands.
+    """
+    try:
+        generations = read_generations(folder, files=files)
+        house = House(
+            folder, generations=generations, ledger=ledger, files=files, clock=lambda: now
+        )
+        leaves, _ = house.each_leaf()  # of a damaged one house check tells
+        return tuple(each.label for each in leaves if not house.is_current(each)), None
+    except HousekeyError as trouble:
+        return (), trouble.message
 
 
 def _mend_ledger(folder: Path, *, files: Files, now: datetime) -> bool:

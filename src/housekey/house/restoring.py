@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from housekey.errors import BackupRefused, HousekeyError
 from housekey.house.backup import marks_of
+from housekey.house.carrying import NOTHING, carry, to_carry
 from housekey.house.copies import LEDGER
 from housekey.house.examining import examined
 from housekey.house.findings import Finding, Weight
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from housekey.house.backup import Opened
     from housekey.house.copies import HouseCopy
     from housekey.house.files import Files
-    from housekey.house.ledger import IssuedCertificate
+    from housekey.house.records import Event, IssuedCertificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Restored:
     files: int
     aside: Path | None  # where the house that was there is now
     wrong: tuple[Finding, ...]  # of what was put back
+    revoked: tuple[Event, ...]  # revocations that it did not know, and now does, oldest first
 
 
 def restore(
@@ -49,13 +51,15 @@ def restore(
 ) -> Restored:
     """Put the house of a backup into `folder`: new or empty, or with `replace` any.
 
-    What is there goes aside under a name beside it, in the same step. Raises `BackupRefused` if
+    What is there goes aside under a name beside it, in the same step; what was revoked there since
+    the backup is revoked in the new one, too. Raises `BackupRefused` if
     what is in the backup is no house, and `FileTrouble`; `folder` is as it was.
     """
     at = clock()
     folder = folder.resolve()
     aside = _free(folder) if replace and is_taken(folder) else None
     found = examined(seen_in_copy(opened.copy, path=source), folder=folder, now=at)
+    carried = to_carry(folder, opened.copy, files=files) if aside is not None else NOTHING
     with files.new_folder(folder, 0o700, aside=aside) as new:
         for name, data in opened.copy.files.items():
             path = new / PurePosixPath(name)
@@ -67,6 +71,7 @@ def restore(
                 house.ledger.record_event(
                     RESTORED, at=at, by=who(), data={**marks, **marks_of(house)}
                 )
+                revoked = carry(house, carried, by=who(), at=at)
         except HousekeyError as error:
             message = error.message.replace(str(new), str(folder))
             raise BackupRefused(
@@ -79,6 +84,7 @@ def restore(
         files=len(opened.copy.files),
         aside=aside,
         wrong=tuple(each for each in found if each.weight is Weight.WRONG),
+        revoked=revoked,
     )
 
 

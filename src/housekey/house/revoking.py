@@ -8,6 +8,7 @@ another CA issued. Callers hold `house_lock`.
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from housekey.house.labels import labels_meant, shown
 from housekey.house.leaves import days_asked_for
 from housekey.house.lock import house_lock
 from housekey.house.records import REVOKED
-from housekey.pki.crl import Entry, Reason, RevocationList, crl_from_der
+from housekey.pki.crl import Entry, Reason, RevocationList, crl_from_der, number_after
 from housekey.pki.encoding import certificate_from_der, fingerprint
 from housekey.pki.subject import subject_from
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
-    from housekey.house.records import Event, IssuedCertificate
+    from housekey.house.records import Event, IssuedCertificate, Ledger
 
 CRL = "crl.der"  # in the house
 LISTED = "crl-made"  # the kind of event
@@ -168,9 +169,8 @@ def remake_crl(house: House, *, files: Files, by: str, at: datetime) -> Revocati
     """
     present = read_crl(house, files=files)
     recall(house, present, by=by)
-    numbers = [event.data.get("number") for event in house.ledger.events(-1, kind=LISTED)]
-    known = [number for number in numbers if isinstance(number, int)]
-    number = max([*known, present.number if present else 0]) + 1
+    known = max(highest_number(house.ledger), present.number if present else 0)
+    number = number_after(known, now=at, chance=secrets.randbits(32))
     made = house.sign_crl(_entries(house), number=number)
     house.ledger.record_event(
         LISTED,
@@ -184,6 +184,12 @@ def remake_crl(house: House, *, files: Files, by: str, at: datetime) -> Revocati
     )
     files.write(house.folder / CRL, made.der, mode=0o600)
     return made
+
+
+def highest_number(ledger: Ledger) -> int:
+    """Return the highest number that a list has had, for all that the ledger knows."""
+    numbers = (event.data.get("number") for event in ledger.events(-1, kind=LISTED))
+    return max((number for number in numbers if isinstance(number, int)), default=0)
 
 
 def list_to_serve(house: House, *, files: Files, by: str, at: datetime) -> bytes | None:

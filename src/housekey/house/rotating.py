@@ -8,7 +8,7 @@ as a device trusts the old root, and a root that has ended is accepted by nobody
 nothing to wait for.
 
 The caller holds the lock of the house; each change is one `replace_together`, so a kill leaves
-the state from before or the one from after. A `House` that was open before is to be opened anew.
+the state from before or the one from after. A `House` that was open before has to `look_again`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from housekey.house.generations import (
 from housekey.house.house import common_name_of
 from housekey.house.leaves import ONBOARDING, read_key
 from housekey.house.noting import note_done
-from housekey.house.records import DEVICE_TRUSTS
+from housekey.house.records import DEVICE_TRUSTS, ROTATED
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import replace_together, where
@@ -54,6 +54,7 @@ from housekey.pki.issuing import (
     issue_intermediate,
     issue_issuing_ca,
     issue_root,
+    must_be_born,
 )
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.secret import Secret
@@ -69,7 +70,6 @@ if TYPE_CHECKING:
     from housekey.house.ledger import JsonValue
     from housekey.pki.names import Name
 
-ROTATED = "root-rotated"  # ledger: there is a new root; data: how, and which one it replaces
 GONE = "root-dropped"  # ledger: a root does not count any more; data: why
 
 _FILES = (ROOT, SEALED_ROOT_KEY, ISSUING, ISSUING_KEY)  # of one generation
@@ -120,10 +120,12 @@ def prepare_new_root(
 
     It may speak for what the old one may, and for `permit`. `how` is a kind of overlap, or why
     there is to be none; `old_key` is the old root's, for `Kind.CROSSED`. Raises `RotationRefused`
-    while two roots overlap already, `PermitRefused`, and as `issue_leaf` for the old root's dates.
+    while two roots overlap already, `PermitRefused`, `ClockWrong` before the old root's birth, and
+    as `issue_leaf` for its dates.
     """
     must_have_one_root(house)
     now = house.clock()
+    must_be_born(house.root.not_valid_before_utc, now=now)
     before = constraints_of(house.root)
     constraints = before.widened(permit)
     root_key, issuing_key = _key(), _key()

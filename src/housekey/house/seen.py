@@ -15,6 +15,7 @@ from housekey.errors import HousekeyError, HouseMissing
 from housekey.house.copies import LEDGER, entries, is_stray
 from housekey.house.ledger_copy import ledger_bytes, ledger_of
 from housekey.house.reasons import told
+from housekey.house.records import DEVICE_TRUSTS, OBTAINED, ROTATED
 from housekey.house.together import CHANGED
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class LedgerSeen:
     last: Event | None = None
     last_backup: Event | None = None  # or the restoring of one: what was in it then is in both
     proofs: tuple[Event, ...] = ()  # of devices, newest first
+    obtained: frozenset[str | None] = frozenset()  # SHA-256 of what another CA signed
+    rotations: tuple[Event, ...] = ()  # that gave a new root, newest first
     damage: tuple[str, ...] = ()  # with any, all of the above is unknown
 
 
@@ -135,7 +138,9 @@ def _ledger(ledger: SqliteLedger) -> LedgerSeen:
         certificates=ledger.certificates(),
         last=next(iter(ledger.events(1)), None),
         last_backup=max(backups, key=lambda event: event.at, default=None),
-        proofs=ledger.events(-1, kind="device-trusts"),
+        proofs=ledger.events(-1, kind=DEVICE_TRUSTS),
+        rotations=ledger.events(-1, kind=ROTATED),
+        obtained=frozenset(event.sha256 for event in ledger.events(-1, kind=OBTAINED)),
     )
 
 

@@ -7,9 +7,11 @@ often, such as `housekey status`, and what issuing needs takes as long to import
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from housekey.errors import HouseBroken, HouseMissing
+from housekey.house.closing import Closing
 from housekey.house.generations import (
     FROM_BACKUP,
     ISSUING,
@@ -29,26 +31,28 @@ from housekey.house.leaves import (
     PREVIOUS_CERTIFICATE,
     folder_name,
     label_of,
+    read_each,
     read_public,
     refuse_if_open,
 )
 from housekey.house.ledger import SqliteLedger
 from housekey.house.ledger_troubles import REBUILD
+from housekey.house.records import OBTAINED
 from housekey.house.together import mode_of, where
-from housekey.pki.encoding import certificates_from_pem
+from housekey.pki.encoding import certificates_from_pem, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from cryptography.x509 import Certificate
 
     from housekey.house.files import Files
     from housekey.house.generations import Generations, Overlap
-    from housekey.house.leaves import Leaf, PublicLeaf
+    from housekey.house.leaves import Leaf, PublicLeaf, Unreadable
     from housekey.house.records import Ledger
+    from housekey.house.road import Road
 
 LEDGER = "ledger.sqlite"
 LEAVES = "leaves"
@@ -66,7 +70,7 @@ MENDS = {  # a key that is missing or damaged, by what brings it back or does wi
 }
 
 
-class HouseView:
+class HouseView(Closing):
     """A house on disk, to look at. Close it, or use it as a context manager."""
 
     def __init__(
@@ -117,6 +121,13 @@ class HouseView:
             files=files,
             clock=clock,
         )
+
+    def look_again(self) -> None:
+        """Read its roots anew, after a change of them; the ledger stays open, and is not asked.
+
+        Raises `HouseBroken` and `FileTrouble`.
+        """
+        self.generations = read_generations(self.folder, files=self.files)
 
     # The roots
 
@@ -184,13 +195,56 @@ class HouseView:
         return (certificate, *above)
 
     def is_current(self, leaf: Leaf | PublicLeaf) -> bool:
-        """Whether the house would give `leaf` the very chain that it has, were it issued today."""
+        """Whether the house would give `leaf` the very chain that it has, were it issued today.
+
+        On another road the chain is what its CA gave: no root of the house has to do with it.
+        """
         certificate = leaf.certificate
+        if self.road_of(leaf.label) is not None:
+            return not self.is_by_house(certificate)
         if certificate.issuer == certificate.subject:
             return True  # signed by its own key: no root has anything to do with it
         signer, _ = self._signer_of(leaf.label)
-        has = certificates_from_pem(leaf.chain_pem)
-        return is_by(certificate, signer) and has == self.chain_of(certificate)
+        if not is_by(certificate, signer):
+            # Left from another road, which was undone: nothing presents it, and nothing is due.
+            return self.was_obtained(certificate)
+        return certificates_from_pem(leaf.chain_pem) == self.chain_of(certificate)
+
+    # Other roads
+
+    @cached_property
+    def road(self) -> Road | None:
+        """The road of what the house does not issue itself. Raises `HouseBroken`."""
+        from housekey.house.road import ROAD, read_road  # noqa: PLC0415 - most houses have none
+
+        if not (self.folder / ROAD).exists():
+            return None
+        return read_road(self.folder, files=self.files)
+
+    def road_of(self, label: str) -> Road | None:
+        """Return the road of `label`; None: the house issues for it."""
+        road = self.road
+        return road if road is not None and road.label == label.lower() else None
+
+    def trusted_for(self, label: str) -> Certificate | tuple[Certificate, ...]:
+        """Return what devices trust that accept the certificate of `label`.
+
+        Today's root; on another road its roots, and none where those are that every device has.
+        """
+        road = self.road_of(label)
+        return self.root if road is None else road.roots
+
+    def is_by_house(self, certificate: Certificate) -> bool:
+        """Whether an issuing CA of this house signed it: today's, an earlier or a waiting one."""
+        generations = self.generations
+        ours = [self.issuing, *(generations.proving or ()), generations.next_issuing]
+        ours += [each.issuing for each in generations.former]
+        return any(is_by(certificate, each) for each in ours if each is not None)
+
+    def was_obtained(self, certificate: Certificate) -> bool:
+        """Whether the house got it from another CA, by whatever road."""
+        sha256 = fingerprint(certificate)
+        return bool(self.ledger.events(1, kind=OBTAINED, sha256=sha256))
 
     # The leaves
 
@@ -206,25 +260,13 @@ class HouseView:
         folder = self.folder / LEAVES / folder_name(label)
         return any((folder / name).exists() for name in (CERTIFICATE, PREVIOUS_CERTIFICATE))
 
-    def public_leaves(self) -> tuple[PublicLeaf, ...]:
-        """Read all leaves without their keys, by label."""
+    def public_leaves(self) -> tuple[tuple[PublicLeaf, ...], tuple[Unreadable, ...]]:
+        """Read all leaves without their keys, by label; and name those that cannot be read."""
         leaves = self.folder / LEAVES
-        found = (read_public(leaves, label, files=self.files) for label in self.labels())
-        return tuple(leaf for leaf in found if leaf is not None)
+        return read_each(self.labels(), lambda label: read_public(leaves, label, files=self.files))
 
     def close(self) -> None:
         self.ledger.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _helps(self, cross: Certificate, certificate: Certificate) -> bool:
         from housekey.pki.constraints import constraints_of  # noqa: PLC0415 - with two roots only

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from housekey.live.tls import Trust
     from housekey.pki.names import Name
     from housekey.pki.secret import Secret
 
@@ -119,7 +120,7 @@ class LiveContext:
         chain_pem: bytes,
         key_pem: Secret,
         *,
-        root: x509.Certificate,
+        root: Trust,
         names: Sequence[Name] = (),
         at: datetime,
     ) -> Prepared:
@@ -186,7 +187,7 @@ class LiveContext:
         return self._base
 
     def _rehearse(
-        self, context: ssl.SSLContext, leaf: x509.Certificate, *, root: x509.Certificate, name: Name
+        self, context: ssl.SSLContext, leaf: x509.Certificate, *, root: Trust, name: Name
     ) -> None:
         """Shake hands as a device would, the very way it will be done."""
         stage = self._settings.context()

@@ -26,6 +26,7 @@ from housekey.pki.names import DnsName, IpName
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from housekey.live.tls import Trust
     from housekey.pki.names import Name
 
     Address = IPv4Address | IPv6Address
@@ -102,8 +103,8 @@ async def resolve(host: str) -> tuple[Address, ...]:
         return ()
 
 
-async def shake(name: Name, address: Address, port: int, *, root: x509.Certificate) -> Presented:
-    """Handshake with `address`, asking for `name` and trusting exactly `root`."""
+async def shake(name: Name, address: Address, port: int, *, root: Trust) -> Presented:
+    """Handshake with `address`, asking for `name` and trusting `root` and nothing else."""
     try:
         connection = await connect(address, port)
     except (OSError, TimeoutError) as trouble:
@@ -137,7 +138,7 @@ async def prove(
     names: Iterable[Name],
     port: int,
     *,
-    root: x509.Certificate,
+    root: Trust,
     leaf: x509.Certificate,
     resolver: Resolver = resolve,
 ) -> dict[Name, Proof]:
@@ -203,7 +204,7 @@ def judge(name: Name, answers: Iterable[Presented], *, leaf: x509.Certificate) -
 
 
 async def _prove(
-    name: Name, port: int, *, root: x509.Certificate, leaf: x509.Certificate, resolver: Resolver
+    name: Name, port: int, *, root: Trust, leaf: x509.Certificate, resolver: Resolver
 ) -> Proof:
     began = time.monotonic()
     if isinstance(name, IpName):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from housekey.live.tls import Trust
     from housekey.pki.names import Name
     from housekey.pki.secret import Secret
 
@@ -29,7 +30,7 @@ def judge_pair(
     chain_pem: bytes,
     key_pem: Secret,
     *,
-    root: x509.Certificate,
+    root: Trust,
     names: Sequence[Name],
     at: datetime,
 ) -> x509.Certificate:
@@ -38,6 +39,7 @@ def judge_pair(
     `names` may be empty: then under each of its own. Raises PairRefused for one that is
     unreadable, locked or not a pair, and for one that some name, or the date, does not allow.
     """
+    from housekey.live.tls import known_roots  # noqa: PLC0415 - as below
     from housekey.pki.verifying import verify  # noqa: PLC0415 - no start of a server needs it
 
     try:
@@ -48,7 +50,7 @@ def judge_pair(
     leaf = chain[0]
     if not matches(leaf, key):
         raise PairRefused("the key is not the one of the certificate")
-    for answer in verify(chain, roots=[root], names=names, at=at):
+    for answer in verify(chain, roots=known_roots(root), names=names, at=at):
         if answer.reason is not None:
             under = f"under {answer.name}: " if answer.name else ""
             raise PairRefused(f"devices would not accept it {under}{answer.reason}".rstrip())

@@ -1,4 +1,4 @@
-"""What a client of this house trusts: exactly one root, and no other; and one that only looks.
+"""What a client of this house trusts: the root, and no other; and one that only looks.
 
 One place for it, because the proof of a switch and every later call to Home Assistant
 must decide alike. And a server's side, whose key lies in no file.
@@ -8,28 +8,111 @@ from __future__ import annotations
 
 import ssl
 import warnings
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from cryptography import x509
 
     from housekey.pki.secret import Secret
 
+# Whom a client trusts: one root, or several; none is `PUBLIC_ROOTS`.
+Trust: TypeAlias = "x509.Certificate | tuple[x509.Certificate, ...]"
+PUBLIC_ROOTS: Final[tuple[x509.Certificate, ...]] = ()  # those that this machine came with
 
-def context_trusting(root: x509.Certificate) -> ssl.SSLContext:
-    """Return a client context that trusts `root` alone and checks the name.
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A trust for a server that is called otherwise than the address at which it is met.
+
+    The certificate of a public name has no addresses in it, and Home Assistant is found at one.
+    """
+
+    trust: Trust
+    name: str
+
+
+class _AskingFor(ssl.SSLContext):
+    """Asks for one name, and compares it, whatever address is connected to."""
+
+    called: str
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002 - as ssl has it
+        server_hostname: str | bytes | None = None,  # noqa: ARG002 - the address
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return super().wrap_bio(incoming, outgoing, server_side, self.called, session)
+
+
+def context_trusting(trust: Trust | Called) -> ssl.SSLContext:
+    """Return a client context that trusts `trust` alone and checks the name.
 
     As strict as Python 3.13 is by default (PLATFORMS.md, ten facts, no. 6: `VERIFY_X509_STRICT`),
-    on every Python, so that what is proven here holds there too.
+    on every Python, so that what is proven here holds there too. But for a root that strict
+    clients refuse by itself: who was told of it and goes on all the same has no such clients.
     """
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
 
-    # Given `cadata`, Python does not load the system's roots beside it.
-    context = ssl.create_default_context(cadata=root.public_bytes(Encoding.DER))
+    roots = roots_in(trust.trust if isinstance(trust, Called) else trust)
+    encoded = b"".join(root.public_bytes(Encoding.DER) for root in roots)
+    if isinstance(trust, Called):
+        context: ssl.SSLContext = _asking_for(trust.name)
+    elif encoded:
+        # Given `cadata`, Python does not load the system's roots beside it.
+        context = ssl.create_default_context(cadata=encoded)
+    else:
+        context = ssl.create_default_context()
+    if isinstance(trust, Called) and encoded:
+        context.load_verify_locations(cadata=encoded)
+    elif isinstance(trust, Called):
+        context.load_default_certs()
+    if encoded:
+        from housekey.pki.strict import all_strict  # noqa: PLC0415 - these are read already
+
+        if not all_strict(roots):
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            return context
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context
+
+
+def _asking_for(name: str) -> ssl.SSLContext:
+    context = _AskingFor(ssl.PROTOCOL_TLS_CLIENT)  # which checks chain and name
+    context.called = name
+    return context
+
+
+def roots_in(trust: Trust) -> tuple[x509.Certificate, ...]:
+    """Return the roots that are named; none for `PUBLIC_ROOTS`."""
+    return trust if isinstance(trust, tuple) else (trust,)
+
+
+def known_roots(trust: Trust) -> tuple[x509.Certificate, ...]:
+    """Return the certificates themselves, also of `PUBLIC_ROOTS`; blocks while it reads them.
+
+    Of a machine that keeps its roots as one folder of files, without one file, none are known.
+    """
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 - clients go without
+
+    if named := roots_in(trust):
+        return named
+    encoded = ssl.create_default_context().get_ca_certs(binary_form=True)
+    with warnings.catch_warnings():
+        # Some roots have serials that are not positive; what an old root is like is not news.
+        warnings.simplefilter("ignore")
+        return tuple(load_der_x509_certificate(each) for each in encoded)
+
+
+def each_trust(trusts: Iterable[Trust | Called]) -> tuple[Trust | Called, ...]:
+    """Return each once, in their order."""
+    return tuple(dict.fromkeys(trusts))
 
 
 def context_trusting_anyone() -> ssl.SSLContext:

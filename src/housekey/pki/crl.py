@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # new one, as somebody on the network may give it, sees the same until then. A year is as long as a
 # leaf lives; the list is made anew when a third of it is left, as a leaf is.
 DAYS_OF_LIST = 397
+_CHANCE_BITS = 32
 
 
 class Reason(StrEnum):
@@ -110,6 +111,19 @@ def issue_crl(
         entries=listed,
         der=signed.public_bytes(Encoding.DER),
     )
+
+
+def number_after(known: int, *, now: datetime, chance: int) -> int:
+    """Return a number for a list that no list has had before; `chance` is of 32 random bits.
+
+    Section 5.2.3: it grows, and may be up to 20 octets long. `known` is the highest that is known,
+    and that may be too low: a house that was restored from an old backup knows nothing of the
+    lists since. The time brings it beyond those. A clock can be wrong as well, so what is added is
+    random: for two lists to have one number, both memories have to fail in the same second, and
+    then once in four thousand million times.
+    """
+    seconds = max(int(now.timestamp()), 0)
+    return max(known, seconds << _CHANCE_BITS) + 1 + chance
 
 
 def crl_from_der(der: bytes, *, issuer: x509.Certificate) -> RevocationList:

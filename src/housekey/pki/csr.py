@@ -50,13 +50,27 @@ class Wishes:
 
 
 def make_request(
-    key: PrivateKey, names: Sequence[Name], subject: Subject
+    key: PrivateKey, names: Sequence[Name], subject: Subject | None, *, of_server: bool = False
 ) -> x509.CertificateSigningRequest:
-    """A request for `names`, which stand in its SAN; key usage and the like are the signer's."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(subject.to_x509())
+    """A request for `names`, which stand in its SAN; key usage and the like are the signer's.
+
+    With `of_server` it asks for those as well, for a signer who only copies what is asked for:
+    `openssl x509 -copy_extensions copy` gives nothing of its own accord, and Apple wants to be
+    told that it is a server's (APL-08). Without a subject it is empty: an ACME CA takes none
+    (RFC 8555, section 7.4).
+    """
+    of_whom = x509.Name([]) if subject is None else subject.to_x509()
+    builder = x509.CertificateSigningRequestBuilder().subject_name(of_whom)
     if names:
         alternative = x509.SubjectAlternativeName(map(to_general_name, dict.fromkeys(names)))
         builder = builder.add_extension(alternative, critical=False)
+    if of_server:
+        is_rsa = key.key_type.value.startswith("rsa")
+        usage = LEAF.key_usage_with_rsa_key if is_rsa else LEAF.key_usage
+        builder = builder.add_extension(LEAF.basic_constraints, critical=True)
+        builder = builder.add_extension(usage, critical=True)
+        assert LEAF.extended_key_usage is not None  # noqa: S101 - it says what a leaf is for
+        builder = builder.add_extension(LEAF.extended_key_usage, critical=False)
     return builder.sign(key.signing_key, signature_hash(key.key_type))
 
 

@@ -219,16 +219,21 @@ def issue_self_signed(
 
 def must_be_within(not_before: datetime, not_after: datetime, *, now: datetime) -> None:
     """Raise ClockWrong before the issuing CA's birth, HouseExpired from its end on."""
+    must_be_born(not_before, now=now)
+    if now >= not_after:
+        raise HouseExpired(
+            f"the house's issuing CA ended on {not_after:%Y-%m-%d}",
+            hint="housekey house rotate makes a new one; if that day lies ahead, set the clock",
+        )
+
+
+def must_be_born(not_before: datetime, *, now: datetime) -> None:
+    """Raise ClockWrong before the birth of a house."""
     if now < not_before:
         raise ClockWrong(
             f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the house"
             f" was created on {not_before:%Y-%m-%d %H:%M} UTC",
             hint="set the clock right, then try again",
-        )
-    if now >= not_after:
-        raise HouseExpired(
-            f"the house's issuing CA ended on {not_after:%Y-%m-%d}",
-            hint="housekey house rotate makes a new one; if that day lies ahead, set the clock",
         )
 
 

@@ -62,6 +62,15 @@ def is_registry(name: str, *, unknown: bool = True) -> bool:
     return unknown and "." not in name
 
 
+def registered_domain(name: str) -> str:
+    """The registered domain of `name` (lower-case A-labels): one label below its public suffix.
+
+    With the shared zones that the list knows, as Let's Encrypt counts its limits: of
+    ha.example.duckdns.org it is example.duckdns.org.
+    """
+    return _suffixes().privatesuffix(name) or name
+
+
 def _is_listed(name: str) -> bool:
     return _suffixes().publicsuffix(name, accept_unknown=False) == name
 

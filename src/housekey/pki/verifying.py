@@ -119,7 +119,7 @@ def _trouble_of_name(
     at: datetime,
 ) -> str | None:
     """Why a leaf with a good path does not hold for `name`."""
-    if not any(_covers(each, name) for each in own):
+    if not any(covers(each, name) for each in own):
         listed = ", ".join(map(str, own)) or "no name at all"
         return f"it is not for {name}, but for {listed}"
     if leaf in roots:
@@ -138,7 +138,7 @@ def _trouble_of_name(
     return None
 
 
-def _covers(own: Name, name: Name) -> bool:
+def covers(own: Name, name: Name) -> bool:
     """Whether a client that asks for `name` takes `own`: RFC 9525 section 6.3."""
     if own == name:
         return True

@@ -38,6 +38,8 @@ _CALLBACKS = "Apple SecPolicyLeafCallbacks.c"
 
 _LONGEST = timedelta(days=825, hours=1)
 # 583628400 seconds after 2001 in set_ssl_validity_periods, which its comment calls 1 July, 00:00.
+_LONGEST_IN_PUBLIC = timedelta(days=398)
+_PUBLIC_FROM = datetime(2020, 9, 1, tzinfo=UTC)
 _LIMITED_FROM = datetime(2019, 6, 30, 23, tzinfo=UTC)
 _MOST_SERIAL_OCTETS = 37  # APL-22: SecCertificateParse
 
@@ -147,8 +149,16 @@ def _vain_wildcards(seen: Seen) -> Iterator[Said]:
 def _lives_too_long(seen: Seen) -> Iterator[Said]:
     leaf = seen.leaf
     life = leaf.not_after - leaf.not_before
-    if not seen.is_trusted_leaf and leaf.not_before >= _LIMITED_FROM and life > _LONGEST:
+    limited = leaf.not_before >= _LIMITED_FROM and not seen.known_root
+    if not seen.is_trusted_leaf and limited and life > _LONGEST:
         yield Said(f"the leaf is valid for {life.days} days, and 825 are the most")
+
+
+def _lives_too_long_in_public(seen: Seen) -> Iterator[Said]:
+    leaf = seen.leaf
+    life = leaf.not_after - leaf.not_before
+    if seen.known_root and leaf.not_before >= _PUBLIC_FROM and life > _LONGEST_IN_PUBLIC:
+        yield Said(f"the leaf is valid for {life.days} days, and 398 are the most")
 
 
 def _no_usage(seen: Seen) -> Iterator[Said]:
@@ -500,6 +510,19 @@ _RULES = (
         " testUserTrustRoot_MoreThan825Days_AfterJul2019; Apple support 103769 (HT210176)",
         evidence=(_S, _D),
         since="iOS 13, macOS 10.15; leaves made from 2019-07-01",
+    ),
+    Rule(
+        "APL-03",
+        "A leaf of more than 398 days, made after August 2020, under a root that devices come with",
+        (Tier.LEAF,),
+        _lives_too_long_in_public,
+        error="Certificate exceeds maximum temporal validity period"
+        " (errSecCertificateValidityPeriodTooLong, -67901)",
+        fix="let the CA give it a shorter life; renew more often",
+        source=f"{_POLICY} set_ssl_validity_periods; test"
+        " testSystemTrust_MoreThan398Days_AfterSep2020; Apple support 102028 (HT211025)",
+        evidence=(_S, _D),
+        since="iOS 14, macOS 11; leaves made from 2020-09-01",
     ),
     Rule(
         "APL-04",

@@ -11,6 +11,7 @@ Chromium 156 on Linux. The path is verified by BoringSSL: pki/verify_certificate
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from housekey.pki.shared_zones import is_registry
@@ -150,8 +151,23 @@ def _macos(seen: Seen) -> Iterator[Said]:
 
 def _long_life(seen: Seen) -> Iterator[Said]:
     days = (seen.leaf.not_after - seen.leaf.not_before).days
-    if days > 398:
+    if days > 398 and not seen.known_root:
         yield Said(f"the leaf is valid for {days} days, which is fine under a root of your own")
+
+
+_PUBLIC_LIMITS = (  # leaves made from then on, and for how many days at most; newest first
+    (datetime(2029, 3, 15, tzinfo=UTC), 47),
+    (datetime(2027, 3, 15, tzinfo=UTC), 100),
+    (datetime(2026, 3, 15, tzinfo=UTC), 200),
+    (datetime(2020, 9, 1, tzinfo=UTC), 398),
+)
+
+
+def _long_life_in_public(seen: Seen) -> Iterator[Said]:
+    begin, life = seen.leaf.not_before, seen.leaf.not_after - seen.leaf.not_before
+    most = next((days for since, days in _PUBLIC_LIMITS if begin >= since), 825)
+    if seen.known_root and life > timedelta(days=most):
+        yield Said(f"the leaf is valid for {life.days} days, and a public CA may give {most}")
 
 
 def _or_date(check: Check) -> Check:
@@ -443,6 +459,18 @@ LIFETIME = Rule(
     evidence=(_S, _E),
     severity=Severity.INFO,
 )
+LIFETIME_IN_PUBLIC = Rule(
+    "CHR-06.public",
+    "A leaf that lives longer than a public CA may give (398 days; 200 from March 2026, 100 from"
+    " March 2027, 47 from March 2029), under a root that devices come with",
+    _LEAVES,
+    _long_life_in_public,
+    error="ERR_CERT_VALIDITY_TOO_LONG",
+    fix="let the CA give it a shorter life; renew more often",
+    source="Chromium net/cert/cert_verify_proc.cc HasTooLongValidity; BR-02: CA/Browser Forum"
+    " Baseline Requirements 6.3.2",
+    evidence=(_S,),
+)
 _MACOS = Rule(
     "CHR-12.macos",
     "Chrome on macOS refuses a root of version 3 without basicConstraints; elsewhere it is fine",
@@ -513,6 +541,7 @@ CLIENT = Client(
         WEAK_KEY,
         times(of_root=True),
         LIFETIME,
+        LIFETIME_IN_PUBLIC,
         _MACOS,
     ),
     known_from="Chromium 156 on Linux, and the sources of Chromium 153 and BoringSSL",

@@ -84,6 +84,7 @@ CLIENT = Client(
         chrome.WEAK_KEY,
         chrome.times(of_root=False),
         chrome.LIFETIME,
+        chrome.LIFETIME_IN_PUBLIC,
         UNENFORCED,
     ),
     known_from="the sources of Chromium 153; what it shares with Chrome is measured there",

@@ -150,6 +150,7 @@ def _outcome(
         anchored=anchored,
         linking=linking,
         signatures=case.signatures,
+        known_root=case.question.known_root,
     )
     findings: list[Finding] = []
     error, rejects, unsure = "", False, False

@@ -69,6 +69,7 @@ class Question:
     root: bytes | None  # DER, what the device was told to trust; may be the leaf itself
     name: Name  # what the client connects to
     at: datetime  # aware UTC
+    known_root: bool = False  # the device came with that root: a public CA's, with its own limits
 
 
 @dataclass(frozen=True, slots=True)

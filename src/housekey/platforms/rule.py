@@ -85,6 +85,7 @@ class Seen:
     anchored: bool
     linking: Linking
     signatures: Signatures
+    known_root: bool = False  # the device came with it
 
     @property
     def leaf(self) -> Facts:

@@ -7,6 +7,7 @@ other reasons do not wait for it: devices refuse the certificate already, or soo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from housekey.pki.names import Name
 
 
+SHORT = timedelta(days=10)  # the life of what is called short-lived (six or seven days)
+
+
 class Why(StrEnum):
     """Why a certificate is due; the first that holds is told."""
 
@@ -29,7 +33,7 @@ class Why(StrEnum):
     ROOT = "root"  # its chain is not today's: the house was rotated or recovered
     EARLY = "early"  # it begins in the future: a clock was ahead when it was issued, or is behind
     NAMES = "names"  # it lacks a name under which it is served today
-    AGE = "age"  # a third of its life, or less, is left
+    AGE = "age"  # a third of its life, or less, is left, or its CA suggests it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,16 @@ def due_of(  # noqa: PLR0911 - a list of reasons
     current: bool = True,
     current_since: datetime | None = None,
     revoked_at: datetime | None = None,
+    suggested: datetime | None = None,
+    another_ca: bool = False,
 ) -> Due | None:
     """Say why `certificate` is due at `now`; None while it is good.
 
     `names`: what it is to cover today; a name too many is no reason, it harms nobody. `current`:
     whether its chain is the one that the house would give it today (`House.is_current`), and
     `current_since` when that changed. `revoked_at`: when it was revoked; None if it was not.
+    `suggested`: when its CA suggests to renew it, in place of the third. `another_ca`: whether it
+    is for another one than the house to issue it.
     """
     ends = certificate.not_valid_after_utc
     if now > ends:
@@ -62,7 +70,12 @@ def due_of(  # noqa: PLR0911 - a list of reasons
     if revoked_at is not None:
         return Due(Why.REVOKED, "it was revoked", revoked_at)
     if not current:
-        return Due(Why.ROOT, "the house has a new root or issuing CA", current_since)
+        reason = "the house has a new root or issuing CA"
+        return Due(
+            Why.ROOT,
+            "it is not from the CA that was chosen for it" if another_ca else reason,
+            current_since,
+        )
     begins = certificate.not_valid_before_utc
     if now < begins:
         return Due(
@@ -70,9 +83,20 @@ def due_of(  # noqa: PLR0911 - a list of reasons
         )
     if names and (missing := _missing(names, certificate)):
         return Due(Why.NAMES, f"new names: {', '.join(missing)}", None)
+    if suggested is not None:
+        told = "its CA suggests to renew it now"
+        return Due(Why.AGE, told, suggested) if now >= suggested else None
     if is_due(certificate, now=now):
         return Due(Why.AGE, "two thirds of its life are over", ends - (ends - begins) / 3)
     return None
+
+
+def short_lived_due_at(
+    certificate: Certificate, suggested: datetime | None = None
+) -> datetime | None:
+    """Return when `certificate` will be due; None for one that a look a day is often enough for."""
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return (suggested or end - (end - begin) / 3) if end - begin <= SHORT else None
 
 
 def _missing(names: Sequence[Name], certificate: Certificate) -> list[str]:

@@ -14,9 +14,10 @@ from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.exported import COPY, DELIVERED
 from housekey.house.labels import shown
 from housekey.house.leaves import ONBOARDING
-from housekey.house.records import DEVICE_TRUSTS, REVOKED, is_given_up
+from housekey.house.records import DEVICE_TRUSTS, ORDER, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
-from housekey.renewal.due import due_of
+from housekey.renewal.due import Why, due_of
+from housekey.renewal.suggested import suggested_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
     from housekey.homeassistant.served import Served
     from housekey.house.generations import Overlap
-    from housekey.house.leaves import PublicLeaf
+    from housekey.house.leaves import PublicLeaf, Unreadable
     from housekey.house.records import Event
+    from housekey.house.road import Road
     from housekey.house.view import HouseView
     from housekey.live.glimpse import Glimpse
     from housekey.renewal.due import Due
@@ -101,6 +103,9 @@ class Glance:
     devices: tuple[Event, ...]  # proofs of today's root, newest first
     rotation: Rotation | None
     events: tuple[Event, ...]  # the last ones, newest first
+    damaged: tuple[Unreadable, ...] = ()  # leaves that cannot be read, by label
+    by_hand: bool = False  # a CA of the user's own signs Home Assistant's, and they ask it
+    road: Road | None = None  # by which Home Assistant's comes; None: the house issues it
 
     @property
     def due(self) -> tuple[Held, ...]:
@@ -114,7 +119,8 @@ class Glance:
     @property
     def wants_something(self) -> bool:
         """Whether anything is to be done: exit code 1."""
-        return bool(self.due or self.cut_short or any(each.wrong for each in self.serving))
+        wrong = any(each.wrong for each in self.serving)
+        return bool(self.due or self.damaged or self.cut_short or wrong)
 
     def seen(self, glimpses: Mapping[tuple[str, int], Glimpse], house: HouseView) -> Glance:
         """Return it with what the servers present now."""
@@ -124,12 +130,19 @@ class Glance:
 
 
 def read(house: HouseView, *, now: datetime) -> Glance:
-    """Take it down. Raises `HouseBroken`, `HouseUnsafe`, `HouseBusy` and `FileTrouble`."""
+    """Take it down. Raises `HouseBroken`, `HouseUnsafe`, `HouseBusy` and `FileTrouble`.
+
+    A leaf that cannot be read hides no other.
+    """
     places, cut_short = _places(house)
-    revoked = {leaf: _revocation(house, leaf) for leaf in house.public_leaves()}
+    found, damaged = house.public_leaves()
+    revoked = {leaf: _revocation(house, leaf) for leaf in found}
     # What was revoked for good is in nobody's use; `cert list` still has it.
     leaves = [leaf for leaf, event in revoked.items() if event is None or not is_given_up(event)]
     by_label = {leaf.label: fingerprint(leaf.certificate) for leaf in leaves}
+    if any(each.label == HOME_ASSISTANT for each in damaged):
+        issued = house.ledger.latest(HOME_ASSISTANT)  # it presents what it has in memory
+        by_label |= {HOME_ASSISTANT: issued.sha256} if issued else {}
     root = fingerprint(house.root)
     made = house.ledger.events(1, kind="house-created")
     return Glance(
@@ -145,7 +158,10 @@ def read(house: HouseView, *, now: datetime) -> Glance:
         cut_short=cut_short,
         devices=house.ledger.events(-1, kind=DEVICE_TRUSTS, sha256=root),
         rotation=_rotation(house),
-        events=house.ledger.events(_LAST_EVENTS),
+        events=_last_events(house),
+        damaged=damaged,
+        by_hand=_by_hand(house),
+        road=house.road_of(HOME_ASSISTANT),
     )
 
 
@@ -154,8 +170,11 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
 
     A change that was cut short is told where it is told of, and not here.
     """
-    steps = []
+    steps = [f"{shown(each.label)}: {each.trouble.hint}" for each in glance.damaged]
     due = {each.what: each for each in glance.due}
+    if glance.by_hand and shown(HOME_ASSISTANT) in due:
+        del due[shown(HOME_ASSISTANT)]
+        steps.append("have your own CA sign anew: housekey secure --csr FILE, then --install FILE")
     if due.keys() & {ROOT, ISSUING}:
         steps.append("a new root, while the old one is good: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
@@ -164,17 +183,31 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
         steps.append("give Home Assistant its new certificate: housekey renew")
     elif any(each.wrong for each in glance.serving):
         steps.append("let Home Assistant present its certificate: housekey secure")
-    if not glance.leaves:
+    if not glance.leaves and not glance.damaged:
         steps.append("housekey secure")
     rotation = glance.rotation
     if rotation is not None:
         if rotation.proved >= rotation.known > 0:
             steps.append("every device has proved the new root: housekey house rotate --finish")
-        else:
+        # Before that a device that gets the new root alone would be refused by what is due.
+        elif not any(each.due.why is Why.ROOT for each in glance.due if each.due is not None):
             steps.append("lead phones and laptops to the new root: housekey share")
-    elif glance.serving and not glance.devices:
+    elif glance.serving and not glance.devices and glance.road is None:
         steps.append("phones and laptops: housekey share")
     return tuple(steps)
+
+
+def _last_events(house: HouseView) -> tuple[Event, ...]:
+    """Return the last ones that people are told of: an order has a step for each move."""
+    events = house.ledger.events(_LAST_EVENTS)
+    if any(each.kind == ORDER for each in events):
+        events = house.ledger.events(_LAST_EVENTS * 8)
+    return tuple(each for each in events if each.kind != ORDER)[:_LAST_EVENTS]
+
+
+def _by_hand(house: HouseView) -> bool:
+    road = house.road_of(HOME_ASSISTANT)
+    return road is not None and road.kind.value == "own"
 
 
 def _places(house: HouseView) -> tuple[tuple[Served, ...], tuple[str, ...]]:
@@ -207,6 +240,8 @@ def _leaf(house: HouseView, leaf: PublicLeaf, revoked: Event | None, now: dateti
         now=now,
         current=house.is_current(leaf),
         revoked_at=revoked.at if revoked else None,
+        suggested=suggested_for(house, leaf.label, leaf.certificate),
+        another_ca=house.road_of(leaf.label) is not None,
     )
     copies = house.ledger.events(-1, kind=DELIVERED, sha256=sha256)
     return Held(

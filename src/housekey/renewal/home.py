@@ -16,20 +16,24 @@ from housekey.errors import (
     NotReady,
     Unreachable,
 )
+from housekey.homeassistant.authority import names_on
 from housekey.homeassistant.examine import is_emergency
 from housekey.homeassistant.look import look
 from housekey.homeassistant.put_back import doors_of
 from housekey.homeassistant.recorded import LABEL
 from housekey.homeassistant.request import Renewal, Request
+from housekey.homeassistant.secure import met_under
 from housekey.homeassistant.site import Door
 from housekey.homeassistant.wishes import names_at
 from housekey.house.journal import Journal
+from housekey.house.road import Kind
 from housekey.live.handshake import Speech, speaks
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import fingerprint
 from housekey.pki.names import DnsName, IpName
-from housekey.renewal.due import Due, Why
+from housekey.renewal.due import Due, Why, short_lived_due_at
 from housekey.renewal.renewing import RENEWED, standing_of
+from housekey.renewal.suggested import ask_for, suggested_for
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from housekey.homeassistant.site import World
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
+    from housekey.house.road import Road
     from housekey.pki.names import Name
     from housekey.pki.secret import Secret
 
@@ -69,6 +74,8 @@ class HomeStanding:
     revoked: bool  # what it presents was revoked
     rests_until: datetime | None = None  # new names came too soon after others
     keep: tuple[Name, ...] = ()  # its names that stay, whether or not they are found today
+    by_hand: bool = False  # a CA of the user's own signs, and only they can ask it
+    due_at: datetime | None = None  # of a short-lived one that is good: when it will be
     trouble: HousekeyError | None = None  # why it could not be looked at in full
 
     @property
@@ -110,6 +117,8 @@ async def home_standing(
     keep = kept_names(house, home)
     if serves:
         names, trouble = await _names(house, home, keep, world)
+        if (present := _leaf_of(house)) is not None:
+            await ask_for(house, LABEL, present.certificate, world)
     else:
         trouble = await _why_not_served(home, presents)
     revoked = house.ledger.revoked()
@@ -134,8 +143,27 @@ async def home_standing(
         revoked=met is not None and met in revoked,
         rests_until=rests_until,
         keep=keep,
+        by_hand=_by_hand(house) is not None,
+        due_at=None
+        if due is not None
+        else short_lived_due_at(
+            standing.leaf.certificate, suggested_for(house, LABEL, standing.leaf.certificate)
+        ),
         trouble=trouble,
     )
+
+
+def _leaf_of(house: House) -> Leaf | None:
+    try:
+        return house.leaf(LABEL)
+    except HousekeyError:
+        return None  # told when it is looked at
+
+
+def _by_hand(house: House) -> Road | None:
+    """Return the road of a CA of the user's own, if that is the house's."""
+    road = house.road_of(LABEL)
+    return road if road is not None and road.kind is Kind.OWN else None
 
 
 def _rests_until(house: House, rest: timedelta, *, now: datetime) -> datetime | None:
@@ -174,12 +202,15 @@ async def _names(
     No names: nothing can be said, because this machine has no network just now.
     """
     instance, trouble = None, None
+    fixed = _public_names(house)
     if home.token is not None:
         try:
             view = await _look(house, home, world)
             instance = view.instance
         except HomeAssistantTrouble as error:
             trouble = error
+    if fixed:
+        return fixed, trouble  # whatever else may lead here
     request = request_to_renew(house.folder, home, keep)
     try:
         found = await names_at(home.door.url, instance, request, house, world)
@@ -189,7 +220,20 @@ async def _names(
     had = leaf is not None and any(map(_leads_home, leaf.names))
     if had and not any(map(_leads_home, found.chosen)):
         return (), trouble
-    return found.chosen, trouble
+    road = _by_hand(house)
+    if leaf is None or road is None:
+        return found.chosen, trouble
+    from housekey.homeassistant.own_authority import still_missing  # noqa: PLC0415 - rare
+
+    return (*leaf.names, *still_missing(road, leaf.names, found.chosen)), trouble
+
+
+def _public_names(house: House) -> tuple[Name, ...]:
+    """Return what was settled on the road of a public name; none on others."""
+    road = house.road_of(LABEL)
+    if road is None or road.kind is not Kind.PUBLIC:
+        return ()
+    return names_on(house) or ()
 
 
 async def _look(house: House, home: Home, world: World) -> View:
@@ -198,7 +242,7 @@ async def _look(house: House, home: Home, world: World) -> View:
         door=home.door,
         token=home.token,
         world=world,
-        root=house.root,
+        **met_under(house),
         ready=False,
     )
 

@@ -21,7 +21,8 @@ from housekey.homeassistant.site import Interrupted
 from housekey.house.exported import DELIVERED
 from housekey.house.house import House
 from housekey.house.who import who
-from housekey.pki.encoding import certificate_to_pem, fingerprint
+from housekey.live.tls import roots_in
+from housekey.pki.encoding import chain_to_pem, fingerprint
 from housekey.renewal.delivery import Delivery, QuietHours, Way, choose_delivery
 from housekey.renewal.due import Due, Why
 from housekey.renewal.home import request_to_renew
@@ -70,6 +71,10 @@ async def renew_home(
     and Home Assistant is as before. The caller must not hold the house's lock.
     """
     due = standing.due
+    if due is not None and standing.by_hand:
+        from housekey.homeassistant.own_authority import signature_needed  # noqa: PLC0415 - rare
+
+        return HomeRenewed(due, trouble=signature_needed(due.reason))
     if home.token is None and home.restart_command is None:
         trouble = RenewalFailed(
             "there is no token to sign in to Home Assistant with", hint=_NO_TOKEN_HINT
@@ -78,7 +83,7 @@ async def renew_home(
     gate = _Gate(home, standing, quiet=quiet, at_once=at_once, world=world)
     try:
         with House.open(house, files=world.files, clock=world.clock) as opened:
-            gate.root_pem = certificate_to_pem(opened.root)
+            gate.root_pem = chain_to_pem(roots_in(opened.trusted_for(LABEL)))
         asked = "asked for" if everything else None
         renewal = Renewal(
             why=due.reason if due is not None else asked,

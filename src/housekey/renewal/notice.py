@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from housekey.errors import HomeAssistantTrouble
+from housekey.errors import HomeAssistantTrouble, SignatureNeeded
 from housekey.homeassistant.client import Client
+from housekey.homeassistant.secure import met_under
 from housekey.house.labels import shown
 from housekey.live.presented import presented_by
 from housekey.pki.encoding import fingerprint
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from housekey.renewal.home import Home
     from housekey.renewal.round import Item
 
+_SOON = timedelta(days=14)  # for whoever has a CA of their own: time to find it, and to sign
 NOTIFICATION = "housekey_renewal"  # one id, so that a newer one takes its place
 
 
@@ -41,12 +44,27 @@ def notice_of(items: Sequence[Item], *, now: datetime) -> Notice | None:
     failed = [each for each in items if each.became is Became.FAILED]
     if not failed:
         return None
+    if all(isinstance(each.trouble, SignatureNeeded) for each in failed):
+        return _reminder(failed[0], now)
     one = len(failed) == 1
     return Notice(
         "A certificate could not be renewed" if one else "Certificates could not be renewed",
         "\n\n".join(_told(each, now) for each in failed)
         + "\n\nhousekey tries again by itself; `housekey renew` does so now.",
     )
+
+
+def _reminder(item: Item, now: datetime) -> Notice:
+    """A certificate that a CA of the user's own has to sign: it only waits for them, until late."""
+    assert item.trouble is not None  # noqa: S101 - it is what this is about
+    ends, what = item.ends, "Home Assistant's certificate"
+    title = f"{what} has to be signed anew by your own CA"
+    if ends is not None and ends <= now:
+        title = f"{what} has ended: devices refuse it"
+    elif ends is not None and ends - now < _SOON:
+        days = (ends - now).days
+        title = f"{what} ends in {days} day{'' if days == 1 else 's'}, and your own CA has to sign"
+    return Notice(title, f"{_told(item, now)}\n\nThis goes away when that is done.")
 
 
 def _told(item: Item, now: datetime) -> str:
@@ -74,7 +92,7 @@ async def show(house: House, home: Home, notice: Notice | None) -> bool:
     if presents is not None and house.ledger.certificate(fingerprint(presents)) is not None:
         pin = fingerprint(presents)  # ours, though it may have ended
     with contextlib.suppress(HomeAssistantTrouble):
-        async with Client(home.door.url, home.token, root=house.root, pin=pin) as client:
+        async with Client(home.door.url, home.token, **met_under(house), pin=pin) as client:
             if notice is None:
                 await client.dismiss(NOTIFICATION)
             else:

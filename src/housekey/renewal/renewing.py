@@ -12,9 +12,16 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from housekey.errors import HousekeyError, RenewalFailed, UsageError
+from housekey.errors import CopyNotRenewed, HousekeyError, RenewalFailed, UsageError
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
-from housekey.house.exported import copies_of, replace_copies
+from housekey.house.exported import (
+    NO_COPIES,
+    Copied,
+    behind,
+    copies_of,
+    make_up_copies,
+    replace_copies,
+)
 from housekey.house.labels import labels_meant, shown
 from housekey.house.leaves import days_asked_for
 from housekey.house.records import is_given_up
@@ -24,6 +31,7 @@ from housekey.onboarding.leaf import LABEL as ONBOARDING_PAGE
 from housekey.pki.encoding import fingerprint
 from housekey.pki.subject import subject_from
 from housekey.renewal.due import Due, Why, due_of
+from housekey.renewal.suggested import suggested_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +40,6 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
     from housekey.house.records import Event
@@ -60,7 +67,7 @@ class Renewed:
     before: Leaf | None  # None: it could not be read
     leaf: Leaf | None  # the new one; None: it could not be renewed
     trouble: HousekeyError | None = None  # why not; or why a copy of it was not replaced
-    copies: tuple[Path, ...] = ()  # the folders in which a copy was replaced
+    copies: Copied = NO_COPIES
 
 
 def standing_of(
@@ -92,6 +99,8 @@ def standing_of(
         names=names,
         current=house.is_current(leaf),
         revoked_at=event.at if event is not None else None,
+        suggested=suggested_for(house, label, leaf.certificate),
+        another_ca=house.road_of(label) is not None,
     )
     return Standing(label, leaf, due)
 
@@ -150,7 +159,6 @@ def renew(
     *,
     everything: bool,
     now: datetime,
-    files: Files,
 ) -> tuple[Renewed, ...]:
     """Renew what is due among `labels` (None: all but what is renewed elsewhere).
 
@@ -171,9 +179,8 @@ def renew(
                     standing,
                     standing.leaf,
                     everything=everything,
-                    copies=copies.get(standing.leaf.label, ()),
+                    copies=copies.get(standing.leaf.label, {}),
                     now=now,
-                    files=files,
                 )
             )
     return tuple(done)
@@ -185,9 +192,8 @@ def _renewed(
     leaf: Leaf,
     *,
     everything: bool,
-    copies: Sequence[Path],
+    copies: Iterable[Path],
     now: datetime,
-    files: Files,
 ) -> Renewed:
     due = standing.due
     try:
@@ -204,10 +210,39 @@ def _renewed(
     except HousekeyError as trouble:
         return Renewed(leaf.label, due, leaf, None, trouble)
     try:
-        copies = replace_copies(house, new, before=leaf, folders=copies, now=now, files=files)
+        copied = replace_copies(house, new, folders=copies, now=now)
     except HousekeyError as trouble:
         return Renewed(leaf.label, due, leaf, new, trouble)
-    return Renewed(leaf.label, due, leaf, new, None, tuple(copies))
+    return Renewed(leaf.label, due, leaf, new, None, copied)
+
+
+def make_up(
+    house: House, leaves: Iterable[Leaf], *, now: datetime, dry: bool = False
+) -> Mapping[str, Copied | CopyNotRenewed]:
+    """Renew the copies that missed a renewal of one of `leaves`; return, by label, their fate.
+
+    Those of which nothing was missed are not among the answers; `dry` changes nothing. One that
+    is away is told until what lies there has ended: nothing can have been served with it since.
+    Raises what the ledger raises.
+    """
+    copies = copies_of(house)
+    found: dict[str, Copied | CopyNotRenewed] = {}
+    for leaf in leaves:
+        there = copies.get(leaf.label, {})
+        if missed := behind(leaf, there):
+            try:
+                made_up = make_up_copies(house, leaf, missed, now=now, dry=dry)
+            except CopyNotRenewed as trouble:
+                found[leaf.label] = trouble
+                continue
+            away = (each for each in made_up.away if _is_good(house, there[each], now=now))
+            found[leaf.label] = Copied(made_up.done, tuple(away))
+    return found
+
+
+def _is_good(house: House, sha256: str, *, now: datetime) -> bool:
+    issued = house.ledger.certificate(sha256)
+    return issued is not None and now < issued.not_after
 
 
 def _issued(house: House, leaf: Leaf, due: Due | None) -> Leaf:

@@ -11,14 +11,16 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from housekey.errors import CopyNotRenewed
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
-from housekey.homeassistant.secure import LOCK_SECONDS
+from housekey.house.exported import NO_COPIES, Copied, behind, copies_of
 from housekey.house.house import House
 from housekey.house.lock import house_lock
 from housekey.pki.encoding import fingerprint
+from housekey.renewal.due import short_lived_due_at
 from housekey.renewal.home import HomeStanding, home_standing
 from housekey.renewal.home_renewing import renew_home
-from housekey.renewal.renewing import chosen, given_up, others, renew, standing_of
+from housekey.renewal.renewing import chosen, given_up, make_up, others, renew, standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,11 +71,12 @@ class Item:
     due: Due | None = None
     owed: bool = False  # it is good, and is not what Home Assistant presents
     delivery: Delivery | None = None  # Home Assistant's alone
-    copies: tuple[Path, ...] = ()  # folders in which a copy was replaced
+    copies: Copied = NO_COPIES
     trouble: HousekeyError | None = None
     warnings: tuple[str, ...] = ()
     presented_until: datetime | None = None  # Home Assistant's alone
     rests_until: datetime | None = None  # new names came too soon after others
+    due_at: datetime | None = None  # Home Assistant's alone: when it will be due
 
     @property
     def ends(self) -> datetime | None:
@@ -131,25 +134,47 @@ def _others(
         for each in standing
         if each.leaf is not None and (each.due is not None or asked.everything)
     ]
+    copies = copies_of(house)
+    missed = [
+        each.leaf
+        for each in standing
+        if each.leaf is not None
+        and each.label not in to_do
+        and behind(each.leaf, copies.get(each.label, {}))
+    ]
+    now = world.clock()
+    if asked.dry_run:
+        made_up = make_up(house, missed, now=now, dry=True)
+        return tuple(
+            _item(each, None, made_up.get(each.label), dry=True, to_do=each.label in to_do)
+            for each in standing
+        )
     done: dict[str, Renewed] = {}
-    if to_do and not asked.dry_run:
+    made_up = {}
+    if to_do or missed:
         with (
-            house_lock(house.folder, wait=LOCK_SECONDS, files=world.files),
+            house_lock(house.folder, files=world.files),
             # As it is now: while the lock was waited for, it may have been rotated or restored.
             House.open(house.folder, files=world.files, clock=world.clock) as held,
         ):
-            renewed = renew(
-                held,
-                to_do,
-                everything=asked.everything,
-                now=world.clock(),
-                files=world.files,
-            )
+            renewed = renew(held, to_do, everything=asked.everything, now=now)
+            leaves = (held.leaf(leaf.label) for leaf in missed)
+            made_up = make_up(held, (leaf for leaf in leaves if leaf is not None), now=now)
         done = {each.label: each for each in renewed}
-    return tuple(_item(each, done.get(each.label), would=each.label in to_do) for each in standing)
+    return tuple(
+        _item(each, done.get(each.label), made_up.get(each.label), dry=False, to_do=False)
+        for each in standing
+    )
 
 
-def _item(standing: Standing, done: Renewed | None, *, would: bool) -> Item:
+def _item(
+    standing: Standing,
+    done: Renewed | None,
+    made_up: Copied | CopyNotRenewed | None,
+    *,
+    dry: bool,
+    to_do: bool,
+) -> Item:
     if done is not None:
         return Item(
             done.label,
@@ -159,10 +184,17 @@ def _item(standing: Standing, done: Renewed | None, *, would: bool) -> Item:
             copies=done.copies,
             trouble=done.trouble,
         )
-    became = Became.WOULD if would else Became.GOOD
-    if standing.trouble is not None:
+    trouble, copies = standing.trouble, NO_COPIES
+    if isinstance(made_up, CopyNotRenewed):
+        trouble = made_up
+    elif made_up is not None:
+        copies = made_up
+    became = Became.GOOD
+    if trouble is not None:
         became = Became.FAILED
-    return Item(standing.label, became, standing.leaf, standing.due, trouble=standing.trouble)
+    elif to_do or (dry and copies.done):
+        became = Became.WOULD
+    return Item(standing.label, became, standing.leaf, standing.due, copies=copies, trouble=trouble)
 
 
 def _not_at_home(known: Standing) -> Item:
@@ -196,12 +228,20 @@ async def _at_home(
         trouble=standing.trouble if done is None else done.trouble,
         warnings=() if done is None else done.warnings,
         rests_until=standing.rests_until,
+        due_at=_due_at(standing, done),
         presented_until=(
             standing.presents.not_valid_after_utc
             if standing.serves and standing.presents is not None
             else None
         ),
     )
+
+
+def _due_at(standing: HomeStanding, done: HomeRenewed | None) -> datetime | None:
+    """Return when it will be due, also of a new one; what its CA suggests of that is asked then."""
+    if done is None or done.leaf is None:
+        return standing.due_at
+    return short_lived_due_at(done.leaf.certificate)
 
 
 def _became(standing: HomeStanding, done: HomeRenewed | None, *, to_do: bool) -> Became:

@@ -10,7 +10,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from housekey.errors import FileTrouble, HomeAssistantTrouble, HouseBusy
+from housekey.errors import (
+    CaAsksToWait,
+    DnsFailed,
+    FileTrouble,
+    HomeAssistantTrouble,
+    HouseBusy,
+    PublicTrouble,
+)
 from housekey.renewal.delivery import Way
 from housekey.renewal.round import Became
 
@@ -23,8 +30,11 @@ if TYPE_CHECKING:
 FIRST_RETRY = timedelta(minutes=5)  # Home Assistant may just be starting, as at every boot
 LAST_RETRY = timedelta(hours=1)
 MOST_TRIES = 6  # in a row, some two hours; then it waits, and is told, once a day
-_MAY_PASS = (HomeAssistantTrouble, FileTrouble, HouseBusy)  # anything else takes a person
+# Anything else takes a person.
+_MAY_PASS = (HomeAssistantTrouble, FileTrouble, HouseBusy, PublicTrouble, DnsFailed)
+_TRIES_LEFT = 12  # of what failed, before what is in use ends
 _A_MOMENT = timedelta(minutes=1)
+_LEAST = timedelta(microseconds=1)
 
 
 def daily_round(now: datetime, quiet: QuietHours, *, spread: float) -> datetime:
@@ -37,8 +47,10 @@ def daily_round(now: datetime, quiet: QuietHours, *, spread: float) -> datetime:
     length = clock[1] - clock[0]
     if length <= timedelta():
         length += timedelta(days=1)
+    # Rounded down: their end is not quiet any more.
+    into = timedelta(microseconds=int(length // _LEAST * spread))
     # By UTC: an hour that the clock jumps over, or goes through twice, counts as what it lasts.
-    return (begins.astimezone(UTC) + length * spread).astimezone(now.tzinfo)
+    return (begins.astimezone(UTC) + into).astimezone(now.tzinfo)
 
 
 def _after(now: datetime, quiet: QuietHours) -> datetime:
@@ -89,10 +101,19 @@ def next_round(
     moments = [daily_round(now, quiet, spread=spread)]
     if (wait := retry(items, tries=tries)) is not None:
         moments.append(now + wait)
-    # A name that is new too soon after another.
+    # A name that is new too soon after another; one that is due before the next quiet hours, which
+    # is too late for a certificate of six days; and what a CA, or its limits, allow only then.
+    later_ = [each.rests_until for each in items]
+    later_ += [each.due_at for each in items]
+    later_ += [each.trouble.until for each in items if isinstance(each.trouble, CaAsksToWait)]
+    moments += [max(moment.astimezone(now.tzinfo), now + _A_MOMENT) for moment in later_ if moment]
+    # What failed is tried more often the less life is left: daily of ninety days, not of six.
     moments += [
-        max(each.rests_until.astimezone(now.tzinfo), now + _A_MOMENT)
+        now + max((each.ends - now) / _TRIES_LEFT, LAST_RETRY)
         for each in items
-        if each.rests_until is not None
+        if isinstance(each.trouble, _MAY_PASS)
+        and not _was_put_back(each)
+        and each.ends is not None
+        and each.ends > now
     ]
     return min(moments, key=lambda moment: moment.astimezone(UTC))

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from housekey.house.sealing import OpenedBy
     from housekey.pki.secret import Secret
 
-LOCK_SECONDS = 10.0
-
 
 @click.command("backup", short_help="The whole house in one sealed file, proven.")
 @click.argument("file", metavar="FILE")
@@ -64,7 +62,7 @@ def command(**options: Any) -> None:
         opened_by, secret = _secret(house, options, output)
     output.busy("Writing the backup and reading it back")
     # As it is once the lock is held: questions take minutes.
-    with house_lock(folder, wait=LOCK_SECONDS, files=files), open_house(folder) as house:
+    with house_lock(folder, files=files), open_house(folder) as house:
         made = back_up(house, path, secret, opened_by=opened_by, at=now())
     output.row("written", f"{made.path} ({made.files} files of the house, {_size(made.size)})")
     output.row("proven", "read back, opened and compared; its keys, chains and ledger examined")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from housekey.cli.output import Output, common_options, house_folder, now, open_house, yes_option
+from housekey.cli.output import Output, common_options, house_folder, now, yes_option
 from housekey.cli.recovery_code import recovery_code, recovery_code_option
 from housekey.errors import Stopped
 from housekey.house.labels import shown
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from housekey.house.ledger import IssuedCertificate
     from housekey.house.recovering import Recovered, Remains
 
-LOCK_SECONDS = 10.0
 _MOST_NAMED = 20
 
 
@@ -34,7 +33,7 @@ def command(**options: Any) -> None:
     served stays good until `housekey renew` replaces it.
     """
     from housekey.house.files import Files  # noqa: PLC0415 - after --help
-    from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.house.lock import LOCK_SECONDS, house_lock  # noqa: PLC0415
     from housekey.house.recovering import (  # noqa: PLC0415
         must_be_recoverable,
         must_be_there,
@@ -52,9 +51,11 @@ def command(**options: Any) -> None:
         _confirmed(remains, options, output)
         code = recovery_code(options, output=output)
         done = recover(remains, code, leaked=options["leaked"], files=files, now=now())
-    with open_house(folder) as house:
-        leaves = house.leaves()
-        due = [shown(leaf.label) for leaf in leaves if not house.is_current(leaf)]
+    due = [shown(label) for label in done.due]
+    warning = None
+    if done.not_seen is not None:
+        warning = f"it is done, but how the house stands now cannot be read: {done.not_seen}"
+        output.row("warning", warning)
     output.not_noted(done.not_noted)
     output.row("recovered", f"a new issuing CA, {_name(done)}")
     output.row("", f"good until {done.issuing.not_valid_after_utc:%d %B %Y}, under the same root")
@@ -78,6 +79,7 @@ def command(**options: Any) -> None:
             "still_accepted": [_facts(each) for each in done.accepted],
             "ledger_rebuilt": done.ledger_rebuilt,
             "not_noted": done.not_noted,
+            **({"warning": warning} if warning else {}),
         }
     )
 

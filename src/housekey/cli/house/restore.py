@@ -17,12 +17,12 @@ from housekey.errors import Stopped, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from housekey.house.ledger import IssuedCertificate
+    from housekey.house.records import Event, IssuedCertificate
     from housekey.house.sealing import OpenedBy
     from housekey.pki.secret import Secret
 
-LOCK_SECONDS = 10.0
 _MOST_NAMED = 6
+_SINCE = "since that backup, and it stays so"
 
 
 @click.command("restore", short_help="Put a house back from a backup.")
@@ -45,6 +45,7 @@ def command(**options: Any) -> None:
     there goes aside, under a name beside it, in the same moment.
     """
     from housekey.house.backup import open_backup  # noqa: PLC0415 - after --help
+    from housekey.house.carrying import to_carry  # noqa: PLC0415
     from housekey.house.files import Files  # noqa: PLC0415
     from housekey.house.lock import house_lock  # noqa: PLC0415
     from housekey.house.restoring import is_taken, lacking, restore  # noqa: PLC0415
@@ -62,6 +63,9 @@ def command(**options: Any) -> None:
     missing = lacking(folder, opened.copy)
     if missing:
         output.row("lacks", _listed(missing))
+    since = to_carry(folder, opened.copy, files=files).revocations
+    if since:
+        output.row("revoked", f"{_SINCE}: {_labels(since)}")
     replace = options["replace"]
     if is_taken(folder) and not replace:
         question = f"There is something in {folder}. Put it aside, and the backup in its place?"
@@ -70,14 +74,20 @@ def command(**options: Any) -> None:
         replace = True
     with contextlib.ExitStack() as held:
         if folder.is_dir() and is_taken(folder):  # an empty one must stay empty
-            held.enter_context(house_lock(folder, wait=LOCK_SECONDS, files=files))
+            held.enter_context(house_lock(folder, files=files))
         done = restore(opened, folder, source=path, replace=replace, files=files, clock=now)
     output.row("restored", f"{done.folder} ({done.files} files)")
     if done.aside is not None:
         output.row("saved", f"what was there is now {done.aside}")
     for finding in done.wrong:
         output.row("heads up", told(finding))
-    output.row("next", "housekey secure, on the machine of Home Assistant; housekey house check")
+    if len(done.revoked) > len(since):  # known from the list alone: the ledger was damaged
+        output.row("revoked", f"{_SINCE}: {_labels(done.revoked)}")
+    steps = ["housekey secure, on the machine of Home Assistant; housekey house check"]
+    if done.revoked:
+        steps.insert(0, "what was revoked and is here again gets a new key: housekey renew")
+    for number, step in enumerate(steps):
+        output.row("" if number else "next", step)
     output.document(
         {
             "house": str(done.folder),
@@ -88,6 +98,15 @@ def command(**options: Any) -> None:
             "lacks": [
                 {"label": each.label, "names": list(each.names), "sha256": each.sha256}
                 for each in missing
+            ],
+            "revoked_since": [
+                {
+                    "label": _label(event),
+                    "serial": event.data.get("serial"),
+                    "sha256": event.sha256,
+                    "at": event.at.isoformat(),
+                }
+                for event in done.revoked
             ],
             "wrong": [told(finding) for finding in done.wrong],
         }
@@ -109,6 +128,18 @@ def _secret(opened_by: OpenedBy, options: dict[str, Any], output: Output) -> Sec
     if opened_by is OpenedBy.PASSPHRASE:
         return passphrase(options, output)
     return recovery_code(options, output=output).secret
+
+
+def _label(revoked: Event) -> str | None:
+    label = revoked.data.get("label")
+    return str(label).removeprefix("_") if label else None
+
+
+def _labels(revoked: Sequence[Event]) -> str:
+    what = [_label(event) or f"serial {event.data.get('serial')}" for event in revoked]
+    named = list(dict.fromkeys(what))
+    more = len(named) - _MOST_NAMED
+    return ", ".join(named[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _listed(missing: Sequence[IssuedCertificate]) -> str:

@@ -18,16 +18,14 @@ from housekey.cli.output import (
     yes_option,
 )
 from housekey.cli.recovery_code import recovery_code, recovery_code_option
-from housekey.errors import Stopped, UsageError
+from housekey.errors import HousekeyError, Stopped, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from housekey.house.generations import Kind, Why
     from housekey.house.house import House
 
-_LOCK_SECONDS = 10.0
 
 _EXAMPLES = """\b
 Examples:
@@ -76,21 +74,23 @@ def command(**options: Any) -> None:
     two roots are there, it shows how far that is.
     """
     from housekey.house.files import Files  # noqa: PLC0415 - after --help
-    from housekey.house.lock import house_lock  # noqa: PLC0415
+    from housekey.house.lock import LOCK_SECONDS, house_lock  # noqa: PLC0415
 
     _must_be_one_thing(options)
     output = Output(as_json=options["as_json"], yes=options["yes"])
     folder = house_folder(options)
     open_house(folder).close()  # says what is wrong with it before a lock is made in it
-    with house_lock(folder, wait=_LOCK_SECONDS, files=Files()):
+    # Once for all that follows: what cannot be opened again must not make a failure of a change
+    # that stands.
+    with house_lock(folder, wait=LOCK_SECONDS, files=Files()), open_house(folder) as house:
         if options["finish"]:
-            _finish(folder, output, keep_old_key=options["keep_old_key"])
+            _finish(house, output, keep_old_key=options["keep_old_key"])
         elif options["abort"]:
-            _abort(folder, output)
-        elif _is_under_way(folder, options):
-            _show(folder, output)
+            _abort(house, output)
+        elif _is_under_way(house, options):
+            _show(house, output)
         else:
-            _begin(folder, options, output)
+            _begin(house, options, output)
 
 
 def _must_be_one_thing(options: Mapping[str, Any]) -> None:
@@ -108,14 +108,13 @@ def _must_be_one_thing(options: Mapping[str, Any]) -> None:
         )
 
 
-def _is_under_way(folder: Path, options: Mapping[str, Any]) -> bool:
+def _is_under_way(house: House, options: Mapping[str, Any]) -> bool:
     """Whether there is something to show; who asks for a new root meanwhile is refused it."""
     asks = any(options[each] for each in ("lost_code", "leaked", "permit"))
-    with open_house(folder) as house:
-        return house.overlap is not None and not asks
+    return house.overlap is not None and not asks
 
 
-def _begin(folder: Path, options: Mapping[str, Any], output: Output) -> None:
+def _begin(house: House, options: Mapping[str, Any], output: Output) -> None:
     from housekey.cli.house.rotate_telling import (  # noqa: PLC0415 - after --help
         document_of,
         heads_up,
@@ -128,34 +127,46 @@ def _begin(folder: Path, options: Mapping[str, Any], output: Output) -> None:
     from housekey.pki.names import parse_name  # noqa: PLC0415
 
     permit = tuple(map(parse_name, options["permit"]))
-    with open_house(folder) as house:
-        must_have_one_root(house)
-        how, old = _how(house, options), house.root
-        crossed = how is Kind.CROSSED
-        key = open_root_key(house, recovery_code(options, output=output)) if crossed else None
-        new = prepare_new_root(house, how, old_key=key, permit=permit)
-        for line in heads_up(how, new):
-            output.row("heads up", line)
-        if how is Why.LEAKED and not output.confirm("Drop the old root at once?"):
-            raise Stopped
-        if not note_code(output, new.recovery_code, what="gets a new root"):
-            raise Stopped
-        not_noted = new.write(house)
+    must_have_one_root(house)
+    how, old = _how(house, options), house.root
+    crossed = how is Kind.CROSSED
+    key = open_root_key(house, recovery_code(options, output=output)) if crossed else None
+    new = prepare_new_root(house, how, old_key=key, permit=permit)
+    for line in heads_up(how, new):
+        output.row("heads up", line)
+    if how is Why.LEAKED and not output.confirm("Drop the old root at once?"):
+        raise Stopped
+    if not note_code(output, new.recovery_code, what="gets a new root"):
+        raise Stopped
+    not_noted = new.write(house)
     promised["recovery_code"] = new.recovery_code.text
-    output.not_noted(not_noted)
-    with open_house(folder) as house:
+
+    def tell() -> dict[str, Any]:
         standing = standing_in(house)
         tell_begun(house, how, standing, output)
         state = how.value if house.overlap else "done"
-        document = document_of(house, state, old=old, standing=standing)
-    output.document(
-        {
-            **document,
-            "added": list(new.added),
-            "recovery_code": new.recovery_code.text,
-            "not_noted": not_noted,
-        }
-    )
+        return document_of(house, state, old=old, standing=standing)
+
+    more = {"added": list(new.added), "recovery_code": new.recovery_code.text}
+    _tell_what_stands(house, output, tell, {**more, "not_noted": not_noted})
+
+
+def _tell_what_stands(
+    house: House, output: Output, tell: Callable[[], dict[str, Any]], more: Mapping[str, Any]
+) -> None:
+    """Tell a change that is made. That the house cannot be read now does not undo it."""
+    output.not_noted(more["not_noted"])
+    document: dict[str, Any] = {}
+    try:
+        house.look_again()
+        document = tell()
+    except HousekeyError as trouble:
+        document["warning"] = (
+            f"it is done, but how the house stands now cannot be read: {trouble.message}"
+        )
+        output.row("warning", document["warning"])
+        output.row("hint", trouble.hint)
+    output.document({**document, **more})
 
 
 def _how(house: House, options: Mapping[str, Any]) -> Kind | Why:
@@ -168,27 +179,26 @@ def _how(house: House, options: Mapping[str, Any]) -> Kind | Why:
     return Kind.WAITING if options["lost_code"] else Kind.CROSSED
 
 
-def _show(folder: Path, output: Output) -> None:
+def _show(house: House, output: Output) -> None:
     from housekey.cli.house.rotate_telling import (  # noqa: PLC0415 - after --help
         document_of,
         tell_standing,
     )
     from housekey.onboarding.standing import standing_in  # noqa: PLC0415
 
-    with open_house(folder) as house:
-        standing, overlap = standing_in(house), house.overlap
-        assert standing is not None  # noqa: S101 - only called while there is an overlap
-        assert overlap is not None  # noqa: S101 - likewise
-        tell_standing(house, standing, output)
-        old = overlap.old_root
-        output.document(document_of(house, overlap.kind.value, old=old, standing=standing))
+    standing, overlap = standing_in(house), house.overlap
+    assert standing is not None  # noqa: S101 - only called while there is an overlap
+    assert overlap is not None  # noqa: S101 - likewise
+    tell_standing(house, standing, output)
+    old = overlap.old_root
+    output.document(document_of(house, overlap.kind.value, old=old, standing=standing))
     can_ask = sys.stdin.isatty() and sys.stderr.isatty() and not (output.as_json or output.yes)
     all_have = standing.known > 0 and not standing.missing
     if all_have and can_ask and output.confirm("All have proved it. Drop the old root now?"):
-        _finish(folder, output, keep_old_key=False)
+        _finish(house, output, keep_old_key=False)
 
 
-def _finish(folder: Path, output: Output, *, keep_old_key: bool) -> None:
+def _finish(house: House, output: Output, *, keep_old_key: bool) -> None:
     from housekey.cli.house.rotate_telling import (  # noqa: PLC0415 - after --help
         document_of,
         listed,
@@ -197,42 +207,42 @@ def _finish(folder: Path, output: Output, *, keep_old_key: bool) -> None:
     from housekey.house.rotating import finish  # noqa: PLC0415
     from housekey.onboarding.standing import standing_in  # noqa: PLC0415
 
-    with open_house(folder) as house:
-        standing = standing_in(house)
-        if standing is not None and standing.missing:
-            output.row("missing", listed(standing.missing))
-            number = len(standing.missing)
-            has = "1 device has" if number == 1 else f"{number} devices have"
-            output.row("heads up", f"{has} not proved the new root, and may be locked out")
-            if not output.confirm("Drop the old root all the same?"):
-                raise Stopped
-        elif standing is not None and not (standing.known or standing.others):
-            output.row(
-                "heads up",
-                "no device has proved the new root: those that lack it refuse what is renewed",
-            )
-        not_noted = finish(house, keep_old_key=keep_old_key)
-    output.not_noted(not_noted)
-    with open_house(folder) as house:
+    standing = standing_in(house)
+    if standing is not None and standing.missing:
+        output.row("missing", listed(standing.missing))
+        number = len(standing.missing)
+        has = "1 device has" if number == 1 else f"{number} devices have"
+        output.row("heads up", f"{has} not proved the new root, and may be locked out")
+        if not output.confirm("Drop the old root all the same?"):
+            raise Stopped
+    elif standing is not None and not (standing.known or standing.others):
+        output.row(
+            "heads up",
+            "no device has proved the new root: those that lack it refuse what is renewed",
+        )
+    not_noted = finish(house, keep_old_key=keep_old_key)
+
+    def tell() -> dict[str, Any]:
         old = house.former[-1].root
         tell_dropped(house, old, output)
-        document = document_of(house, "done", old=old, standing=standing)
-        output.document({**document, "not_noted": not_noted})
+        return document_of(house, "done", old=old, standing=standing)
+
+    _tell_what_stands(house, output, tell, {"not_noted": not_noted})
 
 
-def _abort(folder: Path, output: Output) -> None:
+def _abort(house: House, output: Output) -> None:
     from housekey.cli.house.rotate_telling import (  # noqa: PLC0415 - after --help
         called,
         document_of,
     )
     from housekey.house.rotating import abort  # noqa: PLC0415
 
-    with open_house(folder) as house:
-        given_up = house.root_for_devices
-        not_noted = abort(house)
-    output.not_noted(not_noted)
-    with open_house(folder) as house:
+    given_up = house.root_for_devices
+    not_noted = abort(house)
+
+    def tell() -> dict[str, Any]:
         output.row("root", f"{called(house.root)}, as before")
         output.row("given up", f"{called(given_up)}; its recovery code is of no use")
-        document = document_of(house, "aborted", old=None, standing=None)
-        output.document({**document, "not_noted": not_noted})
+        return document_of(house, "aborted", old=None, standing=None)
+
+    _tell_what_stands(house, output, tell, {"not_noted": not_noted})

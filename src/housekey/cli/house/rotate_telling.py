@@ -58,6 +58,26 @@ def heads_up(how: Kind | Why, new: NewRoot) -> tuple[str, ...]:
     return (*told, wide)
 
 
+def refused_for_now(house: House) -> str | None:
+    """Say what a device is refused by that gets the new root alone, just now; None: by nothing.
+
+    It is refused by what presents a chain without the new root in it: until `renew` has given it
+    another, or, where the new root waits, until the old one is dropped.
+    """
+    overlap = house.overlap
+    if overlap is None:
+        return None
+    if overlap.kind is Kind.WAITING:
+        return _IN_BETWEEN
+    due = due_in(house)
+    if not due:
+        return None
+    return (
+        f"housekey renew first: a device that gets the new root alone is refused by what still has"
+        f" the chain from before ({listed(due)})"
+    )
+
+
 def tell_begun(house: House, how: Kind | Why, standing: Standing | None, output: Output) -> None:
     """Tell that a new root is there, and what is to be done."""
     output.row("new root", called(house.root_for_devices))
@@ -72,7 +92,7 @@ def tell_begun(house: House, how: Kind | Why, standing: Standing | None, output:
     _tell_devices(standing, output)
     labels = iter(("next", "", "", ""))
     if due := due_in(house):
-        output.row(next(labels), f"housekey renew: servers present it then ({listed(due)})")
+        output.row(next(labels), _renew(house, due))
     output.row(next(labels), "housekey share: leads phones and laptops to the new root")
     output.row(next(labels), "housekey trust: this computer")
     if standing is not None:
@@ -93,7 +113,7 @@ def tell_standing(house: House, standing: Standing, output: Output) -> None:
     _tell_devices(standing, output)
     labels = iter(("next", "", ""))
     if due := due_in(house):
-        output.row(next(labels), f"housekey renew: servers present it then ({listed(due)})")
+        output.row(next(labels), _renew(house, due))
     if standing.missing or not standing.known:
         output.row(next(labels), "housekey share: leads phones and laptops to the new root")
     output.row(next(labels), "housekey house rotate --finish: drops the old root")
@@ -109,6 +129,16 @@ def tell_dropped(house: House, old: Certificate, output: Output) -> None:
     file = house.folder / "old" / house.former[-1].number / "root.pem"
     output.row(next(labels), f"housekey untrust --root {file}: takes the old one off this computer")
     output.row(next(labels), "phones and laptops: take it off when you come by (docs/recovery.md)")
+
+
+def _renew(house: House, due: Sequence[str]) -> str:
+    first = house.overlap is not None and house.overlap.kind is Kind.CROSSED
+    if not first:
+        return f"housekey renew: servers present it then ({listed(due)})"
+    return (
+        f"housekey renew, before any other device gets the new root: servers present it then"
+        f" ({listed(due)}), and refuse till then who has it alone"
+    )
 
 
 def _tell_devices(standing: Standing | None, output: Output) -> None:
@@ -150,7 +180,7 @@ def due_in(house: House) -> tuple[str, ...]:
     """Return what the certificates are called whose chain is not today's."""
     return tuple(
         shown(leaf.label)
-        for leaf in house.leaves()
+        for leaf in house.each_leaf()[0]  # of a damaged one status tells
         if leaf.label != ONBOARDING and not house.is_current(leaf)
     )
 

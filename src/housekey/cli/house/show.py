@@ -26,7 +26,7 @@ def command(**options: Any) -> None:
     output = Output(as_json=options["as_json"])
     folder = house_folder(options)
     with open_house(folder) as house:
-        leaves = house.leaves()
+        labels = [label for label in house.labels() if house.ever_had(label)]
         key = where(folder, SEALED_ROOT_KEY)
         sealed = key is not None and key.exists()
         constraints = house.constraints
@@ -54,7 +54,7 @@ def command(**options: Any) -> None:
     earlier = [_earlier(house, each) for each in house.generations.former]
     for each in earlier:
         output.row("earlier", f"{each['what']} {each['subject']}{each['told']}")
-    output.row("leaves", ", ".join(shown(leaf.label) for leaf in leaves) or "none yet")
+    output.row("leaves", ", ".join(map(shown, labels)) or "none yet")
     output.document(
         {
             "house": str(folder),
@@ -65,7 +65,7 @@ def command(**options: Any) -> None:
             "permitted": list(constraints.described()),
             "critical": constraints.critical,
             "root_key": "sealed" if sealed else "absent",
-            "leaves": [shown(leaf.label) for leaf in leaves],
+            "leaves": list(map(shown, labels)),
         }
     )
 

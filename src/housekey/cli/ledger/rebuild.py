@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from housekey.house.files import Files
     from housekey.house.rebuilding import Rebuilt
 
-_LOCK_SECONDS = 10.0
-
 
 @click.command("rebuild")
 @common_options
@@ -35,7 +33,7 @@ def command(**options: Any) -> None:
     output = Output(as_json=options["as_json"])
     folder, files = house_folder(options), Files()
     _must_be_a_house(folder)
-    with house_lock(folder, wait=_LOCK_SECONDS, files=files):
+    with house_lock(folder, files=files):
         output.busy("reading the ledger")
         rebuilt = rebuild(folder, files=files, at=now(), by=who())
         recalled = _recalled(folder, files)

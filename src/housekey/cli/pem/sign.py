@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from housekey.cli.cert import LOCK_SECONDS, NEVER_SELF_SIGNED
+from housekey.cli.cert import NEVER_SELF_SIGNED
 from housekey.cli.output import Output, common_options, house_folder, now, open_house
 from housekey.cli.pem.delivered import Delivery, out_option
 from housekey.cli.pem.given import Given, passphrase_option
@@ -81,7 +81,7 @@ def command(**options: Any) -> None:
         folder = house_folder(options)
         open_house(folder).close()  # says what is wrong with it before a lock is made in it
         # As it is once the lock is held: it may be rotated, or restored, while we wait.
-        with house_lock(folder, wait=LOCK_SECONDS, files=files), open_house(folder) as house:
+        with house_lock(folder, files=files), open_house(folder) as house:
             chain = house.sign(
                 public_key, wishes.names, days=options["days"], subject=wishes.subject
             )

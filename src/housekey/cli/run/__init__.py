@@ -162,7 +162,8 @@ async def _served(
     folder: Path, options: dict[str, Any], log: Log, logged: LoggedOutput
 ) -> AsyncIterator[Page]:
     """Serve the page, as `share` does. Raises `HousekeyError`."""
-    from housekey.cli.share.ready import make_ready  # noqa: PLC0415 - after --help
+    from housekey.cli.house.rotate_telling import refused_for_now  # noqa: PLC0415 - after --help
+    from housekey.cli.share.ready import make_ready  # noqa: PLC0415
     from housekey.onboarding.children import serve  # noqa: PLC0415
     from housekey.onboarding.reach import url  # noqa: PLC0415
 
@@ -178,6 +179,8 @@ async def _served(
         ) as serving:
             held = ", ".join(serving.confined)
             log.say("page", f"{url(ready.reach.best, options['port'])}  (confined: {held})")
+            if refused := refused_for_now(house):
+                log.say("warning", refused)
             yield _Page(serving, house, ready.sha256, log)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from housekey.cli.renewing import told
+from housekey.cli.renewing import told, told_of_copies
 from housekey.errors import HousekeyError
 from housekey.homeassistant.site import Interrupted
 from housekey.renewal.round import Became
@@ -139,6 +139,8 @@ class Service:
         now = self._now()
         good = [each for each in items if each.became is Became.GOOD and each.trouble is None]
         for item in items:
+            for label, text in told_of_copies(item):
+                self._say(label, text)
             if item in good:
                 continue
             label, text = told(item, now=now)

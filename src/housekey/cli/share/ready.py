@@ -23,8 +23,9 @@ from housekey.homeassistant.reached import given_address, https_address
 from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.files import Files
 from housekey.house.journal import Journal
-from housekey.house.lock import house_lock
+from housekey.house.lock import LOCK_SECONDS, house_lock
 from housekey.house.revoking import list_to_serve
+from housekey.house.road import Kind
 from housekey.live.handshake import resolve
 from housekey.onboarding.leaf import new_leaf, usable_leaf
 from housekey.onboarding.offer import Offer
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from housekey.live.handshake import Address, Resolver
     from housekey.pki.names import Name
 
-_LOCK_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 # An address in another network, to see by which of its own this machine would go there. Nothing
 # is sent (TEST-NET-3, RFC 5737: nobody has it).
@@ -68,6 +68,8 @@ async def make_ready(
 ) -> Ready:
     """Find out and prepare everything. Raises `HousekeyError`, with nothing served."""
     files = Files()
+    if (other := _by_another_road(house)) is not None:
+        output.row("heads up", other)
     bind = _addresses(options["bind"])
     output.busy("looking at the names of this machine")
     resolver = remembering(resolve)
@@ -96,6 +98,19 @@ async def make_ready(
         sha256=fingerprint(house.root_for_devices),
         card=card,
     )
+
+
+def _by_another_road(house: House) -> str | None:
+    """Say that Home Assistant itself needs another root, or none; None: it needs this one."""
+    road = house.road_of(HOME_ASSISTANT)
+    if road is None:
+        return None
+    whose = (
+        "comes from your own CA, whose root the devices need"
+        if road.kind is Kind.OWN
+        else "is for a public name, which needs no root of yours"
+    )
+    return f"Home Assistant's certificate {whose}; this root is for what else the house signs"
 
 
 def _addresses(given: Sequence[str]) -> tuple[Address, ...]:
@@ -174,7 +189,7 @@ async def _leaf(house: House, names: Sequence[Name], files: Files, output: Outpu
     """Return the proof's leaf, issued anew if need be. Raises as `House.issue`, and `HouseBusy`."""
     leaf = usable_leaf(house, names, now=now())
     loop = asyncio.get_running_loop()
-    end = loop.time() + _LOCK_SECONDS
+    end = loop.time() + LOCK_SECONDS
     while leaf is None:
         try:
             with house_lock(house.folder, wait=0, files=files):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from housekey.cli.house.rotate_telling import refused_for_now
 from housekey.cli.output import LABEL_WIDTH, styled
 from housekey.onboarding.confine import FROM_FILES
 from housekey.onboarding.firewall import opening_command
@@ -106,6 +107,8 @@ def heads_up(ready: Ready, serving: Serving) -> Iterator[str]:
     if (standing := standing_in(ready.house)) is not None:
         have = f"{standing.proved} of {standing.known} devices have proved it so far"
         yield f"the house has two roots just now: this page hands out the new one; {have}"
+    if refused := refused_for_now(ready.house):
+        yield refused
     if reach.address is None:
         yield "no other device can open the page: this machine has no private address"
     if reach.address is None or reach.address.version == 6:

@@ -43,8 +43,8 @@ _EVERY = 5.0  # seconds between two looks of --watch
 def command(**options: Any) -> None:
     """Show the house at a glance; exit code 1 when something is to be done.
 
-    That is: a certificate is due or has ended, a change was cut short, or a server presents
-    something else than it should.
+    That is: a certificate is due, damaged, or has ended, a change was cut short, or a server
+    presents something else than it should.
     """
     folder = house_folder(options)
     if options["watch"] is not None:

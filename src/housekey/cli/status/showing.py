@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import TextIO
 
+    from housekey.house.road import Road
     from housekey.renewal.glance import Glance, Held, Rotation, Serving
 
 _MOST_NAMED = 6  # devices
@@ -48,9 +49,18 @@ def document(glance: Glance) -> dict[str, Any]:
     return {
         "house": glance.house,
         "certificates": {each.what: _facts(each, glance) for each in glance.held},
+        "damaged": [
+            {
+                "label": shown(each.label),
+                "message": each.trouble.message,
+                "hint": each.trouble.hint,
+            }
+            for each in glance.damaged
+        ],
         "home_assistants": [each.place.folder for each in glance.serving],
         "serving": [_serving_facts(each) for each in glance.serving],
         "cut_short": list(glance.cut_short),
+        "road": glance.road.kind.value if glance.road is not None else "private",
         "devices": [{**event.data, "at": event.at.isoformat()} for event in glance.devices],
         "rotation": _rotation_facts(glance.rotation),
         "events": [
@@ -107,8 +117,12 @@ def _bar(share: float, *, blocks: bool) -> str:
 
 
 def _rest(glance: Glance) -> Iterator[tuple[str, str]]:
+    for leaf in glance.damaged:
+        yield leaf.state, f"{shown(leaf.label)}: {leaf.trouble.message}"
     for each in glance.serving:
         yield "serves" if not each.wrong else "wrong", _served(each)
+    if glance.road is not None:
+        yield "road", _road(glance.road)
     if glance.devices:
         yield "devices", _devices(glance)
     if glance.rotation is not None:
@@ -138,6 +152,16 @@ def _served(serving: Serving) -> str:
         known = f"an earlier certificate of this house, for {shown(serving.known_as)}"
         return f"{where}; {door} presents {known}"
     return f"{where}; {door} presents a certificate that is not of this house"
+
+
+def _road(road: Road) -> str:
+    """Say by which road Home Assistant's certificate comes, and what devices need for it."""
+    who = "your own CA signs"
+    if road.kind.value == "public":
+        names = ", ".join(map(str, road.settings.get("names", ())))
+        who = f"a public name: {names}"
+    needs = "devices have to trust the CA's root" if road.roots else "every device trusts it"
+    return f"{who}; {needs}"
 
 
 def _devices(glance: Glance) -> str:

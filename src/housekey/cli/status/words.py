@@ -66,6 +66,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "house-created": lambda _: "the house was made",
     "issued": lambda data: f"a certificate for {_label(data)}",
     "renewed": lambda data: f"renewed {_label(data)}{_because(data, 'why', _WHY_RENEWED)}",
+    "obtained": lambda data: f"a certificate for {_label(data)}, signed by another CA",
+    "requested": lambda _: "a request was written, for a CA of one's own",
     "signed": lambda data: f"signed a request for {_label(data)}",
     "device-trusts": lambda data: f"{device(data)} trusts the root",
     "root-rotated": lambda _: "the house has a new root",
@@ -80,4 +82,5 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "names-chosen": lambda _: "names for Home Assistant were chosen",
     "trial-ended": lambda data: f"a trial of https ended{_because(data, 'reason', {})}",
     "ledger-rebuilt": lambda _: "the ledger was made again",
+    "order-failed": lambda data: f"no certificate for {_label(data)}: {data.get('reason')}",
 }

@@ -17,6 +17,21 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
+from housekey.cli.secure.own import (
+    ask_for_signature,
+    chosen_own,
+    own_options,
+    refuse_contradictions,
+    taking,
+    what_next,
+)
+from housekey.cli.secure.public import (
+    choose_public,
+    chosen_private,
+    public_options,
+    public_road,
+)
+from housekey.cli.secure.which import ask_which_road
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -81,6 +96,8 @@ if TYPE_CHECKING:
     organization="Home Assistant's name",
     common_name="one that tells homes apart",
 )
+@public_options
+@own_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @yes_option
 @common_options
@@ -92,29 +109,42 @@ def command(**options: Any) -> None:
     that it works, and only then makes it permanent. Whatever fails, everything
     is put back as it was. Run again, it changes nothing unless something is due.
     """
+    refuse_contradictions(options)
+    if options["csr"] is not None:
+        ask_for_signature(options, _Asker)
+        return
     output = Output(as_json=options["as_json"], yes=options["yes"])
+    ask_which_road(options, output, house=house_folder(options))
     result = running(_secure(options, output), output)
     for warning in result.warnings:
         output.row("warning", warning)
     owed = result.outcome is not None and not result.outcome.kept
     if owed:
         output.row("owed", "restart Home Assistant, then run housekey secure again to prove it")
+    elif options["staging"] and not options["dry_run"]:
+        output.row("rehearsed", "the order works; nothing was switched, and nothing presents it")
+        output.row("next", "the same without --staging")
     elif result.changed:
-        output.row("next", "phones and laptops: housekey share")
+        output.row("next", what_next(result.house))
     output.document(_document(result, output))
     if owed:
         raise click.exceptions.Exit(1)  # a restart is still due
 
 
 async def _secure(options: dict[str, Any], output: Output) -> Result:
-    from housekey.homeassistant.request import Request  # noqa: PLC0415 - after --help
+    from housekey.cli.secure.public_asking import pointing  # noqa: PLC0415 - after --help
+    from housekey.homeassistant.request import Request  # noqa: PLC0415
     from housekey.homeassistant.secure import secure  # noqa: PLC0415
 
     house = house_folder(options)
     world = world_of(options, output)
+    own = chosen_own(options, world, output, house=house)  # before anybody is asked anything
+    public = public_road(options, world, house=house)
     home = await choose_home(options, world, output, house=house)
     async with sign_in(options, home, world, output, house=house) as token:
         folder = await folder_of(home, token, world, house=house)
+        if public is not None:
+            public = await choose_public(public, options, world, output, house=house)
         request = Request(
             house=house,
             folder=folder,
@@ -133,7 +163,12 @@ async def _secure(options: dict[str, Any], output: Output) -> Result:
             fix_permissions=options["fix_permissions"],
             dry_run=options["dry_run"],
             restart_command=options["restart_command"],
+            road=public or chosen_private(options),
+            point=None if public is None else pointing(public, options, world, house=house),
+            rehearsal=public is not None and public.is_rehearsal,
         )
+        if own is not None:
+            request = taking(request, own)
         return await secure(request, world, _Asker(output))
 
 

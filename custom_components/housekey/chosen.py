@@ -1,0 +1,104 @@
+"""The road that the user has chosen, from the flow until Home Assistant has been taken there.
+
+The entry keeps it, without any secret. What counts afterwards is the house's own `road.json`, which
+the switch writes; and a switch that is put back leaves this here, to be tried once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from housekey.homeassistant.authority import OwnPrivateRoad
+from housekey.homeassistant.recorded import LABEL
+from housekey.house.road import Kind, Road
+
+from .const import CONF_ROAD
+from .house_access import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from housekey.homeassistant.authority import Authority, Chosen
+    from housekey.homeassistant.site import World
+    from housekey.house.house import House
+    from housekey.pki.names import DnsName
+    from housekey.public.authority import Given
+    from housekey.public.settings import PublicSettings
+
+_PRIVATE = "private"
+
+
+class PublicRoad:
+    """A public name, as it was chosen."""
+
+    def __init__(
+        self, settings: PublicSettings, given: Given | None = None, *, rehearsal: bool = False
+    ) -> None:
+        self.settings = settings
+        self._rehearsal = rehearsal  # what comes of it is of no use to any device
+        self._given = given  # what the user has just told, and the house keeps when it is proven
+
+    @property
+    def names(self) -> tuple[DnsName, ...]:
+        """What the certificate is for."""
+        return self.settings.dns_names
+
+    @property
+    def road(self) -> Road:
+        """What the house will keep of it."""
+        return self.settings.road(LABEL)
+
+    @property
+    def signer(self) -> str:
+        """Who signs, for people."""
+        from housekey.public.limits import name_of  # noqa: PLC0415 - only on this road
+
+        return name_of(self.settings.directory)
+
+    def authority(self, house: House, world: World) -> Authority:
+        """Return who signs."""
+        from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
+
+        return PublicAuthority(
+            house,
+            self.settings,
+            LABEL,
+            world,
+            given=self._given,
+            by_hand=True,
+            rehearsal=self._rehearsal,
+        )
+
+
+def to_public(settings: PublicSettings) -> dict[str, Any]:
+    """Return what the entry keeps of a public name."""
+    told = {**asdict(settings), "names": list(settings.names)}
+    return {"kind": Kind.PUBLIC.value, "at": now().isoformat(), "settings": told}
+
+
+def to_private() -> dict[str, Any]:
+    """Return what the entry keeps of the way back to the house's own CA."""
+    return {"kind": _PRIVATE, "at": now().isoformat()}
+
+
+def chosen_of(data: Mapping[str, Any]) -> Chosen | None:
+    """Return the road that an entry keeps; None: as the house stands."""
+    kept = data.get(CONF_ROAD)
+    if not kept:
+        return None
+    if kept["kind"] != Kind.PUBLIC.value:
+        return OwnPrivateRoad()
+    from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
+
+    settings = kept["settings"]
+    return PublicRoad(PublicSettings(**{**settings, "names": tuple(settings["names"])}))
+
+
+def chosen_at(data: Mapping[str, Any]) -> datetime | None:
+    """Return when that was chosen."""
+    from datetime import datetime  # noqa: PLC0415 - for this
+
+    kept = data.get(CONF_ROAD)
+    return datetime.fromisoformat(kept["at"]) if kept else None

@@ -1,0 +1,99 @@
+"""The first order on the road of a public name: account, credentials, certificate.
+
+What comes of it lies ready in the house; Home Assistant itself is not touched. For
+`apart.async_apart`: it opens the house in its own thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .chosen import PublicRoad
+from .const import STAGING
+from .signing import HouseWorld, async_prepare, signing_for
+from .switch_files import draw, must_be_known, yaml_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Address
+
+    from housekey.homeassistant.authority import Chosen
+    from housekey.pki.secret import Secret
+    from housekey.public.account import About
+    from housekey.public.settings import PublicSettings
+
+    from .house_access import HouseAccess
+    from .http_store import ServerFacts
+    from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the user has told about a public name."""
+
+    settings: PublicSettings
+    credentials: Mapping[str, Secret] | None = None  # None: those that the house has
+    eab_hmac: Secret | None = None
+    point: IPv4Address | None = None  # where the name shall lead; None: it stays as it is
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is Let's Encrypt's staging CA that is asked."""
+        return self.settings.directory == STAGING
+
+    @property
+    def road(self) -> PublicRoad:
+        """The road as it was chosen."""
+        from housekey.public.authority import Given  # noqa: PLC0415 - only on this road
+
+        given = Given(self.credentials, self.eab_hmac)
+        return PublicRoad(self.settings, given, rehearsal=self.is_rehearsal)
+
+
+async def async_about(access: HouseAccess, settings: PublicSettings) -> About:
+    """Ask the CA what it says of itself. Raises `HousekeyError`."""
+    from housekey.public.account import about  # noqa: PLC0415 - only on this road
+
+    return await about(settings, world=HouseWorld(access.files))
+
+
+async def async_order(
+    access: HouseAccess, chosen: Chosen | None, server: ServerFacts, settings: Settings
+) -> None:
+    """Order what does not lie ready. Raises `HousekeyError`, with the house as before."""
+    must_be_known(server)
+    with access.held() as house:
+        signing = signing_for(access, house, settings, chosen, by_hand=True)
+        yaml = yaml_settings(access)
+        drawn = draw(access, house, server, signing, yaml=yaml, internal_url=None)
+        await async_prepare(signing, drawn)
+
+
+async def async_apply(
+    access: HouseAccess, application: Application, server: ServerFacts, settings: Settings
+) -> None:
+    """Let the name lead here, if it shall; register with the CA, and order. As `async_order`."""
+    if application.point is not None and application.credentials is not None:
+        from housekey.public.duckdns import point  # noqa: PLC0415 - only for it
+
+        name = application.settings.names[0].removeprefix("*.")
+        world = HouseWorld(access.files)
+        await point(name, (application.point,), application.credentials, world=world)
+    await async_order(access, application.road, server, settings)
+
+
+def kept_credentials(access: HouseAccess, provider: str) -> Mapping[str, Secret]:
+    """Return those that the house has for a provider; in an executor. Raises as `kept`."""
+    from housekey.public.credentials import kept  # noqa: PLC0415 - only on this road
+
+    return kept(access.folder, provider, files=access.files) or {}
+
+
+def keep_credentials(access: HouseAccess, provider: str, credentials: Mapping[str, Secret]) -> None:
+    """Keep others in their place; in an executor. Raises `FileTrouble`, and `HouseBusy`."""
+    from housekey.public.credentials import keep  # noqa: PLC0415 - only on this road
+    from housekey.public.providers import provider as described  # noqa: PLC0415
+
+    with access.held():
+        keep(access.folder, described(provider), credentials, files=access.files)

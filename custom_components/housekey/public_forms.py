@@ -1,0 +1,215 @@
+"""The forms on the road of a public name, and what is read from them. Pure but for the schemas."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import voluptuous as vol
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers import selector
+
+from housekey.errors import NameRefused, PemUnreadable, UsageError
+from housekey.pki.encoding import certificates_from_pem, chain_to_pem
+from housekey.pki.names import DnsName, parse_name
+from housekey.pki.secret import Secret
+
+from .const import LETS_ENCRYPT, STAGING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from housekey.public.providers import Provider
+    from housekey.public.settings import PublicSettings
+
+FIRST: Final = "duckdns"  # of the providers
+
+CONF_PUBLIC_NAMES: Final = "public_names"
+CONF_PROVIDER: Final = "provider"
+CONF_EMAIL: Final = "email"
+CONF_ADVANCED: Final = "advanced"
+CONF_STAGING: Final = "staging"
+CONF_DIRECTORY: Final = "directory"
+CONF_ROOTS: Final = "roots"
+CONF_PROFILE: Final = "profile"
+CONF_EAB_KID: Final = "eab_kid"
+CONF_EAB_HMAC: Final = "eab_hmac"
+CONF_AGREE: Final = "agree"
+CONF_POINT: Final = "point"
+
+_LABELS = {
+    "duckdns": "DuckDNS",
+    "cloudflare": "Cloudflare",
+    "ddns": "RFC 2136 (BIND, Knot, PowerDNS, …)",
+}
+_SECRET = re.compile(r"token|password|key|secret|hmac", re.IGNORECASE)
+_PASSWORD = selector.TextSelector(
+    selector.TextSelectorConfig(
+        type=selector.TextSelectorType.PASSWORD, autocomplete="new-password"
+    )
+)
+_TEXT = selector.TextSelector()
+
+
+def name_schema(providers: Iterable[str], before: PublicSettings | None) -> vol.Schema:
+    """Return the form for name, provider and CA; with what was settled `before`."""
+    listed = sorted(set(providers), key=lambda name: (name != FIRST, name))
+    options = [
+        selector.SelectOptionDict(value=name, label=_LABELS.get(name, name)) for name in listed
+    ]
+    choose = selector.SelectSelector(
+        selector.SelectSelectorConfig(
+            options=options, mode=selector.SelectSelectorMode.DROPDOWN, sort=False
+        )
+    )
+    email = selector.TextSelector(
+        selector.TextSelectorConfig(type=selector.TextSelectorType.EMAIL, autocomplete="email")
+    )
+    url = selector.TextSelector(selector.TextSelectorConfig(type=selector.TextSelectorType.URL))
+    lines = selector.TextSelector(selector.TextSelectorConfig(multiline=True))
+    several = selector.TextSelector(selector.TextSelectorConfig(multiple=True))
+    is_other = before is not None and before.directory not in (LETS_ENCRYPT, STAGING)
+
+    def optional(key: str, value: str | None) -> vol.Optional:
+        return vol.Optional(key, description={"suggested_value": value})
+
+    def was(key: str) -> str | None:
+        kept: str | None = getattr(before, key, None)
+        return kept
+
+    provider = was("provider")
+    return vol.Schema(
+        {
+            vol.Required(
+                CONF_PUBLIC_NAMES, default=list(before.names) if before is not None else []
+            ): several,
+            vol.Required(CONF_PROVIDER, default=provider if provider in listed else FIRST): choose,
+            optional(CONF_EMAIL, was("email")): email,
+            vol.Required(CONF_ADVANCED): section(
+                vol.Schema(
+                    {
+                        vol.Required(
+                            CONF_STAGING,
+                            default=before is not None and before.directory == STAGING,
+                        ): selector.BooleanSelector(),
+                        optional(CONF_DIRECTORY, was("directory") if is_other else None): url,
+                        optional(CONF_ROOTS, was("roots_pem")): lines,
+                        optional(CONF_PROFILE, was("profile")): _TEXT,
+                        optional(CONF_EAB_KID, was("eab_kid")): _TEXT,
+                        optional(CONF_EAB_HMAC, None): _PASSWORD,
+                    }
+                ),
+                {"collapsed": not is_other},
+            ),
+        }
+    )
+
+
+def settings_from(given: Mapping[str, Any]) -> tuple[PublicSettings, Secret | None]:
+    """Read that form: what is settled, and the key for the account that a CA may have given.
+
+    Raises `UsageError`, `PemUnreadable`, both for people.
+    """
+    from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
+
+    advanced = given.get(CONF_ADVANCED, {})
+    directory = str(advanced.get(CONF_DIRECTORY) or "").strip()
+    if directory and (urlsplit(directory).scheme != "https" or not urlsplit(directory).hostname):
+        raise UsageError(
+            f"{directory} is not the address of an ACME directory",
+            hint="it begins with https://, and the CA's own pages tell it",
+        )
+    usual = STAGING if advanced.get(CONF_STAGING) else LETS_ENCRYPT
+    hmac = str(advanced.get(CONF_EAB_HMAC) or "").strip()
+    settings = PublicSettings(
+        names=tuple(map(str, names_from(given.get(CONF_PUBLIC_NAMES, ())))),
+        directory=directory or usual,
+        provider=str(given[CONF_PROVIDER]),
+        roots_pem=_roots(str(advanced.get(CONF_ROOTS) or "")),
+        email=_text(given, CONF_EMAIL),
+        profile=_text(advanced, CONF_PROFILE),
+        eab_kid=_text(advanced, CONF_EAB_KID),
+    )
+    return settings, Secret(hmac.encode()) if hmac else None
+
+
+def names_from(texts: Iterable[str]) -> tuple[DnsName, ...]:
+    """Read public names, each once; a wildcard alone is not enough. Raises `UsageError`."""
+    names: list[DnsName] = []
+    for text in texts:
+        name = parse_name(text.strip())
+        if not isinstance(name, DnsName):
+            raise NameRefused(
+                text,
+                reason="a public certificate is for a name, and this is an address",
+                hint="give a name of the DNS, such as myhome.duckdns.org",
+            )
+        names.append(name)
+    if not any(not name.is_wildcard for name in names):
+        raise UsageError(
+            "there is no name by which to open Home Assistant",
+            hint="give one such as myhome.duckdns.org; *.myhome.duckdns.org may come besides",
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def suggested_names(urls: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the public names by which Home Assistant is said to be reached already."""
+    found = []
+    for url in urls:
+        host = (urlsplit(url or "").hostname or "").rstrip(".").lower()
+        zone = host.rpartition(".")[2]
+        if "." in host and not zone.isdigit() and ":" not in host and zone not in _NOBODYS:
+            found.append(host)
+    return tuple(dict.fromkeys(found))
+
+
+_NOBODYS = ("local", "lan", "home", "internal", "box", "arpa", "localdomain", "test")
+
+
+def credentials_schema(described: Provider, *, terms: bool, point: bool | None) -> vol.Schema:
+    """Return the form for what a provider asks; with its terms, and with where a name leads."""
+    fields: dict[Any, Any] = {
+        vol.Optional(option.name): _PASSWORD if _SECRET.search(option.name) else _TEXT
+        for option in described.asked
+    }
+    if point is not None:
+        fields[vol.Required(CONF_POINT, default=point)] = selector.BooleanSelector()
+    if terms:
+        fields[vol.Required(CONF_AGREE, default=False)] = selector.BooleanSelector()
+    return vol.Schema(fields)
+
+
+def credentials_from(described: Provider, given: Mapping[str, Any]) -> dict[str, Secret]:
+    """Read that form: what was left empty is not given."""
+    found = {}
+    for option in described.asked:
+        if text := str(given.get(option.name) or "").strip():
+            found[option.name] = Secret(text.encode())
+    return found
+
+
+def told_options(described: Provider) -> str:
+    """Return what each field is for, in the words of whoever wrote the provider."""
+    return "\n".join(f"- `{each.name}`: {each.help or '-'}" for each in described.asked)
+
+
+def _roots(text: str) -> str | None:
+    if not text.strip():
+        return None
+    # A field of one line takes the line breaks away.
+    again = re.sub(r"\s*(-----(?:BEGIN|END) CERTIFICATE-----)\s*", r"\n\1\n", text)
+    try:
+        return chain_to_pem(certificates_from_pem(again.encode())).decode()
+    except PemUnreadable:
+        return chain_to_pem(certificates_from_pem(text.encode())).decode()
+
+
+def _text(given: Mapping[str, Any], key: str) -> str | None:
+    return str(given.get(key) or "").strip() or None
+
+
+def shown_names(names: Sequence[object]) -> str:
+    """Return names for a sentence."""
+    return ", ".join(map(str, names))

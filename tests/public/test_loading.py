@@ -1,0 +1,18 @@
+"""What only an order needs is not loaded by those who only ask how things stand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("acme", "josepy", "requests", "lexicon", "dns")
+LIGHT = ("account", "ari", "later", "limits", "order", "revoking", "settings", "steps", "world")
+
+
+def test_looking_loads_none_of_the_libraries_for_acme_and_dns() -> None:
+    modules = ", ".join(f"housekey.public.{name}" for name in LIGHT)
+    code = f"import sys, {modules}; print(*sorted(set(sys.modules) & set({HEAVY})))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert loaded.split() == []

@@ -1,0 +1,279 @@
+"""The road of a public name by the command line, with real DNS and a real CA; Home Assistant is the
+stand-in of tests/faults. The real ones are in tests/homes/test_public.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+
+from tests.command import COMMAND, Done, environment
+from tests.faults.stand_in import TOKEN, StandIn, free_port, furnish
+from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn, duckdns_certificate
+from tests.public.knot import Knot, free_address
+from tests.public.pebble import Pebble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ZONE, NAME = "home.test", "ha.home.test"
+DUCK = "myhome.duckdns.org"
+DUCK_TOKEN = "a7c4d0ad-114e-40ef-ba1d-d217904a50f2"
+# Let's Encrypt's staging CA cannot be asked here: another one is taken for it.
+_REHEARSED = """
+import sys
+from housekey.cli.secure import public
+public.STAGING = sys.argv.pop(1)
+from housekey.cli.main import run
+sys.argv[0] = "housekey"
+run()
+"""
+
+
+@dataclass
+class Owner:
+    """Somebody with a Home Assistant (the stand-in), a name, and a CA that signs for it."""
+
+    folder: Path
+    home: StandIn
+    dns: Knot
+    ca: Pebble
+
+    @property
+    def house(self) -> Path:
+        return self.folder / "house"
+
+    def run(
+        self,
+        *words: str | Path,
+        begin: tuple[str, ...] = COMMAND,
+        env: dict[str, str] | None = None,
+    ) -> Done:
+        ended = subprocess.run(
+            self.dns.seen_by(*begin, *words, "--house", self.house, "--json"),
+            env=environment(**(env or {})),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+        self.home.settle()
+        return Done(ended.returncode, ended.stdout, ended.stderr)
+
+    def about_home(self, command: str, *more: str | Path, **how: object) -> Done:
+        at = ["--config", self.home.folder, "--token-file", self.folder / "token", "--wait", "20"]
+        return self.run(command, *at, "--yes", *more, **how)  # type: ignore[arg-type]
+
+    def secure(self, *more: str | Path, names: tuple[str, ...] = (NAME,), **how: object) -> Done:
+        named = [part for name in names for part in ("--public", name)]
+        road = ["--dns", "ddns", "--dns-credentials", self.folder / "dns.ini"]
+        return self.about_home("secure", *named, *road, *self.by_the_ca, *more, **how)
+
+    @property
+    def by_the_ca(self) -> list[str | Path]:
+        root = self.folder / "ca.pem"
+        return ["--acme-directory", self.ca.directory, "--acme-root", root, "--agree-tos"]
+
+    @property
+    def presented(self) -> x509.Certificate:
+        pem = ssl.get_server_certificate(("127.0.0.1", self.home.port))
+        return x509.load_pem_x509_certificate(pem.encode())
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[Owner]:
+    zones = {ZONE: "ha A 127.0.0.1\n* A 127.0.0.1", "duckdns.org": "myhome A 127.0.0.1"}
+    home = StandIn(tmp_path / "config", "trial", free_port())
+    furnish(home.folder, "trial", home.port)
+    for name, text in (("token", TOKEN), ("dns.ini", "")):
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).write_text(text)
+    with (
+        Knot(zones=zones) as dns,
+        Pebble(dns=(dns.address, dns.port)) as ca,
+        home,
+    ):
+        home.start()
+        options = "".join(f"{name} = {value}\n" for name, value in dns.credentials.items())
+        (tmp_path / "dns.ini").write_text(options)
+        (tmp_path / "ca.pem").write_text(ca.roots_pem())
+        yield Owner(tmp_path, home, dns, ca)
+
+
+def modes(house: Path) -> dict[str, int]:
+    found = [house / "road.json", *(house / "public").rglob("*")]
+    return {path.name: path.stat().st_mode & 0o777 for path in found if path.is_file()}
+
+
+def test_a_house_on_this_road_is_kept_like_any_other(owner: Owner) -> None:
+    """Looked at, backed up and put back, its ledger lost and made again; nothing is ordered."""
+    # With a wildcard, and a host below the name that the certificate is for as well.
+    done = owner.secure(names=(NAME, f"*.{ZONE}"))
+    assert done.code == 0, done
+    assert done.json["proven"] == {NAME: True, f"*.{ZONE}": None}
+    sha256 = done.json["certificate"]["sha256"]
+
+    def looks_good(*more: str) -> None:
+        for words in ("house check", *more):
+            looked = owner.run(*words.split())
+            assert looked.code == 0, looked
+        looked = owner.run("status")
+        assert looked.code == 0, looked
+        status = looked.json
+        assert (status["road"], status["next"]) == ("public", [])
+        assert status["certificates"]["home-assistant"]["sha256"] == sha256
+        again = owner.about_home("secure")
+        assert (again.code, again.json["changed"]) == (0, False), again
+
+    looks_good("cert list", "house show")
+    renewed = owner.about_home("renew")
+    assert renewed.json["certificates"][0]["became"] == "good", renewed
+    before = modes(owner.house)
+    assert set(before.values()) == {0o600}
+    secret = owner.folder / "passphrase"
+    secret.touch(mode=0o600)
+    secret.write_text("a long passphrase of nobody\n")
+    backup = owner.run("house", "backup", owner.folder / "b", "--passphrase-file", secret)
+    assert backup.code == 0, backup
+    owner.house.rename(owner.folder / "gone")
+    restored = owner.run("house", "restore", owner.folder / "b", "--passphrase-file", secret)
+    assert restored.code == 0, restored
+    assert modes(owner.house) == before
+    looks_good()
+
+    for path in owner.house.glob("ledger.sqlite*"):
+        path.unlink()
+    rebuilt = owner.run("ledger", "rebuild")
+    assert rebuilt.code == 0, rebuilt
+    looks_good()
+
+    assert owner.ca.orders == 1
+    checked = owner.run("check", owner.home.folder, "--name", NAME)
+    assert checked.code == 0, checked
+    (owner.house / "public" / "dns.json").chmod(0o644)
+    assert "dns.json" in owner.run("house", "check").out
+
+
+def test_a_certificate_is_revoked_where_it_was_signed_and_a_renewal_has_another_key(
+    owner: Owner,
+) -> None:
+    assert owner.secure().code == 0
+    first = owner.presented
+    revoked = owner.run("cert", "revoke", "home-assistant", "--reason=key-compromise")
+    assert revoked.code == 0, revoked
+    assert owner.ca.status_of(first) == "Revoked"
+    assert "housekey renew" in revoked.json["next"][0]
+    assert owner.run("status").code == 1
+    renewed = owner.about_home("renew", "--now")
+    assert renewed.code == 0, renewed
+    assert owner.presented.public_key() != first.public_key()
+    assert owner.ca.status_of(owner.presented) == "Valid"
+    assert owner.run("status").code == 0
+
+
+def test_a_rehearsal_orders_and_switches_nothing(owner: Owner) -> None:
+    before = sorted(path for path in owner.home.folder.rglob("*") if path.is_file())
+    begin = (sys.executable, "-W", "error", "-c", _REHEARSED, owner.ca.directory)
+    done = owner.secure(begin=begin)
+    assert done.code == 0, done
+    assert (done.json["changed"], done.json["kept"]) == (False, False)
+    assert owner.ca.certificates == 1
+    assert sorted(path for path in owner.home.folder.rglob("*") if path.is_file()) == before
+    assert not (owner.house / "road.json").exists()
+    assert not (owner.house / "public" / "order").exists()
+    # In earnest it is ordered anew.
+    assert owner.secure().code == 0
+    assert owner.ca.certificates == 2
+
+
+def test_a_name_of_duckdns_is_pointed_looked_at_and_proven(owner: Owner) -> None:
+    """DuckDNS is a stand-in, by lexicon's real provider over https at its real address."""
+    pair = duckdns_certificate(owner.folder)
+    address = free_address()
+    owner.dns.set_address(HOST, address)
+    credentials = owner.folder / "duckdns.ini"
+    credentials.touch(mode=0o600)
+    credentials.write_text(f"{DUCK_TOKEN}\n")
+    env = {"REQUESTS_CA_BUNDLE": str(pair)}
+
+    def secure(*more: str | Path) -> Done:
+        given = ("--dns-credentials", credentials)
+        return owner.about_home(
+            "secure", "--public", DUCK, *given, *owner.by_the_ca, *more, env=env
+        )
+
+    with DuckDnsStandIn(
+        DUCK_TOKEN, ("myhome",), dns=owner.dns, address=address, port=443, certificate=pair
+    ) as duckdns:
+        # As its public address the name leads to where nobody answers: nothing is ordered.
+        elsewhere = secure("--point", "public")
+        assert elsewhere.code == 3, elsewhere
+        assert owner.ca.orders == 0
+        asked = [request for request in duckdns.requests if "ip" in request]
+        assert [request["domains"] for request in asked] == ["myhome"]
+        told = elsewhere.json["error"]
+        assert told["message"].startswith(f"{DUCK} leads to {duckdns.seen_from}, where nothing")
+
+        owner.dns.set_address(DUCK, "127.0.0.1")
+        done = secure()
+        assert done.code == 0, done
+        assert done.json["proven"] == {DUCK: True}
+        proofs = [request for request in duckdns.requests if request.get("txt")]
+        assert len(proofs) >= 1
+        assert DUCK_TOKEN not in done.out + done.err
+    kept = json.loads((owner.house / "public" / "dns.json").read_text())
+    assert kept["providers"] == {"duckdns": {"auth_token": DUCK_TOKEN}}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--dns", "duckdns"), "would be about a public name"),
+        (("--private", "--public", NAME), "--private is the house's own CA"),
+        (("--public", "192.168.1.7", "--dns", "ddns"), "is an address"),
+        (("--public", "ha.local", "--dns", "ddns"), "no public CA signs for ha.local"),
+        (("--public", "*.a.example.org", "--dns", "ddns"), "stands for many names"),
+        (("--public", "ha.example.org"), "who keeps the DNS"),
+        (("--public", "ha.example.org", "--dns", "duckdnss"), "no DNS provider"),
+        (("--public", "ha.example.org", "--dns", "ddns", "--point", "private"), "--point is for"),
+        (
+            (
+                "--public",
+                "a.example.org",
+                "--dns",
+                "ddns",
+                "--staging",
+                "--acme-directory",
+                "https://x",
+            ),
+            "--staging is a CA of Let's Encrypt",
+        ),
+        (("--public", "a.example.org", "--dns", "ddns", "--acme-root", "x"), "which CA that is"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_in_two_lines_before_anything_is_looked_at(
+    words: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [*COMMAND, "secure", "--house", tmp_path / "house", *words],
+        env=environment(PATH=os.environ["PATH"]),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done
+    error, hint = done.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert message in error
+    assert hint.startswith("hint: ")
