@@ -41,8 +41,7 @@ from .settings import settings_of
 from .telling import async_said
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
-    from ipaddress import IPv6Address
+    from collections.abc import Coroutine, Mapping
 
     from homeassistant.config_entries import ConfigEntryBaseFlow, ConfigFlowResult
 
