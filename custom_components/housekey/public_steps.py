@@ -26,11 +26,11 @@ from .settings import settings_of
 from .telling import async_said
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
-    from ipaddress import IPv6Address
+    from collections.abc import Coroutine, Mapping
 
     from homeassistant.config_entries import ConfigEntryBaseFlow, ConfigFlowResult
 
+    from housekey.live.handshake import Address
     from housekey.pki.secret import Secret
     from housekey.public.account import About
     from housekey.public.providers import Provider
@@ -58,6 +58,12 @@ class PublicSteps(_Flow):
     _eab_hmac: Secret | None = None
     _point: IPv4Address | None = None  # where the name shall lead; None: it stays as it is
     _trouble: str = ""  # why the last task failed
+
+    async def _resolved(self, host: str) -> tuple[Address, ...]:
+        """Look a name up; Home Assistant loads a flow at every start, and this with the step."""
+        handshake = await async_load(self.hass, "housekey.live.handshake")
+        found: tuple[Address, ...] = await handshake.resolve(host)
+        return found
 
     async def _before_order(self) -> ConfigFlowResult:
         raise NotImplementedError
@@ -189,7 +195,7 @@ class PublicSteps(_Flow):
                 return await self._before_order()
         point = None
         if public.provider == FIRST:
-            point = not await self._resolve(public.names[0].removeprefix("*."))
+            point = not await self._resolved(public.names[0].removeprefix("*."))
         return self.async_show_form(
             step_id="credentials" if about.terms is not None else "credentials_no_terms",
             data_schema=credentials_schema(described, terms=about.terms is not None, point=point),
@@ -268,15 +274,10 @@ class PublicSteps(_Flow):
         assert self._public is not None  # noqa: S101 - the form comes before
         return Application(self._public, self._credentials, self._eab_hmac, self._point)
 
-    async def _resolve(self, host: str) -> Sequence[IPv4Address | IPv6Address]:
-        handshake = await async_load(self.hass, "housekey.live.handshake")
-        found: Sequence[IPv4Address | IPv6Address] = await handshake.resolve(host)
-        return found
-
     async def _leads_elsewhere(self) -> str | None:
         """Return where the name leads, seen from here, if that is not this machine."""
         host = next(n for n in self._application.settings.dns_names if not n.is_wildcard)
-        found = await self._resolve(str(host))
+        found = await self._resolved(str(host))
         here = set(await self.hass.async_add_executor_job(local_addresses))
         if any(each in here or each.is_loopback for each in found):
             return None
