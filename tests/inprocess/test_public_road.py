@@ -386,6 +386,17 @@ async def test_where_the_command_line_has_been_the_entry_takes_over(
     assert dialog.shown["reason"] == "names_of_road"
 
 
+async def test_a_house_that_cannot_be_opened_is_no_reason_not_to_begin(
+    hass: HomeAssistant, house: HouseAccess, server: Server
+) -> None:
+    (house.folder / "issuing.pem").unlink()
+    dialog = await begun(hass, server)
+    assert (dialog.step, dialog.shown["menu_options"]) == ("user", ["names", "public"])
+    await dialog.send(next_step_id="names")
+    await dialog.send(names=list(NAMES))
+    assert dialog.shown["errors"] == {"base": "not_possible"}
+
+
 def test_a_form_is_read_as_it_is_meant(ca: FakeCa) -> None:
     settings, hmac = settings_from(
         {
