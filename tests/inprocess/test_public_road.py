@@ -585,7 +585,7 @@ async def test_what_is_presented_is_judged_under_the_roots_of_the_road_alone(
         judged.append((root, name))
         return "unable to get local issuer certificate"
 
-    monkeypatch.setattr("custom_components.housekey.switch.verified", verified)
+    monkeypatch.setattr("custom_components.housekey.proof.verified", verified)
     await on_trial.start()
     coordinator = await set_up()
     await sign_in(server, hass_access_token)
