@@ -29,7 +29,6 @@ from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.fingerprint import lines_of
 from housekey.pki.names import parse_name
 
-from .chosen import to_public
 from .const import (
     CONF_HTTPS_PORT,
     CONF_LANE,
@@ -47,7 +46,7 @@ from .onboarding import async_onboarding
 from .options_flow import HousekeyOptionsFlow, names_selector, port_selector
 from .public_steps import PublicSteps
 from .switch_files import is_free
-from .telling import async_said
+from .telling import async_effects, async_said
 
 if TYPE_CHECKING:
     from housekey.house.house import NewHouse
@@ -137,7 +136,7 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             self._options[CONF_LANE] = user_input[CONF_LANE]
             return await self.async_step_house()
-        listed = "\n".join(f"- **{each.domain}**: {each.effect}" for each in impacts)
+        listed = await async_effects(self.hass, impacts)
         return self.async_show_form(
             step_id="impact" if impacts else "no_impact",
             data_schema=vol.Schema(
@@ -449,7 +448,11 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
 
     def _create(self, *, switch: bool) -> ConfigFlowResult:
         self._done = True
-        road = {} if self._public is None else {CONF_ROAD: to_public(self._public)}
+        road: dict[str, Any] = {}
+        if self._public is not None:
+            from .chosen import to_public  # noqa: PLC0415 - loaded by now
+
+            road = {CONF_ROAD: to_public(self._public)}
         return self.async_create_entry(
             title="housekey",
             data={CONF_SWITCH: switch, **road},

@@ -17,26 +17,11 @@ from homeassistant.exceptions import HomeAssistantError
 
 from housekey.errors import HousekeyError
 from housekey.homeassistant.names import local_addresses
-from housekey.live.handshake import resolve
 
-from .apart import async_apart
 from .const import LETS_ENCRYPT
-from .for_public import async_ensure
 from .house_access import HouseAccess
 from .http_store import server_facts
-from .ordering import Application, async_about, async_apply, kept_credentials
-from .public_forms import (
-    CONF_AGREE,
-    CONF_POINT,
-    FIRST,
-    credentials_from,
-    credentials_schema,
-    name_schema,
-    settings_from,
-    shown_names,
-    suggested_names,
-    told_options,
-)
+from .loading import async_load
 from .settings import settings_of
 from .telling import async_said
 
@@ -45,10 +30,13 @@ if TYPE_CHECKING:
 
     from homeassistant.config_entries import ConfigEntryBaseFlow, ConfigFlowResult
 
+    from housekey.live.handshake import Address
     from housekey.pki.secret import Secret
     from housekey.public.account import About
     from housekey.public.providers import Provider
     from housekey.public.settings import PublicSettings
+
+    from .ordering import Application
 
     _Flow = ConfigEntryBaseFlow
 else:
@@ -71,6 +59,12 @@ class PublicSteps(_Flow):
     _point: IPv4Address | None = None  # where the name shall lead; None: it stays as it is
     _trouble: str = ""  # why the last task failed
 
+    async def _resolved(self, host: str) -> tuple[Address, ...]:
+        """Look a name up; Home Assistant loads a flow at every start, and this with the step."""
+        handshake = await async_load(self.hass, "housekey.live.handshake")
+        found: tuple[Address, ...] = await handshake.resolve(host)
+        return found
+
     async def _before_order(self) -> ConfigFlowResult:
         raise NotImplementedError
 
@@ -89,13 +83,20 @@ class PublicSteps(_Flow):
     def _house(self) -> HouseAccess:
         return HouseAccess(Path(self.hass.config.config_dir))
 
+    async def _load(self) -> Any:
+        """Load what these steps need; no start of Home Assistant does. Returns `for_public`."""
+        for name in ("public_forms", "ordering"):
+            await async_load(self.hass, name)
+        return await async_load(self.hass, "for_public")
+
     # What it takes
 
     async def async_step_public(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Install what this road needs, which most homes have no use for."""
+        for_public = await self._load()
         if self._installing is None:
             self._installing = self.hass.async_create_background_task(
-                self._told(async_ensure(self.hass, again=True)), "housekey install"
+                self._told(for_public.async_ensure(self.hass, again=True)), "housekey install"
             )
             await asyncio.wait([self._installing], timeout=0.5)  # it is mostly there already
         installing = self._installing
@@ -128,6 +129,12 @@ class PublicSteps(_Flow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """The name, who keeps it in the DNS, and which CA signs."""
+        from .public_forms import (  # noqa: PLC0415 - loaded by now
+            name_schema,
+            settings_from,
+            suggested_names,
+        )
+
         errors: dict[str, str] = {}
         refused = ""
         if user_input is not None:
@@ -158,6 +165,16 @@ class PublicSteps(_Flow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """What the provider knows the user by; and the terms of the CA."""
+        from .public_forms import (  # noqa: PLC0415 - loaded by now
+            CONF_AGREE,
+            CONF_POINT,
+            FIRST,
+            credentials_from,
+            credentials_schema,
+            shown_names,
+            told_options,
+        )
+
         public, about, described = self._public, self._about, self._described
         assert public and about and described  # noqa: PT018, S101 - the form before has told them
         errors: dict[str, str] = {}
@@ -178,7 +195,7 @@ class PublicSteps(_Flow):
                 return await self._before_order()
         point = None
         if public.provider == FIRST:
-            point = not await resolve(public.names[0].removeprefix("*."))
+            point = not await self._resolved(public.names[0].removeprefix("*."))
         return self.async_show_form(
             step_id="credentials" if about.terms is not None else "credentials_no_terms",
             data_schema=credentials_schema(described, terms=about.terms is not None, point=point),
@@ -200,6 +217,8 @@ class PublicSteps(_Flow):
 
     async def async_step_order(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Order the certificate; Home Assistant itself stays as it is."""
+        from .public_forms import shown_names  # noqa: PLC0415 - loaded by now
+
         if self._ordering is None:
             # Home Assistant may stop before it comes; it is taken up again then.
             self._ordering = self.hass.async_create_background_task(
@@ -250,13 +269,15 @@ class PublicSteps(_Flow):
 
     @property
     def _application(self) -> Application:
+        from .ordering import Application  # noqa: PLC0415 - loaded by now
+
         assert self._public is not None  # noqa: S101 - the form comes before
         return Application(self._public, self._credentials, self._eab_hmac, self._point)
 
     async def _leads_elsewhere(self) -> str | None:
         """Return where the name leads, seen from here, if that is not this machine."""
         host = next(n for n in self._application.settings.dns_names if not n.is_wildcard)
-        found = await resolve(str(host))
+        found = await self._resolved(str(host))
         here = set(await self.hass.async_add_executor_job(local_addresses))
         if any(each in here or each.is_loopback for each in found):
             return None
@@ -268,19 +289,25 @@ class PublicSteps(_Flow):
                 task.cancel()
 
     async def _order(self) -> None:
+        from .ordering import async_apply  # noqa: PLC0415 - loaded by now
+
+        for_public = await self._load()
         server = await server_facts(self.hass)
         settings = settings_of(self._options_now)
         work = partial(async_apply, self._house, self._application, server, settings)
-        await async_apart(work, name="housekey order")
+        await for_public.async_apart(work, name="housekey order")
 
     async def _look_up(self) -> None:
         """Ask the CA about itself, and find the provider. Raises `HousekeyError`."""
+        from .ordering import async_about, kept_credentials  # noqa: PLC0415 - loaded by now
+
         public = self._public
         assert public is not None  # noqa: S101 - as above
         self._described = await self.hass.async_add_import_executor_job(
             provider_of, public.provider
         )
-        self._about = await async_apart(
+        for_public = await self._load()
+        self._about = await for_public.async_apart(
             partial(async_about, self._house, public), name="housekey asks the CA"
         )
         if await self.hass.async_add_executor_job(self._house.exists):

@@ -82,5 +82,6 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "names-chosen": lambda _: "names for Home Assistant were chosen",
     "trial-ended": lambda data: f"a trial of https ended{_because(data, 'reason', {})}",
     "ledger-rebuilt": lambda _: "the ledger was made again",
-    "order-failed": lambda data: f"no certificate for {_label(data)}: {data.get('reason')}",
+    "order": lambda data: f"ordering a certificate for {_label(data)}",
+    "order-failed": lambda data: f"no certificate for {_label(data)}{_because(data, 'reason', {})}",
 }
