@@ -191,6 +191,22 @@ def test_another_need_gives_up_the_order_of_the_one_before(
     assert given_up.data["code"] == "given-up"
 
 
+def test_an_order_for_a_key_that_was_revoked_meanwhile_is_given_up(
+    house: House, settings: Any, records: ChallTestRecords, ca: Troubled
+) -> None:
+    first = obtained(house, settings, records)
+    house.take(LABEL, chain=first.chain, key=first.key, data={})
+    taken(house)
+    ca.trouble("certificate", times=99, status=500)
+    with pytest.raises(PublicTrouble):
+        obtained(house, settings, records, need=need_for(key=first.key))
+    ca.peace()
+    got = obtained(house, settings, records, need=need_for(key=None), by_hand=True)
+    assert not matches(got.chain[0], first.key)
+    # And that one is gone on with, until it is taken.
+    assert obtained(house, settings, records).chain == got.chain
+
+
 def test_the_certificate_that_is_renewed_and_the_profile_are_told_where_the_ca_listens(
     house: House, settings: Any, records: ChallTestRecords, ca: Troubled
 ) -> None:
