@@ -129,7 +129,9 @@ async def obtain(
     ordering = Ordering(house, settings, records, steps, world=world, hook=hook)
     chain = steps.chain() if state is not None else None
     is_for = (
-        state is not None and state.is_for(wanted) and not _is_for_a_key_of_before(house, need, steps)
+        state is not None
+        and state.is_for(wanted)
+        and not _is_for_a_key_of_before(house, need, steps)
     )
     if state and chain is not None and is_for and _is_good(house, need.label, chain):
         await ordering.withdraw(state)
