@@ -27,7 +27,9 @@ from housekey.public.limits import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.pki.keys import PrivateKey
     from housekey.pki.secret import Secret
@@ -151,9 +153,14 @@ def account_of(house: House, directory: str) -> Account | None:
 
     Raises `HouseBroken`.
     """
-    path = house.folder / ACCOUNT
+    return account_in(house.folder, directory, files=house.files)
+
+
+def account_in(house: Path, directory: str, *, files: Files) -> Account | None:
+    """As `account_of`, without opening the house in that folder."""
+    path = house / ACCOUNT
     try:
-        text = house.files.read(path)
+        text = files.read(path)
     except FileTrouble as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
