@@ -211,7 +211,8 @@ async def choose_public(
     A dry run asks for nothing. Raises `Stopped`, `AnswerMissing`, `UsageError` and as `about`.
     """
     from housekey.cli.secure.public_asking import credentials, eab_hmac  # noqa: PLC0415
-    from housekey.public.authority import Given  # noqa: PLC0415 - only on this road
+    from housekey.public.account import account_in  # noqa: PLC0415 - only on this road
+    from housekey.public.authority import Given  # noqa: PLC0415
 
     settings = road.settings
     given = Given(
@@ -219,6 +220,8 @@ async def choose_public(
         eab_hmac(settings, options, world, output),
     )
     before = _settled(house, world)
+    if options["agree_tos"] and account_in(house, settings.directory, files=world.files) is None:
+        before = None  # it has to register again, on the terms of today
     if before is not None and before.directory == settings.directory and before.terms:
         settings = replace(settings, terms=before.terms, email=settings.email or before.email)
     elif not options["dry_run"]:
