@@ -70,7 +70,8 @@ def own_options(command: _F) -> _F:
         click.option(
             "--csr",
             metavar="FILE",
-            help="Write a request for a CA of your own, and change nothing; - prints it.",
+            help="Write a request for a CA of your own; - prints it. Home Assistant stays as it"
+            " is.",
         ),
     ):
         command = option(command)
@@ -90,7 +91,7 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
         if options[name]:
             raise UsageError(
                 f"{option} is another road than a CA of your own",
-                hint="docs/roads.md tells them apart",
+                hint="drop one of the two; docs/roads.md tells them apart",
             )
     for name, option, side in _FOR_ONE:
         if options[name] and not (csr if side == "csr" else install):
