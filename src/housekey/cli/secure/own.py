@@ -223,7 +223,7 @@ def what_next(house: Path) -> str:
     if road is None:
         return "phones and laptops: housekey share"
     if not road.roots:
-        return "nothing: every device trusts it already"
+        return "nothing on any device; to renew it by itself: housekey run --install"
     if road.kind is Kind.PUBLIC:
         return f"every device has to trust the root of that CA, {said(road.roots[-1])}"
     return f"every device has to trust the root of your CA, {said(road.roots[0])}"
