@@ -47,7 +47,7 @@ from .onboarding import async_onboarding
 from .options_flow import HousekeyOptionsFlow, names_selector, port_selector
 from .public_steps import PublicSteps
 from .switch_files import is_free
-from .telling import async_said
+from .telling import async_effects, async_said
 
 if TYPE_CHECKING:
     from housekey.house.house import NewHouse
@@ -137,7 +137,7 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             self._options[CONF_LANE] = user_input[CONF_LANE]
             return await self.async_step_house()
-        listed = "\n".join(f"- **{each.domain}**: {each.effect}" for each in impacts)
+        listed = await async_effects(self.hass, impacts)
         return self.async_show_form(
             step_id="impact" if impacts else "no_impact",
             data_schema=vol.Schema(

@@ -37,9 +37,9 @@ from .const import (
     DEFAULT_QUIET_UNTIL,
 )
 from .for_public import async_ensure
-from .found_names import async_found_names
 from .house_access import HouseAccess
 from .http_store import server_facts
+from .loading import async_load
 from .model import Stage
 from .ordering import keep_credentials
 from .public_forms import credentials_from, credentials_schema, told_options
@@ -209,7 +209,8 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
                 )
                 return await self._do(self._coordinator.switch.async_begin)
         else:
-            found = await async_found_names(self.hass)
+            found_names = await async_load(self.hass, "found_names")
+            found = await found_names.async_found_names(self.hass)
             found = await self.hass.async_add_executor_job(self._access.permitted, found)
             texts = list(dict.fromkeys((*texts, *map(str, found))))
         return self.async_show_form(

@@ -17,13 +17,13 @@ from homeassistant.exceptions import HomeAssistantError
 
 from housekey.errors import HousekeyError
 from housekey.homeassistant.names import local_addresses
-from housekey.live.handshake import resolve
 
 from .apart import async_apart
 from .const import LETS_ENCRYPT
 from .for_public import async_ensure
 from .house_access import HouseAccess
 from .http_store import server_facts
+from .loading import async_load
 from .ordering import Application, async_about, async_apply, kept_credentials
 from .public_forms import (
     CONF_AGREE,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from homeassistant.config_entries import ConfigEntryBaseFlow, ConfigFlowResult
 
+    from housekey.live.handshake import Address
     from housekey.pki.secret import Secret
     from housekey.public.account import About
     from housekey.public.providers import Provider
@@ -70,6 +71,12 @@ class PublicSteps(_Flow):
     _eab_hmac: Secret | None = None
     _point: IPv4Address | None = None  # where the name shall lead; None: it stays as it is
     _trouble: str = ""  # why the last task failed
+
+    async def _resolved(self, host: str) -> tuple[Address, ...]:
+        """Look a name up; Home Assistant loads a flow at every start, and this with the step."""
+        handshake = await async_load(self.hass, "housekey.live.handshake")
+        found: tuple[Address, ...] = await handshake.resolve(host)
+        return found
 
     async def _before_order(self) -> ConfigFlowResult:
         raise NotImplementedError
@@ -178,7 +185,7 @@ class PublicSteps(_Flow):
                 return await self._before_order()
         point = None
         if public.provider == FIRST:
-            point = not await resolve(public.names[0].removeprefix("*."))
+            point = not await self._resolved(public.names[0].removeprefix("*."))
         return self.async_show_form(
             step_id="credentials" if about.terms is not None else "credentials_no_terms",
             data_schema=credentials_schema(described, terms=about.terms is not None, point=point),
@@ -256,7 +263,7 @@ class PublicSteps(_Flow):
     async def _leads_elsewhere(self) -> str | None:
         """Return where the name leads, seen from here, if that is not this machine."""
         host = next(n for n in self._application.settings.dns_names if not n.is_wildcard)
-        found = await resolve(str(host))
+        found = await self._resolved(str(host))
         here = set(await self.hass.async_add_executor_job(local_addresses))
         if any(each in here or each.is_loopback for each in found):
             return None

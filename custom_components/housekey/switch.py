@@ -107,8 +107,9 @@ class Switch:
         """Stage HTTPS and restart. Raises HomeAssistantError, with everything as before."""
         must_be_running(self._hass)
         entry = self._coordinator.config_entry
-        # What it takes to ask a CA is loaded with it.
-        chosen = await self._in_executor(chosen_of, entry.data)
+        chosen = None
+        if CONF_ROAD in entry.data:  # what it takes to ask a CA is loaded with it
+            chosen = await self._in_executor(chosen_of, entry.data)
         await self._prepare(chosen)
         async with self._coordinator.work:
             server = await server_facts(self._hass)

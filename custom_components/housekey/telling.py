@@ -17,7 +17,11 @@ from .const import DOMAIN
 from .troubles import Told, end_of_trial, told_of, two_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from homeassistant.core import HomeAssistant
+
+    from housekey.homeassistant.impact import Impact
 
 
 def error_of(trouble: HousekeyError) -> HomeAssistantError:
@@ -52,6 +56,16 @@ async def async_end_said(hass: HomeAssistant, reason: str) -> str:
         return reason
     words = await _words(hass, told, reason.partition(": ")[0])
     return f"{words}: {rest}" if rest else words
+
+
+async def async_effects(hass: HomeAssistant, impacts: Iterable[Impact]) -> str:
+    """Return what happens to each as a list, in the language of this Home Assistant."""
+    texts = await async_get_translations(hass, hass.config.language, "selector", {DOMAIN})
+    place = f"component.{DOMAIN}.selector.affected.options"
+    return "\n".join(
+        f"- **{each.domain}**: {texts.get(f'{place}.{each.words}', each.effect)}"
+        for each in impacts
+    )
 
 
 async def _words(hass: HomeAssistant, told: Told, otherwise: str) -> str:

@@ -85,9 +85,8 @@ HOUSE = (
         ends=(0, 3),
         drops=("house/root.pem", OLD_KEY),
     ),
-    # It says so when the file is written and proven, and only the note of it is missing.
-    Case(BACKED_UP, before=(MADE,), then=f"{BACKED_UP} --replace", moves=("backup",)),
-    Case(f"{BACKED_UP} --replace", before=(MADE, BACKED_UP), moves=("backup",)),
+    Case(BACKED_UP, before=(MADE,), then=f"{BACKED_UP} --replace"),
+    Case(f"{BACKED_UP} --replace", before=(MADE, BACKED_UP)),
     Case(RESTORE, before=(MADE, BACKED_UP)),
     Case(RESTORE, before=(MADE, BACKED_UP, "! remove house")),
     # The new one lies beside the old one until it is whole; a failure leaves it there.

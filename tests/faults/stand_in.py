@@ -277,5 +277,12 @@ def _stored(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _store(folder: Path, name: str, data: dict[str, Any]) -> None:
+    """Whole or not at all, as Home Assistant does, on a full disk too."""
     path = folder / ".storage" / name
-    path.write_text(json.dumps({"version": 1, "key": name, "data": data}))
+    new = path.with_name(f"{name}.new")
+    try:
+        new.write_text(json.dumps({"version": 1, "key": name, "data": data}))
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

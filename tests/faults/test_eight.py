@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from housekey.house.files import Files
 from housekey.house.house import House
+from housekey.house.lock import house_lock
 from housekey.pki.encoding import fingerprint
 from tests.command import COMMAND, Done, environment, housekey
 from tests.faults.sound import strays
@@ -44,13 +45,16 @@ def test_eight_processes_at_once_tear_nothing_and_give_no_serial_twice(
         assert made.code == 0, made
     told: Counter[str] = Counter()
     issued: list[str] = []
+    renewed = 0
     for _ in range(ROUNDS):
         for work, done in zip(WORK, at_once(house), strict=True):
             told[outcome_of(work, done)] += 1
             issued += issued_by(work, done)
+            renewed += work[0] == "renew" and bool(issued_by(work, done))
     with House.open(house, files=Files(), clock=lambda: datetime.now(UTC)) as opened:
         known = opened.ledger.certificates()
         leaves = opened.leaves()
+    assert renewed > 0
     # Every success is recorded, and what is served is what was recorded last.
     assert set(issued) <= {each.sha256 for each in known}
     assert len({each.serial for each in known}) == len(known)
@@ -63,7 +67,35 @@ def test_eight_processes_at_once_tear_nothing_and_give_no_serial_twice(
     wrong = [each for each in check.json.get("findings", []) if each.get("severity") == "wrong"]
     assert not wrong, wrong
     with capsys.disabled():
-        print(f"\n  {PROCESSES} processes, {ROUNDS} rounds: {dict(told)}, {len(issued)} issued")
+        print(
+            f"\n  {PROCESSES} processes, {ROUNDS} rounds: {dict(told)}, {len(issued)} issued,"
+            f" {renewed} renewals among them"
+        )
+
+
+def test_eight_processes_meet_a_ninth_that_does_not_end_and_each_writer_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = tmp_path / "house"
+    for name in ("nas.lan", "printer.lan"):
+        assert housekey("cert", "new", name, "--house", house, "--json", "--yes").code == 0
+    told: Counter[str] = Counter()
+    with house_lock(house, wait=0, files=Files()):
+        before = contents(house)
+        for work, done in zip(WORK, at_once(house), strict=True):
+            told[outcome_of(work, done)] += 1
+            assert issued_by(work, done) == []
+        assert contents(house) == before
+    readers = sum(any(reader in work for reader in READERS) for work in WORK)
+    assert told == {"done": readers, "another was at work": PROCESSES - readers}
+    with capsys.disabled():
+        print(f"\n  {PROCESSES} processes while a ninth holds the house: {dict(told)}")
+
+
+def contents(house: Path) -> dict[str, bytes]:
+    """The house but for what SQLite keeps beside the ledger while it is read."""
+    files = (path for path in sorted(house.rglob("*")) if path.is_file())
+    return {str(path): path.read_bytes() for path in files if "ledger.sqlite-" not in path.name}
 
 
 def at_once(house: Path) -> list[Done]:
@@ -103,4 +135,6 @@ def issued_by(work: tuple[str, ...], done: Done) -> list[str]:
     document = json.loads(done.out)
     if work[:2] == ("cert", "new"):
         return [document["certificate"]["sha256"]]
-    return [each["sha256"] for each in document.get("renewed", ()) if "sha256" in each]
+    if work[0] != "renew":
+        return []
+    return [each["sha256"] for each in document["certificates"] if each["became"] == "renewed"]

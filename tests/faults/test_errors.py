@@ -58,17 +58,17 @@ def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_t
     operations = points(case, place)
     failed = passed = 0
     for at in chosen(len(operations), 12 if case.road else 4):
-        operation = operations[at]
         for number, stays in errors_for(at):
-            where = f"{errno.errorcode[number]} at operation {at} of {len(operations)}: {operation}"
             place.begin()
             done = place.run(fault=Fault("error", at, number=number, stays=stays))
+            operation = (*done.operations, *operations[len(done.operations) :])[at]
             try:
                 passed += done.code in case.good
                 failed += done.code not in case.good
                 must_be_as_told(place, done, stays=stays, operation=operation)
             except AssertionError as failure:
-                raise AssertionError(f"{where}: {failure}\n{done}") from failure
+                where = f"{errno.errorcode[number]} at operation {at} of {len(operations)}"
+                raise AssertionError(f"{where}: {operation}: {failure}\n{done}") from failure
     with capsys.disabled():
         print(f"\n  {case.name}: {failed} errors told, {passed} done without what failed")
 
@@ -85,7 +85,7 @@ def test_a_clock_that_jumps_at_any_operation_breaks_nothing(
     place = places(case)
     operations = points(case, place)
     told = 0
-    for at in chosen(len(operations), 16 if case.road else 4):
+    for at in chosen(len(operations), 24 if case.road else 4):
         operation = operations[at]
         if operation in ("fsync", "fchmod", "fchown"):
             continue  # no look at the clock lies between these and what comes before
@@ -147,7 +147,7 @@ def test_a_folder_that_vanishes_at_any_operation_is_told_and_comes_back_as_it_wa
     away = place.folder.with_name(place.folder.name + ".gone")
     place.wait = 2  # what has lost its folder does not come up again
     told = 0
-    for at in chosen(len(operations), 32 if case.road else 4):
+    for at in chosen(len(operations), 40 if case.road else 4):
         operation = operations[at]
         place.begin()
         done = place.run(fault=Fault("vanish", at, gone=gone))

@@ -66,12 +66,11 @@ class PublicOwner:
 
 
 @contextmanager
-def public_owner(
-    home: Home, folder: Path, *, zone: str = "ha A 127.0.0.1", days: int = 90
-) -> Iterator[PublicOwner]:
+def public_owner(home: Home, folder: Path) -> Iterator[PublicOwner]:
     """Set up the name, the CA and the owner's files; all of it ends with the block."""
     owner = Owner.of(home, folder)
-    with Knot(zones={ZONE: zone}) as dns, Pebble(dns=(dns.address, dns.port), days=days) as ca:
+    zones = {ZONE: "ha A 127.0.0.1"}
+    with Knot(zones=zones) as dns, Pebble(dns=(dns.address, dns.port)) as ca:
         root, credentials = folder / "ca.pem", folder / "dns.ini"
         root.write_text(ca.roots_pem())
         credentials.touch(mode=0o600)

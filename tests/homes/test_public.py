@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.homes.looks import contents, presented, state_of
-from tests.homes.public import NAME, ZONE, public_owner
+from tests.homes.looks import presented, state_of
+from tests.homes.public import NAME, public_owner
 from tests.inside.integration import Flow, give, loaded, to_the_page
 
 if TYPE_CHECKING:
@@ -148,51 +147,3 @@ def test_it_is_renewed_live_through_the_integration_and_the_road_changes_both_wa
         assert owner.run("undo").code == 0
         home.wait_until_running(scheme="http")
         assert state_of(home) == before
-
-
-def test_what_fails_on_the_way_leaves_everything_as_it_was_and_orders_nothing_twice(
-    home_2026_7: NewHome, tmp_path: Path
-) -> None:
-    home = home_2026_7()
-    before = state_of(home)
-    with public_owner(home, tmp_path / "owner") as owner:
-        # The terms are nobody's to accept but the user's.
-        without = [each for each in owner.options() if each != "--agree-tos"]
-        unread = owner.run("secure", *without)
-        assert (unread.code, owner.ca.accounts) == (2, 0), unread
-        assert "--agree-tos" in unread.json["error"]["hint"]
-
-        # A name that leads elsewhere is found out before anything is ordered.
-        elsewhere = owner.run("secure", *owner.options(f"elsewhere.{ZONE}"))
-        assert (elsewhere.code, owner.ca.orders) == (3, 0), elsewhere
-        assert "does not lead anywhere" in elsewhere.json["error"]["message"]
-
-        # A provider that refuses: in words, exit code 3.
-        kept = owner.credentials.read_text()
-        owner.credentials.write_text(
-            "".join(f"{name} = {value}\n" for name, value in owner.dns.wrong_credentials.items())
-        )
-        refused = owner.secure()
-        assert refused.code == 3, refused
-        assert not (owner.house / "public" / "dns.json").exists()
-        owner.credentials.write_text(kept)
-        assert (state_of(home), home.starts) == (before, 1)
-        orders = owner.ca.orders
-
-        # Killed between the order and the switch: gone on with, not ordered again.
-        killed = owner.secure(env={"HOUSEKEY_TEST_MOMENT": "kill before key"})
-        assert killed.code == -9, killed
-        ordered = owner.ca.certificates
-        assert ordered == 1
-        assert home.scheme() == "http"
-
-        done = owner.secure()
-        assert done.code == 0, done
-        assert (owner.ca.certificates, owner.ca.orders - orders) == (1, 1 if orders == 0 else 0)
-        assert seen(home, owner) == done.json["certificate"]["sha256"]
-
-        # The house has what it needs: a renewal takes no options.
-        assert json.loads((owner.house / "road.json").read_text())["settings"]["names"] == [NAME]
-        assert owner.run("undo").code == 0
-        home.wait_until_running(scheme="http")
-        assert contents(home) == before.files

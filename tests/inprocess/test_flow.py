@@ -120,7 +120,7 @@ async def test_a_clock_of_1970_makes_no_house_and_is_named(
 ) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC)
     monkeypatch.setattr("custom_components.housekey.house_access.now", lambda: moment)
-    await dialog.send()
+    await dialog.send(next_step_id="names")
     shown = await dialog.send(names=[str(each) for each in FOUND])
     assert dialog.step == "names"
     assert shown["errors"] == {"base": "not_possible"}

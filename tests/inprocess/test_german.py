@@ -10,6 +10,7 @@ from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -18,6 +19,7 @@ from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.telling import async_said, error
 from custom_components.housekey.troubles import NOBODY, Told
 from housekey.errors import Unreachable
+from housekey.homeassistant.impact import AFFECTED
 from tests.inprocess.parts import Client, Kept, Server
 
 
@@ -37,6 +39,31 @@ async def test_a_name_that_is_none_is_told_in_the_flow(hass: HomeAssistant, serv
     reason = shown["description_placeholders"]["reason"]
     assert reason.startswith("two words ist kein Name für ein Zertifikat: ")
     assert reason.endswith("eine Adresse wie 192.168.1.20")
+
+
+async def test_what_a_switch_affects_is_told_in_the_flow(
+    hass: HomeAssistant, server: Server
+) -> None:
+    await server.start()
+    MockConfigEntry(domain="sonos").add_to_hass(hass)
+    manager = hass.config_entries.flow
+    shown: Any = await manager.async_init(DOMAIN, context={"source": SOURCE_USER})
+    await manager.async_configure(shown["flow_id"], {})
+    shown = await manager.async_configure(shown["flow_id"], {"names": ["home.local"]})
+    assert shown["step_id"] == "impact"
+    assert shown["description_placeholders"]["affected"].startswith(
+        "- **sonos**: holt Sprache und Medien von Home Assistant und wird dessen Zertifikat"
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_every_effect_of_a_switch_has_its_text(hass: HomeAssistant, language: str) -> None:
+    texts = await async_get_translations(hass, language, "selector", {DOMAIN})
+    place = f"component.{DOMAIN}.selector.affected.options."
+    told = {key.removeprefix(place): text for key, text in texts.items() if key.startswith(place)}
+    assert told.keys() == {each.words for each in AFFECTED.values()}
+    same = [each.domain for each in AFFECTED.values() if told[each.words] == each.effect]
+    assert len(same) == (len(AFFECTED) if language == "en" else 0)
 
 
 async def test_a_repair_that_cannot_be_done_says_why(

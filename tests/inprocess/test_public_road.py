@@ -70,7 +70,7 @@ def ca(machine: Machine) -> Iterator[FakeCa]:
         patch("housekey.public.order.taken", fake.taken),
         patch("housekey.public.ari.suggestion_for", unsuggested),
         patch("custom_components.housekey.public_steps.async_about", fake.about),
-        patch("custom_components.housekey.public_steps.resolve", machine.resolve),
+        patch("housekey.live.handshake.resolve", machine.resolve),
     ):
         yield fake
 
@@ -585,7 +585,7 @@ async def test_what_is_presented_is_judged_under_the_roots_of_the_road_alone(
         judged.append((root, name))
         return "unable to get local issuer certificate"
 
-    monkeypatch.setattr("custom_components.housekey.switch.verified", verified)
+    monkeypatch.setattr("custom_components.housekey.proof.verified", verified)
     await on_trial.start()
     coordinator = await set_up()
     await sign_in(server, hass_access_token)
@@ -804,7 +804,7 @@ async def test_the_options_offer_other_credentials_another_name_and_the_way_to_t
 
     # And back to the house's own CA.
     dialog = await options(hass, entry)
-    with patch("custom_components.housekey.options_flow.async_found_names", _found):
+    with patch("custom_components.housekey.found_names.async_found_names", _found):
         await dialog.send(next_step_id="private")
     await dialog.send(names=["bank.example.com"])
     assert dialog.shown["errors"] == {"names": "name_refused"}

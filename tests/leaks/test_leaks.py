@@ -20,6 +20,8 @@ from cryptography import x509
 
 from housekey.house.recovery import RecoveryCode
 from housekey.pki.keys import PrivateKey
+from tests.faults.stand_in import TOKEN as STAND_INS_TOKEN
+from tests.faults.stand_in import StandIn, free_port, furnish
 from tests.homes.home import Home  # noqa: TC001 - of a fixture
 from tests.leaks.needles import Needles
 from tests.leaks.watching import Seen, watched
@@ -348,6 +350,54 @@ def test_no_command_about_a_public_name_lets_a_secret_out(
     assert keeper.found() == []
     log = b"".join(path.read_bytes() for path in home.config.rglob("*.log*") if path.is_file())
     assert list(keeper.needles.found_in(log)) == []
+    _print(keeper)
+
+
+def test_neither_an_account_with_a_ca_nor_a_key_for_the_dns_is_let_out(keeper: Keeper) -> None:
+    """On the whole road of a public name, and where it fails; with -vv throughout."""
+    folder, port = keeper.folder, free_port()
+    home = StandIn(folder / "config", "trial", port)
+    furnish(home.folder, "trial", port)
+    hmac = base64.urlsafe_b64encode(bytes(range(100, 132))).rstrip(b"=")
+    with (
+        Knot(zones={"home.test": "ha A 127.0.0.1"}) as dns,
+        Pebble(dns=(dns.address, dns.port), eab={"kid-1": hmac.decode()}) as ca,
+        home,
+    ):
+        home.start()
+        needles = keeper.needles
+        needles.text("the key for the account", hmac)
+        for what, options in (("DNS", dns.credentials), ("wrong DNS", dns.wrong_credentials)):
+            secret = options["auth_token"].rpartition(":")[2].encode()
+            needles.text(f"the {what} credentials", secret)
+        token = keeper.file("ha.secret", STAND_INS_TOKEN.encode())
+        at = ("--config", home.folder, "--token-file", token, "--wait", "20")
+        root = folder / "ca.pem"
+        root.write_text(ca.roots_pem())
+
+        def told(options: dict[str, str]) -> bytes:
+            return "\n".join(f"{name} = {value}" for name, value in options.items()).encode()
+
+        def secure(*more: str | Path, code: int | None = 0, shows_code: bool = False) -> None:
+            road = ("--public", "ha.home.test", "--dns", "ddns", "--agree-tos")
+            by = ("--acme-directory", ca.directory, "--acme-root", root, "--eab-kid", "kid-1")
+            eab = ("--eab-hmac-file", keeper.file("hmac.secret", hmac))
+            keeper.run(
+                "secure", *at, *road, *by, *eab, "--yes", "--json", "-vv", *more,
+                code=code, shows_code=shows_code, inside=dns.seen_by(),
+            )  # fmt: skip
+            home.settle()
+
+        wrong = keeper.file("wrong.secret", told(dns.wrong_credentials))
+        secure("--dns-credentials", wrong, code=3, shows_code=True)
+        secure("--dns-credentials", keeper.file("no.secret", hmac), code=2)
+        secure("--dns-credentials", keeper.file("dns.secret", told(dns.credentials)))
+        keeper.run("ledger", "export", "-vv")
+        ca.die()
+        keeper.run("renew", "--all", "--now", *at, "-vv", code=1, inside=dns.seen_by())
+        (keeper.house / "public" / "dns.json").write_bytes(hmac)
+        keeper.run("renew", "--all", "--now", *at, "-vv", code=1, inside=dns.seen_by())
+    assert keeper.found() == []
     _print(keeper)
 
 

@@ -22,7 +22,7 @@ from housekey.live.handshake import (
     shake,
     speaks,
 )
-from housekey.live.tls import context_trusting
+from housekey.live.tls import Called, context_trusting
 from housekey.pki.encoding import chain_to_pem
 from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
@@ -202,6 +202,29 @@ def test_only_the_given_root_is_trusted_and_as_strictly_as_python_3_13_does() ->
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.verify_flags & ssl.VERIFY_X509_STRICT
+
+
+def test_one_that_is_met_at_an_address_and_called_by_a_name_is_asked_for_that_name(
+    pair: Server,
+) -> None:
+    """As Home Assistant with a public name is: its certificate has no address in it."""
+
+    async def shaken(trust: Called) -> None:
+        async with pair.at("127.0.0.1") as port:
+            # The address is what asyncio is told, and it is not what is compared.
+            _, writer = await asyncio.open_connection(
+                "127.0.0.1", port, ssl=context_trusting(trust), server_hostname="127.0.0.2"
+            )
+            assert writer.get_extra_info("ssl_object").server_hostname == trust.name
+            writer.transport.abort()
+
+    asyncio.run(shaken(Called(ROOT, "ha.lan")))
+    for wrong in (Called(ROOT, "other.lan"), Called((), "ha.lan")):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            asyncio.run(shaken(wrong))
+    context = context_trusting(Called(ROOT, "ha.lan"))
+    assert context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.check_hostname
 
 
 # All names

@@ -353,6 +353,16 @@ def test_from_the_private_root_to_an_own_ca_and_back(place: Place, ca: Ca) -> No
     assert without_stamps(place.files()) == without_stamps(before)
 
 
+def test_after_a_theft_the_key_of_the_request_is_not_asked_for_again(place: Place) -> None:
+    first = place.request()
+    assert place.run("house", "rotate", "--leaked", "--yes").code in (0, 1)
+
+    second, third = place.request(), place.request()
+
+    assert public(second) != public(first)
+    assert public(third) == public(second)
+
+
 def test_a_key_that_was_loaded_by_nobody_is_not_left_open_to_others(place: Place) -> None:
     place.request()
     place.request("--new-key")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.command import COMMAND, Done, environment
 from tests.faults.stand_in import TOKEN, StandIn, free_port, furnish
@@ -74,8 +75,8 @@ class Owner:
         return self.run(command, *at, "--yes", *more, **how)  # type: ignore[arg-type]
 
     def secure(self, *more: str | Path, names: tuple[str, ...] = (NAME,), **how: object) -> Done:
-        named = [part for name in names for part in ("--public", name)]
-        road = ["--dns", "ddns", "--dns-credentials", self.folder / "dns.ini"]
+        named: list[str | Path] = [part for name in names for part in ("--public", name)]
+        road: list[str | Path] = ["--dns", "ddns", "--dns-credentials", self.folder / "dns.ini"]
         return self.about_home("secure", *named, *road, *self.by_the_ca, *more, **how)
 
     @property
@@ -107,6 +108,12 @@ def owner(tmp_path: Path) -> Iterator[Owner]:
         (tmp_path / "dns.ini").write_text(options)
         (tmp_path / "ca.pem").write_text(ca.roots_pem())
         yield Owner(tmp_path, home, dns, ca)
+
+
+def contents(owner: Owner) -> dict[str, bytes]:
+    """Everything in Home Assistant's folder, but for what it keeps itself."""
+    files = (path for path in owner.home.folder.rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in files if ".storage" not in path.parts}
 
 
 def modes(house: Path) -> dict[str, int]:
@@ -161,6 +168,53 @@ def test_a_house_on_this_road_is_kept_like_any_other(owner: Owner) -> None:
     assert checked.code == 0, checked
     (owner.house / "public" / "dns.json").chmod(0o644)
     assert "dns.json" in owner.run("house", "check").out
+
+
+def test_what_fails_on_the_way_leaves_everything_as_it_was_and_orders_nothing_twice(
+    owner: Owner,
+) -> None:
+    before = contents(owner)
+
+    # The terms are nobody's to accept but the user's: --yes is no answer.
+    dns = ("--dns", "ddns", "--dns-credentials", owner.folder / "dns.ini")
+    by_the_ca = [each for each in owner.by_the_ca if each != "--agree-tos"]
+    unread = owner.about_home("secure", "--public", NAME, *dns, *by_the_ca)
+    assert (unread.code, owner.ca.accounts) == (2, 0), unread
+    assert "--agree-tos" in unread.json["error"]["hint"]
+
+    # A name that leads nowhere is found out before anything is ordered.
+    nowhere = owner.secure(names=("elsewhere.test",))
+    assert (nowhere.code, owner.ca.orders) == (3, 0), nowhere
+    assert "does not lead anywhere" in nowhere.json["error"]["message"]
+
+    # A provider that refuses: in words, and what the house keeps of it is nothing.
+    kept = (owner.folder / "dns.ini").read_text()
+    wrong = owner.dns.wrong_credentials
+    (owner.folder / "dns.ini").write_text("".join(f"{n} = {v}\n" for n, v in wrong.items()))
+    refused = owner.secure()
+    assert refused.code == 3, refused
+    assert not (owner.house / "public" / "dns.json").exists()
+    (owner.folder / "dns.ini").write_text(kept)
+    assert (contents(owner), owner.home.starts) == (before, 1)
+
+    # Killed between the order and the switch: gone on with, not ordered again.
+    killed = owner.secure(env={"HOUSEKEY_TEST_MOMENT": "kill before key"})
+    assert (killed.code, owner.ca.certificates) == (-9, 1), killed
+    assert contents(owner) == before
+    done = owner.secure()
+    assert (done.code, owner.ca.certificates) == (0, 1), done
+    assert owner.presented.fingerprint(SHA256()).hex() == done.json["certificate"]["sha256"]
+
+    # A CA that is gone: a renewal says so, and what is in use stays. By hand it is tried at once.
+    first = owner.presented
+    owner.ca.die()
+    failed = owner.about_home("renew", "--all", "--now")
+    assert failed.code == 1, failed
+    assert "does not answer" in failed.json["certificates"][0]["error"]["message"]
+    assert owner.presented == first
+    undone = owner.about_home("undo")
+    assert undone.code == 0, undone
+    assert contents(owner) == before
 
 
 def test_a_certificate_is_revoked_where_it_was_signed_and_a_renewal_has_another_key(

@@ -196,11 +196,12 @@ def _export(
     found = [files.snapshot(path) for path, *_ in pair]
     saved: list[Path] = []
     try:
-        for (path, data, before, mode), was in zip(pair, found, strict=True):
-            if was is not None and was.data not in (data, before):
-                saved.append(files.keep_aside(path, was))
-            files.write(path, data, mode=mode)
-        record()
+        with files.room(target):
+            for (path, data, before, mode), was in zip(pair, found, strict=True):
+                if was is not None and was.data not in (data, before):
+                    saved.append(files.keep_aside(path, was))
+                files.write(path, data, mode=mode)
+            record()
     except BaseException:
         with contextlib.suppress(HousekeyError):  # what was kept goes when all else is back
             for (path, *_), was in zip(pair, found, strict=True):

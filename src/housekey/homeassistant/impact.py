@@ -40,6 +40,13 @@ class Impact:
     remedy: str  # for people
     source: str  # where it is known from
 
+    @property
+    def words(self) -> str:
+        """Which text `effect` is, for who has it in other languages."""
+        if self.domain in _OWN_WORDS:
+            return self.domain
+        return "program" if self.domain in _PROGRAMS else self.kind.value
+
 
 _PLAYER_EFFECT = "fetches speech and media from Home Assistant, and will refuse its certificate"
 _PLAYER_REMEDY = (

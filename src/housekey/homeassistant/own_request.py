@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from housekey.homeassistant.request import Asker, Request
     from housekey.homeassistant.site import World
     from housekey.house.house import House
+    from housekey.house.records import JsonValue
     from housekey.house.recovery import RecoveryCode
     from housekey.pki.names import Name
 
-REQUESTED = "requested"  # the kind of event; data: names
+REQUESTED = "requested"  # the kind of event; data: label, names, leaks (thefts known by then)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,12 @@ async def request_signature(
             pem = request_to_pem(make_request(key, names.chosen, subject, of_server=True))
             keep_request(house.folder, pem, files=world.files)
             remember_wishes(request, house, world)
-            told = [str(name) for name in names.chosen]
-            house.ledger.record_event(
-                REQUESTED, at=world.clock(), by=who(), data={"label": LABEL, "names": told}
-            )
+            told: dict[str, JsonValue] = {
+                "label": LABEL,
+                "names": [str(name) for name in names.chosen],
+                "leaks": len(house.generations.leaked),
+            }
+            house.ledger.record_event(REQUESTED, at=world.clock(), by=who(), data=told)
     return Requested(
         view=view,
         names=names.chosen,
@@ -134,11 +137,20 @@ def keys_of(house: House, world: World) -> tuple[PrivateKey, ...]:
 
 def _kept_key(house: House, key_type: KeyType | None, world: World) -> PrivateKey | None:
     """Return the key that is asked for again; None: it is to be a new one."""
+    if _has_leaked_since(house):
+        return None
     keys = requested_keys(house.folder, files=world.files)[:1]
     road, leaf = house.road_of(LABEL), house.leaf(LABEL)
     if not keys and leaf is not None and road is not None and road.kind is Kind.OWN:
         keys = (PrivateKey.from_pem(leaf.key_pem.reveal()),)
     return next((key for key in keys if key_type in (None, key.key_type)), None)
+
+
+def _has_leaked_since(house: House) -> bool:
+    """Whether the house's keys may have been stolen since the last request: its own lay there."""
+    asked = house.ledger.events(1, kind=REQUESTED)
+    known = asked[0].data.get("leaks") if asked else None
+    return known != len(house.generations.leaked) and bool(house.generations.leaked)
 
 
 def _kind_of_before(house: House | None, world: World) -> KeyType:

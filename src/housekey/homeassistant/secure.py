@@ -355,6 +355,7 @@ class _Run:
             return await self._as_it_is(site, house, authority, drawn), False
         answered = await self._answered(names.chosen, site)
         go_back = [self._leaf_back(house, authority)]
+        room = self._room(house, drawn)
         transaction = opened or self._journal(house).begin(target_of(site))
         switch = Switch(
             site=site,
@@ -373,9 +374,21 @@ class _Run:
             go_back.append(remember_wishes(self._request, house, self._world))
             outcome = await switch.carry_out(drawn, names.chosen)
         except BaseException as error:
+            room.close()
             await self._after_failure(error, transaction, site, go_back)
             raise
+        room.close()
         return outcome, True
+
+    def _room(self, house: House, drawn: Plan) -> contextlib.ExitStack:
+        """Hold room for the way back, wherever something is to be replaced; close it to have it."""
+        folders = {house.folder}
+        if drawn.write:
+            folders |= {drawn.pair.certificate.parent, drawn.pair.key.parent}
+        with contextlib.ExitStack() as room:
+            for folder in folders:
+                room.enter_context(self._world.files.room(folder))
+            return room.pop_all()
 
     def _leaf_back(self, house: House, authority: Authority) -> Callable[[], None]:
         """Return what puts the house's leaf back, should the switch be put back.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from housekey.errors import BackupRefused, FileTrouble, HousekeyError
@@ -48,6 +48,7 @@ class BackedUp:
     files: int  # how many are in it
     left_out: tuple[str, ...]  # what is no regular file
     wrong: tuple[Finding, ...]  # of the house, and so of the backup
+    not_noted: str | None = None  # why the ledger has no note of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,7 @@ def back_up(
         left_out=copy.left_out,
         wrong=tuple(each for each in found if each.weight is Weight.WRONG),
     )
-    _note(house, backed_up, opened_by, at)
-    return backed_up
+    return replace(backed_up, not_noted=_noted(house, backed_up, opened_by, at))
 
 
 def open_backup(path: Path, ask: Callable[[OpenedBy], Secret], *, files: Files) -> Opened:
@@ -164,18 +164,16 @@ def _has_no_modes(trouble: BaseException | None) -> bool:
     return isinstance(trouble, OSError) and trouble.errno == errno.EOPNOTSUPP
 
 
-def _note(house: House, backed_up: BackedUp, opened_by: OpenedBy, at: datetime) -> None:
+def _noted(house: House, backed_up: BackedUp, opened_by: OpenedBy, at: datetime) -> str | None:
+    """Note it in the ledger; the backup is good without, so what fails is returned."""
     data: dict[str, JsonValue] = {
         "file": str(backed_up.path),
         "sha256": backed_up.sha256,
         "opened_by": opened_by.value,
-        **marks_of(house),
     }
     try:
+        data |= marks_of(house)
         house.ledger.record_event(BACKED_UP, at=at, by=who(), data=data)
     except HousekeyError as error:
-        raise BackupRefused(
-            f"{backed_up.path} is written and proven, but the ledger did not take a note of it:"
-            f" {error.message}",
-            hint=error.hint,
-        ) from error
+        return error.message
+    return None

@@ -237,7 +237,8 @@ def leaf_stays_on_failure(leaves: Path, label: str, *, files: Files) -> Iterator
     """Give the leaf under `label` its four files back, as they are now, when the block fails."""
     go_back = way_back_of(leaves, label, files=files)
     try:
-        yield
+        with files.room(leaves.parent):
+            yield
     except BaseException:
         with contextlib.suppress(FileTrouble):
             go_back()

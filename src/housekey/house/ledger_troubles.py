@@ -29,8 +29,10 @@ _NUMBERS = {
 def in_plain_words(path: Path, error: sqlite3.Error) -> HousekeyError:
     # An extended code carries the primary one in its low byte: https://sqlite.org/rescode.html
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code == sqlite3.SQLITE_IOERR and _is_full(path):
-        code = sqlite3.SQLITE_FULL  # no room for the shared memory of WAL reads as a broken disk
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        # No room for the shared memory of WAL, or a disk where it cannot be, reads as a broken
+        # disk, or as a file that may not be opened.
+        code = _why_of_the_disk(path) or code
     if code in _NUMBERS:
         return trouble_from(path, OSError(_NUMBERS[code], str(error)))
     if code == sqlite3.SQLITE_BUSY:
@@ -45,11 +47,15 @@ def in_plain_words(path: Path, error: sqlite3.Error) -> HousekeyError:
     return broken(path, str(error))
 
 
-def _is_full(path: Path) -> bool:
+def _why_of_the_disk(path: Path) -> int:
+    """Ask the disk itself: is it full, can it only be read? 0: neither."""
     try:
-        return os.statvfs(path.parent).f_bavail == 0
+        disk = os.statvfs(path.parent)
     except OSError:
-        return False
+        return 0
+    if disk.f_flag & os.ST_RDONLY:
+        return sqlite3.SQLITE_READONLY
+    return sqlite3.SQLITE_FULL if disk.f_bavail == 0 else 0
 
 
 def broken(path: Path, reason: str) -> HouseBroken:

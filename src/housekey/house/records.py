@@ -47,8 +47,8 @@ class Event:
 
     The kinds: house-created, issued, renewed, signed, device-trusts, root-rotated, root-dropped,
     recovered, backed-up, restored, revoked, delivered, undone, names-chosen, trial-ended,
-    ledger-rebuilt, obtained (from another CA), order (a step of one), order-failed. A reader
-    passes over a kind that it does not know.
+    ledger-rebuilt, requested, obtained, order, order-failed. A reader passes over a kind that it
+    does not know.
     """
 
     at: datetime

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from housekey.errors import HousekeyError
+from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.leaves import is_due
 from housekey.house.records import OBTAINED
+from housekey.house.road import ACCOUNT
 from housekey.pki.encoding import certificates_from_pem, fingerprint
 from housekey.pki.keys import PrivateKey
 from housekey.public.limits import name_of
@@ -15,10 +17,12 @@ from housekey.public.settings import PublicSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from typing import Protocol
 
     from cryptography.x509 import Certificate
 
+    from housekey.house.files import Files, Snapshot
     from housekey.house.house import House, Leaf
     from housekey.house.road import Road
     from housekey.pki.keys import KeyType
@@ -119,6 +123,18 @@ class PublicAuthority:
         Raises as `register` and `obtain`; nothing that is in use was touched, and what the house
         keeps of another CA or provider neither.
         """
+        path, files = self._house.folder / ACCOUNT, self._house.files
+        before = files.snapshot(path)
+        try:
+            holds = await self._got_ready(plan)
+        except BaseException:
+            _put_back(path, before, files)
+            raise
+        if self._rehearsal:
+            _put_back(path, before, files)
+        return holds
+
+    async def _got_ready(self, plan: Plan) -> bool:
         from housekey.public.account import account_of, register  # noqa: PLC0415 - only to order
         from housekey.public.credentials import keep, must_be_kept  # noqa: PLC0415
         from housekey.public.providers import provider  # noqa: PLC0415
@@ -234,3 +250,10 @@ class PublicAuthority:
         self._world.tell("obtained", f"from {self.signer} before, and good")
         chain = certificates_from_pem(before.chain_pem)
         return Obtained(chain, PrivateKey.from_pem(before.key_pem.reveal()))
+
+
+def _put_back(path: Path, before: Snapshot | None, files: Files) -> None:
+    """Put the account with another CA back, which renewals need; a first one does no harm."""
+    if before is not None:
+        with contextlib.suppress(FileTrouble):
+            files.restore(path, before)

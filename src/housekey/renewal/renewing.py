@@ -199,14 +199,16 @@ def _renewed(
     try:
         if due is not None and due.why is Why.EARLY and not everything:
             _must_be_worth_a_try(leaf.certificate, now=now)
-        new = _issued(house, leaf, due)
-        house.ledger.record_event(
-            RENEWED,
-            at=now,
-            by=who(),
-            sha256=fingerprint(new.certificate),
-            data={"label": leaf.label, "why": due.why.value if due is not None else "asked for"},
-        )
+        why = due.why.value if due is not None else "asked for"
+        with house.leaf_stays_on_failure(leaf.label):
+            new = _issued(house, leaf, due)
+            house.ledger.record_event(
+                RENEWED,
+                at=now,
+                by=who(),
+                sha256=fingerprint(new.certificate),
+                data={"label": leaf.label, "why": why},
+            )
     except HousekeyError as trouble:
         return Renewed(leaf.label, due, leaf, None, trouble)
     try:

@@ -66,6 +66,7 @@ def command(**options: Any) -> None:
         made = back_up(house, path, secret, opened_by=opened_by, at=now())
     output.row("written", f"{made.path} ({made.files} files of the house, {_size(made.size)})")
     output.row("proven", "read back, opened and compared; its keys, chains and ledger examined")
+    output.not_noted(made.not_noted)
     output.row("opened by", f"the {opened_by.told} alone: without it, by nobody")
     for name in made.left_out:
         output.row("heads up", f"{name} is no regular file, and is not in the backup")
@@ -86,6 +87,7 @@ def command(**options: Any) -> None:
             "left_out": list(made.left_out),
             "wrong": [told(finding) for finding in made.wrong],
             "on_the_same_disk": is_beside,
+            "not_noted": made.not_noted,
         }
     )
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # A name that comes and goes is no reason to renew more often than that.
 NAMES_REST = timedelta(hours=6)
-_MARKED = ("root.pem", "issuing.pem", "cross.pem", "crl.der", "changed", "next")
+_MARKED = ("root.pem", "issuing.pem", "cross.pem", "crl.der", "road.json", "changed", "next")
 
 _EXAMPLES = """\b
 Examples:
