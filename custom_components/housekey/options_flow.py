@@ -42,7 +42,7 @@ from .http_store import server_facts
 from .loading import async_load
 from .model import Stage
 from .ordering import keep_credentials
-from .public_forms import credentials_from, credentials_schema, told_options
+from .public_forms import credentials_from, credentials_schema, label_of, told_options
 from .public_steps import PublicSteps, provider_of
 from .telling import async_said
 
@@ -179,7 +179,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             errors=errors,
             description_placeholders={
                 "reason": refused,
-                "provider": settled.provider,
+                "provider": label_of(settled.provider),
                 "fields": told_options(described),
             },
         )

@@ -31,6 +31,7 @@ from .public_forms import (
     FIRST,
     credentials_from,
     credentials_schema,
+    label_of,
     name_schema,
     settings_from,
     shown_names,
@@ -192,7 +193,7 @@ class PublicSteps(_Flow):
             errors=errors,
             description_placeholders={
                 "reason": refused,
-                "provider": public.provider,
+                "provider": label_of(public.provider),
                 "fields": told_options(described),
                 "ca": about.name,
                 "terms": about.terms or "",
