@@ -197,7 +197,8 @@ class _Run:
             raise UsageError(
                 f"{' and '.join(wrong)} would be about a certificate of the house's own CA, and"
                 " this one comes from another",
-                hint="the road says all names; --private goes back to the house's own CA",
+                hint="leave it out: that is the other CA's matter, and --public says all names;"
+                " --private goes back to the house's own CA",
             )
 
     async def _wanted(self, view: View, names: Names, authority: Authority | None) -> Wanted:
