@@ -166,6 +166,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
         from .public_forms import (  # noqa: PLC0415 - likewise
             credentials_from,
             credentials_schema,
+            label_of,
             told_options,
         )
 
@@ -184,7 +185,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             errors=errors,
             description_placeholders={
                 "reason": refused,
-                "provider": settled.provider,
+                "provider": label_of(settled.provider),
                 "fields": told_options(described),
             },
         )

@@ -171,6 +171,7 @@ class PublicSteps(_Flow):
             FIRST,
             credentials_from,
             credentials_schema,
+            label_of,
             shown_names,
             told_options,
         )
@@ -202,7 +203,7 @@ class PublicSteps(_Flow):
             errors=errors,
             description_placeholders={
                 "reason": refused,
-                "provider": public.provider,
+                "provider": label_of(public.provider),
                 "fields": told_options(described),
                 "ca": about.name,
                 "terms": about.terms or "",

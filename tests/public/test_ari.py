@@ -170,10 +170,28 @@ def test_one_that_has_ended_is_not_asked_about() -> None:
         {"suggestedWindow": None},
         {"suggestedWindow": {"start": "soon", "end": "later"}},
         {"suggestedWindow": {"start": "2026-12-02T00:00:00Z", "end": "2026-12-01T00:00:00Z"}},
+        {  # no moment in it can be told in UTC
+            "suggestedWindow": {
+                "start": "9999-12-31T23:00:00-12:00",
+                "end": "9999-12-31T23:30:00-23:59",
+            }
+        },
     ],
 )
 def test_what_is_no_window_is_no_suggestion(document: Any) -> None:
     assert window_of(document) is None
+
+
+def test_a_window_at_the_end_of_all_years_is_as_none() -> None:
+    certificate = _certificate(90)
+    window = window_of(
+        {"suggestedWindow": {"start": "9999-12-30T00:00:00Z", "end": "9999-12-31T23:59:59Z"}}
+    )
+    assert window is not None
+    drawn = draw(
+        window, certificate=certificate, now=NOW, ask_again_in=None, before=None, chance=lambda: 1.0
+    )
+    assert due_at(certificate, drawn) == certificate.not_valid_after_utc - 9 * DAY
 
 
 @pytest.fixture(scope="module")

@@ -191,6 +191,22 @@ def test_another_need_gives_up_the_order_of_the_one_before(
     assert given_up.data["code"] == "given-up"
 
 
+def test_an_order_for_a_key_that_was_revoked_meanwhile_is_given_up(
+    house: House, settings: Any, records: ChallTestRecords, ca: Troubled
+) -> None:
+    first = obtained(house, settings, records)
+    house.take(LABEL, chain=first.chain, key=first.key, data={})
+    taken(house)
+    ca.trouble("certificate", times=99, status=500)
+    with pytest.raises(PublicTrouble):
+        obtained(house, settings, records, need=need_for(key=first.key))
+    ca.peace()
+    got = obtained(house, settings, records, need=need_for(key=None), by_hand=True)
+    assert not matches(got.chain[0], first.key)
+    # And that one is gone on with, until it is taken.
+    assert obtained(house, settings, records).chain == got.chain
+
+
 def test_the_certificate_that_is_renewed_and_the_profile_are_told_where_the_ca_listens(
     house: House, settings: Any, records: ChallTestRecords, ca: Troubled
 ) -> None:
@@ -278,6 +294,29 @@ def test_a_ca_that_knows_its_customers_registers_with_their_key_only(
             registered(house, customer, terms=TERMS, eab_hmac=Secret(b"a"))
         registered(house, customer, terms=TERMS, eab_hmac=Secret(key.encode()))
         _is_served_alone(obtained(house, customer, records), *NAMES)
+
+
+def test_a_house_that_tried_another_ca_is_known_again_without_the_key_for_new_accounts(
+    ca: Troubled, house: House, records: ChallTestRecords, challtest: ChallTest
+) -> None:
+    """A key for new accounts is good for one, and the house forgets it; a rehearsal is enough."""
+    key = base64.urlsafe_b64encode(b"a key that the CA has given out.")
+    with Pebble(dns=challtest.dns, eab={"kid-1": key.rstrip(b"=").decode()}) as pebble:
+        customer = settings_for(pebble.directory, pebble.roots_pem(), eab_kid="kid-1")
+        registered(house, customer, terms=TERMS, eab_hmac=Secret(key))
+        first = account_of(house, customer.directory)
+        registered(house, settings_for(ca.directory, ca.pebble.roots_pem()), terms=TERMS)
+        assert account_of(house, customer.directory) is None
+        registered(house, customer, terms=TERMS)
+        assert account_of(house, customer.directory) == first
+        (house.folder / ACCOUNT).unlink()
+        (house.folder / ACCOUNT_KEY).unlink()
+        (house.folder / ACCOUNT_KEY).touch(mode=0o600)
+        (house.folder / ACCOUNT_KEY).write_bytes(
+            PrivateKey.generate(KeyType.ECDSA_P256).to_pem().reveal()
+        )
+        with pytest.raises(PublicTrouble, match="registers only whom it knows"):
+            registered(house, customer, terms=TERMS)  # another key, that it never heard of
 
 
 def test_no_secret_is_logged_sent_or_kept_where_it_does_not_belong(

@@ -234,6 +234,26 @@ def test_a_certificate_is_revoked_where_it_was_signed_and_a_renewal_has_another_
     assert owner.run("status").code == 0
 
 
+def test_who_has_to_register_again_can_agree_to_terms_that_have_changed(owner: Owner) -> None:
+    assert owner.secure().code == 0
+    road, account = owner.house / "road.json", owner.house / "public" / "account.json"
+    settled = json.loads(road.read_text())
+    today = settled["settings"]["terms"]
+    settled["settings"]["terms"] = "https://ca.test/terms-of-last-year"
+    road.write_text(json.dumps(settled))
+    account.unlink()  # as the CA's answer "accountDoesNotExist" leaves it
+    refused = owner.about_home("renew", "--all", "--now")
+    assert refused.code == 1, refused
+    assert "agree with --agree-tos" in refused.out + refused.err
+    agreed = owner.secure()
+    assert agreed.code == 0, agreed
+    assert json.loads(road.read_text())["settings"]["terms"] == today
+    before = owner.presented
+    renewed = owner.about_home("renew", "--all", "--now")
+    assert renewed.code == 0, renewed
+    assert owner.presented != before
+
+
 def test_a_rehearsal_orders_and_switches_nothing(owner: Owner) -> None:
     before = sorted(path for path in owner.home.folder.rglob("*") if path.is_file())
     begin = (sys.executable, "-W", "error", "-c", _REHEARSED, owner.ca.directory)

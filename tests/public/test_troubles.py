@@ -281,6 +281,18 @@ def test_a_certificate_that_was_not_ordered_is_not_taken(
     assert len(ca.wanted) == 1
 
 
+def test_a_chain_that_no_device_would_read_to_its_end_is_not_taken(
+    ca: Troubled, house: House, settings: Any, records: ChallTestRecords
+) -> None:
+    ca.trouble("certificate", change=lambda chain: chain + chain[chain.rindex(b"-----B") :] * 300)
+    with pytest.raises(CaUnreachable, match=r"answered with a chain of \d{3} certificates"):
+        obtained(house, settings, records)
+    assert not (house.folder / ORDER / ORDER_CHAIN).exists()
+    got = obtained(house, settings, records, by_hand=True)
+    assert len(got.chain) < 10
+    assert len(ca.wanted) == 1
+
+
 # To be asked later
 
 

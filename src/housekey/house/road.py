@@ -101,5 +101,6 @@ def read_road(folder: Path, *, files: Files) -> Road | None:
     except (ValueError, KeyError, TypeError, PemUnreadable) as error:
         raise HouseBroken(
             f"{path} is damaged: where Home Assistant's certificate comes from is not known",
-            hint="restore a backup, or choose the road again: housekey secure --help",
+            hint="restore a backup; or delete it, and choose the road again: housekey secure"
+            " --help",
         ) from error

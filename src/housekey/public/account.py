@@ -27,7 +27,9 @@ from housekey.public.limits import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from housekey.house.files import Files
     from housekey.house.house import House
     from housekey.pki.keys import PrivateKey
     from housekey.pki.secret import Secret
@@ -107,15 +109,19 @@ async def register(
             f"{ca.name} registers only who agrees to its terms: {terms}",
             hint="read them, and agree with --agree-tos",
         )
-    if ca.client.external_account_required() and (settings.eab_kid is None or eab_hmac is None):
-        raise PublicTrouble(
-            f"{ca.name} registers only whom it knows",
-            hint="it gives its customers a key id and a key (HMAC) for new accounts: give them with"
-            " --eab-kid and --eab-hmac-file",
-        )
+    only_known = ca.client.external_account_required() and (
+        settings.eab_kid is None or eab_hmac is None
+    )
+    stranger = PublicTrouble(
+        f"{ca.name} registers only whom it knows",
+        hint="it gives its customers a key id and a key (HMAC) for new accounts: give them with"
+        " --eab-kid and --eab-hmac-file",
+    )
+    if only_known and not (house.folder / ACCOUNT_KEY).exists():
+        raise stranger
     is_new = account_of(house, settings.directory) is None
     key = _key(house, world)
-    if is_new:
+    if is_new and not only_known:
         limits = limits_of(settings.directory)
         made = house.ledger.events(-1, kind=ORDER)
         wait = no_more_accounts(made, limits, directory=settings.directory, now=now)
@@ -128,7 +134,14 @@ async def register(
             data={"step": ACCOUNT_STEP, "directory": settings.directory, "terms": terms},
         )
     ca.network.key = _jwk(key)
-    account = await _registered(ca, settings, key, eab_hmac=eab_hmac, terms=terms)
+    try:
+        account = await _registered(
+            ca, settings, key, eab_hmac=eab_hmac, terms=terms, only_known=only_known
+        )
+    except CaRefused as refused:
+        if not only_known or refused.code != "accountDoesNotExist":
+            raise
+        raise stranger from refused
     document = json.dumps({"version": 1, **asdict(account)}, indent=2, sort_keys=True) + "\n"
     world.files.write(house.folder / ACCOUNT, document.encode(), mode=0o600)
     hook("account kept")
@@ -140,9 +153,14 @@ def account_of(house: House, directory: str) -> Account | None:
 
     Raises `HouseBroken`.
     """
-    path = house.folder / ACCOUNT
+    return account_in(house.folder, directory, files=house.files)
+
+
+def account_in(house: Path, directory: str, *, files: Files) -> Account | None:
+    """As `account_of`, without opening the house in that folder."""
+    path = house / ACCOUNT
     try:
-        text = house.files.read(path)
+        text = files.read(path)
     except FileTrouble as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
@@ -187,8 +205,18 @@ def account_key(house: House) -> PrivateKey:
 
 
 async def _registered(
-    ca: Ca, settings: PublicSettings, key: PrivateKey, *, eab_hmac: Secret | None, terms: str | None
+    ca: Ca,
+    settings: PublicSettings,
+    key: PrivateKey,
+    *,
+    eab_hmac: Secret | None,
+    terms: str | None,
+    only_known: bool,
 ) -> Account:
+    """Register; with `only_known` find the account that the house had there before.
+
+    The house keeps one account at a time, and what a CA gives for new ones is good for one alone.
+    """
     from acme import errors as acme_errors  # noqa: PLC0415 - slow
     from acme import messages  # noqa: PLC0415
 
@@ -211,6 +239,8 @@ async def _registered(
         terms_of_service_agreed=True if terms is not None else None,
         external_account_binding=binding,
     )
+    if only_known:
+        wanted = messages.NewRegistration(only_return_existing=True)
 
     def new_account() -> str:
         try:

@@ -137,7 +137,7 @@ def window_of(document: Any) -> Window | None:
     try:
         suggested = document["suggestedWindow"]
         start, end = (_moment(suggested[each]) for each in ("start", "end"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     explanation = document.get("explanationURL")
     if end <= start:
@@ -216,7 +216,7 @@ def kept_suggestion(house: HouseView) -> Suggestion | None:
             asked_at=_moment(kept["asked_at"]),
             ask_again_at=_moment(kept["ask_again_at"]),
         )
-    except (FileTrouble, ValueError, KeyError, TypeError):
+    except (FileTrouble, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
@@ -247,7 +247,8 @@ def _same(one: Window, other: Window) -> bool:
 
 def _moment(text: object) -> datetime:
     moment = datetime.fromisoformat(str(text))
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    # In UTC: a moment between two of different zones may be in no year that there is.
+    return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _base64url(data: bytes) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from housekey.pki.names import Name
     from housekey.pki.secret import Secret
     from housekey.pki.subject import Subject
-    from housekey.public.order import Obtained
+    from housekey.public.order import Obtained, Records
     from housekey.public.world import World
 
     class Plan(Protocol):
@@ -138,11 +138,14 @@ class PublicAuthority:
         from housekey.public.account import account_of, register  # noqa: PLC0415 - only to order
         from housekey.public.credentials import keep, must_be_kept  # noqa: PLC0415
         from housekey.public.providers import provider  # noqa: PLC0415
+        from housekey.public.records import records_of  # noqa: PLC0415
 
         house, settings, given = self._house, self._settings, self._given
         credentials = given.credentials
         if credentials is None:
             credentials = must_be_kept(house.folder, settings.provider, files=house.files)
+        records = records_of(settings, credentials, world=self._world)
+        await records.ready()  # what could not be published is best known before a CA is asked
         if account_of(house, settings.directory) is None or given.eab_hmac is not None:
             await register(
                 house,
@@ -152,7 +155,7 @@ class PublicAuthority:
                 world=self._world,
             )
         if plan.issue is not None:
-            self._obtained = self._once_more(plan) or await self._ordered(plan, credentials)
+            self._obtained = self._once_more(plan) or await self._ordered(plan, records)
         if self._rehearsal:
             from housekey.public.order import taken  # noqa: PLC0415 - as above
 
@@ -184,9 +187,8 @@ class PublicAuthority:
         house = self._house
         return kept(house.folder, self._settings.provider, files=house.files)
 
-    async def _ordered(self, plan: Plan, credentials: Mapping[str, Secret]) -> Obtained:
+    async def _ordered(self, plan: Plan, records: Records) -> Obtained:
         from housekey.public.order import Need, obtain  # noqa: PLC0415 - as above
-        from housekey.public.records import records_of  # noqa: PLC0415
 
         house, settings, world = self._house, self._settings, self._world
         present = house.leaf(self._label)
@@ -199,8 +201,6 @@ class PublicAuthority:
             replaces=None if ours is None else ours.certificate,
             why=plan.issue or "",
         )
-        records = records_of(settings, credentials, world=world)
-        await records.ready()
         world.tell("order", f"{', '.join(settings.names)} from {self.signer}")
         obtained = await obtain(
             house,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # The longest that any CA's limit lasts is a week; who asks for more is not believed.
 LONGEST = timedelta(days=8)
+_MOST_DIGITS = 9  # of seconds: three years
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
@@ -24,7 +25,8 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | Non
     """
     said = headers.get("Retry-After", "").strip()
     if said.isascii() and said.isdigit():
-        wait = timedelta(seconds=min(int(said), LONGEST.total_seconds()))
+        # Of thousands of digits Python makes no number, and nobody believes them either.
+        wait = timedelta(seconds=int(said)) if len(said) < _MOST_DIGITS else LONGEST
     elif (until := _date(said)) is not None:
         wait = until - (date_of(headers) or now)
     else:
@@ -38,9 +40,12 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
     An answer that something in between has kept for a while is as much older (`Age`, RFC 9111).
     """
     date, age = _date(headers.get("Date", "")), headers.get("Age", "").strip()
-    if date is None or not (age.isascii() and age.isdigit() and len(age) < 9):
+    if date is None or not (age.isascii() and age.isdigit() and len(age) < _MOST_DIGITS):
         return date
-    return date + timedelta(seconds=int(age))
+    try:
+        return date + timedelta(seconds=int(age))
+    except OverflowError:  # it says the year 9999
+        return date
 
 
 def told(moment: datetime) -> str:
@@ -57,6 +62,7 @@ def rounded_up(moment: datetime) -> datetime:
 def _date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
+        # In UTC, where the last hours of the year 9999 of some zones are none.
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError):
         return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -25,6 +25,7 @@ from housekey.errors import (
 )
 from housekey.house.labels import shown
 from housekey.house.records import OBTAINED
+from housekey.pki.encoding import matches
 from housekey.public.account import forget_account
 from housekey.public.ari import due_at, id_of
 from housekey.public.limits import (
@@ -127,7 +128,11 @@ async def obtain(
     state = steps.state()
     ordering = Ordering(house, settings, records, steps, world=world, hook=hook)
     chain = steps.chain() if state is not None else None
-    is_for = state is not None and state.is_for(wanted)
+    is_for = (
+        state is not None
+        and state.is_for(wanted)
+        and not _is_for_a_key_of_before(house, need, steps)
+    )
     if state and chain is not None and is_for and _is_good(house, need.label, chain):
         await ordering.withdraw(state)
         return Obtained(chain, steps.key())
@@ -137,7 +142,7 @@ async def obtain(
     ordering.find_account()
     try:
         await ordering.reach(answer_within)
-        if state is not None and (chain is not None or not state.is_for(wanted)):
+        if state is not None and (chain is not None or not is_for):
             await ordering.give_up(state, "another certificate is wanted now")
             state = None
         if state is not None:
@@ -195,6 +200,15 @@ def _is_good(house: House, label: str, chain: tuple[Certificate, ...]) -> bool:
     kept = (house.leaf(label), house.previous_leaf(label))
     was_taken = any(each is not None and each.certificate == leaf for each in kept)
     return not was_taken and house.clock() < due_at(leaf)
+
+
+def _is_for_a_key_of_before(house: House, need: Need, steps: Steps) -> bool:
+    """Whether the order was begun for the key in use, and now another one is wanted.
+
+    It may be known to somebody else by now, and its certificate revoked.
+    """
+    present = house.leaf(need.label) if need.key is None else None
+    return present is not None and matches(present.certificate, steps.key())
 
 
 def _events(house: House) -> list[Event]:

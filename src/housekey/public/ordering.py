@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from housekey.public.steps import State, Steps
     from housekey.public.world import World
 
+_LONGEST_CHAIN = 10  # certificates; OpenSSL refuses a message with more than about 100 KB of them
 _POLLS = (0.5, 1.0, 2.0, 3.0, 5.0)  # seconds between two looks, the last one from then on
 
 
@@ -289,6 +290,12 @@ class Ordering:
         has = together([str(name) for name in names_of(leaf)])
         if not matches(leaf, self._steps.key()) or has != together(state.names):
             raise self._other_certificate()
+        if len(chain) > _LONGEST_CHAIN:
+            raise CaUnreachable(
+                f"{self._name} answered with a chain of {len(chain)} certificates",
+                hint="no device reads so many; it is fetched again at the next run, and what is in"
+                " use stays in use",
+            )
         return chain
 
     def _other_certificate(self) -> CaUnreachable:

@@ -41,7 +41,8 @@ class PublicSettings:
         except (KeyError, TypeError) as error:
             raise HouseBroken(
                 "the house's road.json is damaged: what was settled with the CA is not known",
-                hint="restore a backup, or settle it again: housekey secure --public NAME",
+                hint="restore a backup; or delete it, and settle it again: housekey secure"
+                " --public NAME",
             ) from error
 
     def road(self, label: str) -> Road:

@@ -48,6 +48,11 @@ def _because(data: Mapping[str, Any], key: str, words: Mapping[str, str]) -> str
     return f": {words.get(str(why), str(why).replace('-', ' '))}" if why else ""
 
 
+def _said(data: Mapping[str, Any]) -> str:
+    """Give the reason as it is: it may name a record or an address."""
+    return f": {data['reason']}" if data.get("reason") else ""
+
+
 _WHY_RENEWED = {
     "age": "two thirds of its life were over",
     "names": "it lacked a name",
@@ -83,5 +88,5 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "trial-ended": lambda data: f"a trial of https ended{_because(data, 'reason', {})}",
     "ledger-rebuilt": lambda _: "the ledger was made again",
     "order": lambda data: f"ordering a certificate for {_label(data)}",
-    "order-failed": lambda data: f"no certificate for {_label(data)}{_because(data, 'reason', {})}",
+    "order-failed": lambda data: f"no certificate for {_label(data)}{_said(data)}",
 }
