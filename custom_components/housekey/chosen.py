@@ -18,7 +18,6 @@ from .house_access import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from housekey.homeassistant.authority import Authority, Chosen
     from housekey.homeassistant.site import World
@@ -94,11 +93,3 @@ def chosen_of(data: Mapping[str, Any]) -> Chosen | None:
 
     settings = kept["settings"]
     return PublicRoad(PublicSettings(**{**settings, "names": tuple(settings["names"])}))
-
-
-def chosen_at(data: Mapping[str, Any]) -> datetime | None:
-    """Return when that was chosen."""
-    from datetime import datetime  # noqa: PLC0415 - for this
-
-    kept = data.get(CONF_ROAD)
-    return datetime.fromisoformat(kept["at"]) if kept else None

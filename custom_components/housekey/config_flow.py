@@ -29,7 +29,6 @@ from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.fingerprint import lines_of
 from housekey.pki.names import parse_name
 
-from .chosen import to_public
 from .const import (
     CONF_HTTPS_PORT,
     CONF_LANE,
@@ -449,7 +448,11 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
 
     def _create(self, *, switch: bool) -> ConfigFlowResult:
         self._done = True
-        road = {} if self._public is None else {CONF_ROAD: to_public(self._public)}
+        road: dict[str, Any] = {}
+        if self._public is not None:
+            from .chosen import to_public  # noqa: PLC0415 - loaded by now
+
+            road = {CONF_ROAD: to_public(self._public)}
         return self.async_create_entry(
             title="housekey",
             data={CONF_SWITCH: switch, **road},

@@ -22,7 +22,6 @@ from housekey.house.road import Kind
 from housekey.pki.names import IpName
 
 from . import http_yaml
-from .chosen import chosen_at
 from .const import DOMAIN, EVENT_CERTIFICATE
 from .deadline import work_lock
 from .device_lane import LaneControl
@@ -32,7 +31,7 @@ from .mending import first_open
 from .model import Problem, ProblemKind, Snapshot, Stage
 from .onboarding import async_onboarding
 from .renewal import Renewal
-from .settings import Settings, settings_of
+from .settings import Settings, chosen_at, settings_of
 from .snapshot import Around, make_snapshot
 from .switch import Switch
 from .switch_files import yaml_settings

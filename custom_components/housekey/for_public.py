@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Final
 from homeassistant import requirements
 from homeassistant.util import package
 
+from .apart import async_apart
 from .const import DOMAIN
 from .troubles import NotNow
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
+
+__all__ = ["REQUIREMENTS", "async_apart", "async_ensure"]
 
 # Home Assistant comes with the first two, for its Cloud, and in the release that it pins.
 REQUIREMENTS: Final = ("acme>=2.9", "josepy>=1.13", "dns-lexicon>=3.17", "dnspython>=2.4")

@@ -19,7 +19,6 @@ from housekey.onboarding import PORT, PROOF_PORT
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
 
-from .chosen import to_private, to_public
 from .const import (
     CONF_DAYS,
     CONF_HTTPS_PORT,
@@ -36,13 +35,10 @@ from .const import (
     DEFAULT_QUIET_FROM,
     DEFAULT_QUIET_UNTIL,
 )
-from .for_public import async_ensure
 from .house_access import HouseAccess
 from .http_store import server_facts
 from .loading import async_load
 from .model import Stage
-from .ordering import keep_credentials
-from .public_forms import credentials_from, credentials_schema, told_options
 from .public_steps import PublicSteps, provider_of
 from .telling import async_said
 
@@ -160,10 +156,20 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
         if settled is None:
             return self.async_abort(reason="not_running")
         try:
-            await async_ensure(self.hass, again=True)
+            await self._load()
+            for_public = await async_load(self.hass, "for_public")
+            await for_public.async_ensure(self.hass, again=True)
             described = await self.hass.async_add_import_executor_job(provider_of, settled.provider)
         except HousekeyError as trouble:
             return await self._failed(trouble)
+        from .ordering import keep_credentials  # noqa: PLC0415 - loaded by now
+        from .public_forms import (  # noqa: PLC0415 - likewise
+            credentials_from,
+            credentials_schema,
+            label_of,
+            told_options,
+        )
+
         if user_input is not None:
             credentials = credentials_from(described, user_input)
             try:
@@ -179,7 +185,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             errors=errors,
             description_placeholders={
                 "reason": refused,
-                "provider": settled.provider,
+                "provider": label_of(settled.provider),
                 "fields": told_options(described),
             },
         )
@@ -202,9 +208,10 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             except HousekeyError as refusal:
                 errors[CONF_NAMES], refused = "name_refused", await async_said(self.hass, refusal)
             if not errors:
+                roads = await async_load(self.hass, "chosen")
                 self.hass.config_entries.async_update_entry(
                     entry,
-                    data={**entry.data, CONF_ROAD: to_private()},
+                    data={**entry.data, CONF_ROAD: roads.to_private()},
                     options={**entry.options, CONF_NAMES: list(map(str, names))},
                 )
                 return await self._do(self._coordinator.switch.async_begin)
@@ -248,8 +255,8 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             return await self._do(
                 partial(coordinator.async_change_road, application.road), ends="saved"
             )
-        entry = self.config_entry
-        road = to_public(application.settings)
+        entry, roads = self.config_entry, await async_load(self.hass, "chosen")
+        road = roads.to_public(application.settings)
         self.hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ROAD: road})
         return await self.async_step_switch()
 

@@ -52,12 +52,15 @@ _PASSWORD = selector.TextSelector(
 _TEXT = selector.TextSelector()
 
 
+def label_of(provider: str) -> str:
+    """Return what a provider is called on the screen."""
+    return _LABELS.get(provider, provider)
+
+
 def name_schema(providers: Iterable[str], before: PublicSettings | None) -> vol.Schema:
     """Return the form for name, provider and CA; with what was settled `before`."""
     listed = sorted(set(providers), key=lambda name: (name != FIRST, name))
-    options = [
-        selector.SelectOptionDict(value=name, label=_LABELS.get(name, name)) for name in listed
-    ]
+    options = [selector.SelectOptionDict(value=name, label=label_of(name)) for name in listed]
     choose = selector.SelectSelector(
         selector.SelectSelectorConfig(
             options=options, mode=selector.SelectSelectorMode.DROPDOWN, sort=False
@@ -149,7 +152,7 @@ def names_from(texts: Iterable[str]) -> tuple[DnsName, ...]:
     if not any(not name.is_wildcard for name in names):
         raise UsageError(
             "there is no name by which to open Home Assistant",
-            hint="give one such as myhome.duckdns.org; *.myhome.duckdns.org may come besides",
+            hint="give one such as ha.example.org; *.example.org may come besides",
         )
     return tuple(dict.fromkeys(names))
 

@@ -18,25 +18,10 @@ from homeassistant.exceptions import HomeAssistantError
 from housekey.errors import HousekeyError
 from housekey.homeassistant.names import local_addresses
 
-from .apart import async_apart
 from .const import LETS_ENCRYPT
-from .for_public import async_ensure
 from .house_access import HouseAccess
 from .http_store import server_facts
 from .loading import async_load
-from .ordering import Application, async_about, async_apply, kept_credentials
-from .public_forms import (
-    CONF_AGREE,
-    CONF_POINT,
-    FIRST,
-    credentials_from,
-    credentials_schema,
-    name_schema,
-    settings_from,
-    shown_names,
-    suggested_names,
-    told_options,
-)
 from .settings import settings_of
 from .telling import async_said
 
@@ -50,6 +35,8 @@ if TYPE_CHECKING:
     from housekey.public.account import About
     from housekey.public.providers import Provider
     from housekey.public.settings import PublicSettings
+
+    from .ordering import Application
 
     _Flow = ConfigEntryBaseFlow
 else:
@@ -96,13 +83,20 @@ class PublicSteps(_Flow):
     def _house(self) -> HouseAccess:
         return HouseAccess(Path(self.hass.config.config_dir))
 
+    async def _load(self) -> Any:
+        """Load what these steps need; no start of Home Assistant does. Returns `for_public`."""
+        for name in ("public_forms", "ordering"):
+            await async_load(self.hass, name)
+        return await async_load(self.hass, "for_public")
+
     # What it takes
 
     async def async_step_public(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Install what this road needs, which most homes have no use for."""
+        for_public = await self._load()
         if self._installing is None:
             self._installing = self.hass.async_create_background_task(
-                self._told(async_ensure(self.hass, again=True)), "housekey install"
+                self._told(for_public.async_ensure(self.hass, again=True)), "housekey install"
             )
             await asyncio.wait([self._installing], timeout=0.5)  # it is mostly there already
         installing = self._installing
@@ -135,6 +129,12 @@ class PublicSteps(_Flow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """The name, who keeps it in the DNS, and which CA signs."""
+        from .public_forms import (  # noqa: PLC0415 - loaded by now
+            name_schema,
+            settings_from,
+            suggested_names,
+        )
+
         errors: dict[str, str] = {}
         refused = ""
         if user_input is not None:
@@ -165,6 +165,17 @@ class PublicSteps(_Flow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """What the provider knows the user by; and the terms of the CA."""
+        from .public_forms import (  # noqa: PLC0415 - loaded by now
+            CONF_AGREE,
+            CONF_POINT,
+            FIRST,
+            credentials_from,
+            credentials_schema,
+            label_of,
+            shown_names,
+            told_options,
+        )
+
         public, about, described = self._public, self._about, self._described
         assert public and about and described  # noqa: PT018, S101 - the form before has told them
         errors: dict[str, str] = {}
@@ -192,7 +203,7 @@ class PublicSteps(_Flow):
             errors=errors,
             description_placeholders={
                 "reason": refused,
-                "provider": public.provider,
+                "provider": label_of(public.provider),
                 "fields": told_options(described),
                 "ca": about.name,
                 "terms": about.terms or "",
@@ -207,6 +218,8 @@ class PublicSteps(_Flow):
 
     async def async_step_order(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Order the certificate; Home Assistant itself stays as it is."""
+        from .public_forms import shown_names  # noqa: PLC0415 - loaded by now
+
         if self._ordering is None:
             # Home Assistant may stop before it comes; it is taken up again then.
             self._ordering = self.hass.async_create_background_task(
@@ -257,6 +270,8 @@ class PublicSteps(_Flow):
 
     @property
     def _application(self) -> Application:
+        from .ordering import Application  # noqa: PLC0415 - loaded by now
+
         assert self._public is not None  # noqa: S101 - the form comes before
         return Application(self._public, self._credentials, self._eab_hmac, self._point)
 
@@ -275,19 +290,25 @@ class PublicSteps(_Flow):
                 task.cancel()
 
     async def _order(self) -> None:
+        from .ordering import async_apply  # noqa: PLC0415 - loaded by now
+
+        for_public = await self._load()
         server = await server_facts(self.hass)
         settings = settings_of(self._options_now)
         work = partial(async_apply, self._house, self._application, server, settings)
-        await async_apart(work, name="housekey order")
+        await for_public.async_apart(work, name="housekey order")
 
     async def _look_up(self) -> None:
         """Ask the CA about itself, and find the provider. Raises `HousekeyError`."""
+        from .ordering import async_about, kept_credentials  # noqa: PLC0415 - loaded by now
+
         public = self._public
         assert public is not None  # noqa: S101 - as above
         self._described = await self.hass.async_add_import_executor_job(
             provider_of, public.provider
         )
-        self._about = await async_apart(
+        for_public = await self._load()
+        self._about = await for_public.async_apart(
             partial(async_about, self._house, public), name="housekey asks the CA"
         )
         if await self.hass.async_add_executor_job(self._house.exists):

@@ -28,8 +28,6 @@ from housekey.live.pair import judge_pair
 from housekey.pki.encoding import fingerprint
 
 from . import http_yaml
-from .apart import async_apart
-from .for_public import async_ensure
 from .http_store import async_keep_trial, async_try, pair_of, server_facts
 from .loading import async_load
 from .running_server import RunningServer
@@ -184,8 +182,9 @@ class Renewal:
             return
         server = await server_facts(self._hass)
         wanted = self._wanted(names, server)
+        for_public = await async_load(self._hass, "for_public")
         try:
-            await async_ensure(self._hass, again=force)
+            await for_public.async_ensure(self._hass, again=force)
         except NotNow as lacking:
             due = partial(_is_due, self._access, server, wanted)
             if force or await self._hass.async_add_executor_job(due):
@@ -194,7 +193,7 @@ class Renewal:
             return
         self.is_ordering = True
         try:
-            await async_apart(
+            await for_public.async_apart(
                 lambda: _prepare(self._access, server, wanted, force=force, chosen=chosen),
                 name="housekey order",
             )

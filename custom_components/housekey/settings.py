@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 from housekey.errors import NameRefused
@@ -23,6 +23,7 @@ from .const import (
     CONF_PROOF_PORT,
     CONF_QUIET_FROM,
     CONF_QUIET_UNTIL,
+    CONF_ROAD,
     CONF_TRUST_OUTGOING,
     DEFAULT_QUIET_FROM,
     DEFAULT_QUIET_UNTIL,
@@ -83,6 +84,12 @@ def parsed(texts: Iterable[str]) -> tuple[Name, ...]:
         with contextlib.suppress(NameRefused):
             names.append(parse_name(text))
     return tuple(dict.fromkeys(names))
+
+
+def chosen_at(data: Mapping[str, Any]) -> datetime | None:
+    """Return when the road was chosen that an entry keeps; None: it keeps none."""
+    kept = data.get(CONF_ROAD)
+    return datetime.fromisoformat(kept["at"]) if kept else None
 
 
 def _number(value: object) -> int | None:

@@ -34,11 +34,8 @@ from housekey.house.journal import SettingChange, State
 from housekey.house.road import Kind
 from housekey.pki.names import DnsName
 
-from .apart import async_apart
-from .chosen import chosen_of, to_public
 from .const import CONF_PAGE, CONF_ROAD
 from .deadline import deadline
-from .for_public import async_ensure
 from .http_store import (
     async_forget_trial,
     async_keep_trial,
@@ -46,7 +43,6 @@ from .http_store import (
     server_facts,
 )
 from .loading import async_load
-from .ordering import async_order
 from .switch_files import (
     EXTERNAL,
     TO_HTTP,
@@ -109,7 +105,8 @@ class Switch:
         entry = self._coordinator.config_entry
         chosen = None
         if CONF_ROAD in entry.data:  # what it takes to ask a CA is loaded with it
-            chosen = await self._in_executor(chosen_of, entry.data)
+            roads = await async_load(self._hass, "chosen")
+            chosen = await self._in_executor(roads.chosen_of, entry.data)
         await self._prepare(chosen)
         async with self._coordinator.work:
             server = await server_facts(self._hass)
@@ -148,9 +145,11 @@ class Switch:
         server = await server_facts(self._hass)
         settings = self._coordinator.settings
         try:
-            await async_ensure(self._hass, again=True)
-            work = partial(async_order, self._access, chosen, server, settings)
-            await async_apart(work, name="housekey order")
+            for_public = await async_load(self._hass, "for_public")
+            ordering = await async_load(self._hass, "ordering")
+            await for_public.async_ensure(self._hass, again=True)
+            work = partial(ordering.async_order, self._access, chosen, server, settings)
+            await for_public.async_apart(work, name="housekey order")
         except HousekeyError as trouble:
             raise error_of(trouble) from trouble
 
@@ -332,7 +331,8 @@ class Switch:
         settled = await self._in_executor(self._access.public_settings)
         if settled is not None:  # or the next switch would lead to the house's own CA
             entry = self._coordinator.config_entry
-            data = {**entry.data, CONF_ROAD: to_public(settled)}
+            roads = await async_load(self._hass, "chosen")
+            data = {**entry.data, CONF_ROAD: roads.to_public(settled)}
             self._hass.config_entries.async_update_entry(entry, data=data)
         await self._way_back.async_begin(attended=True)
 

@@ -30,7 +30,7 @@ from custom_components.housekey.public_forms import (
     settings_from,
     suggested_names,
 )
-from custom_components.housekey.settings import settings_of
+from custom_components.housekey.settings import chosen_at, settings_of
 from custom_components.housekey.switch_files import announce, stage
 from custom_components.housekey.troubles import told_of
 from custom_components.housekey.way_back import WayBack
@@ -69,8 +69,7 @@ def ca(machine: Machine) -> Iterator[FakeCa]:
         patch.object(PublicAuthority, "prepare", prepare),
         patch("housekey.public.order.taken", fake.taken),
         patch("housekey.public.ari.suggestion_for", unsuggested),
-        patch("custom_components.housekey.public_steps.async_about", fake.about),
-        patch("housekey.live.handshake.resolve", machine.resolve),
+        patch("custom_components.housekey.ordering.async_about", fake.about),
     ):
         yield fake
 
@@ -994,7 +993,7 @@ async def test_work_apart_returns_raises_and_is_cancelled(hass: HomeAssistant) -
 
 def test_what_an_entry_keeps_of_a_road_is_read_again(ca: FakeCa) -> None:
     assert chosen.chosen_of({}) is None
-    assert chosen.chosen_at({}) is None
+    assert chosen_at({}) is None
     kept = json.loads(json.dumps({CONF_ROAD: chosen.to_public(ca.settings)}))
     road = chosen.chosen_of(kept)
     assert isinstance(road, chosen.PublicRoad)

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 # Of the library and the integration, of which there are some 150. A start that loads more waits
-# longer: think of `loading.py` before this is raised.
-MOST_MODULES = 95
+# longer: think of `loading.py` before this is raised. Five are about which road a house is on
+# (house/road.py, homeassistant/authority.py, signing.py, public_steps.py, and what these need).
+MOST_MODULES = 90
 _CODE = (".py", ".pyc", ".whl")  # has the words of a key's first line, and no key
 
 

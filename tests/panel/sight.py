@@ -70,6 +70,14 @@ class Sight:
         assert pressed, "no button"
         return str(pressed)
 
+    def choose(self, text: str) -> None:
+        """Choose the line of a menu on which that is written."""
+        pressed = soon(
+            lambda: self._last("ha-list-item", "it.click()", within=_FLOW, saying=text) is not None,
+            seconds=10,
+        )
+        assert pressed, f"no {text!r} in the menu"
+
     def dialog(self) -> str:
         """Everything that can be read in the dialog of a flow."""
         return str(self._last(_FLOW, "0", visible=False))
@@ -93,9 +101,12 @@ class Sight:
             lambda: self._last("ha-switch", "it.click()", within=_FLOW) is not None, seconds=10
         )
 
-    def _last(self, wanted: str, act: str, *, visible: bool = True, within: str = "html") -> Any:
+    def _last(
+        self, wanted: str, act: str, *, visible: bool = True, within: str = "html", saying: str = ""
+    ) -> Any:
         """Find the last of them, do something to `it`, and return what is written on it."""
         shown = "&& each.getClientRects().length && each.checkVisibility()" if visible else ""
+        shown += f"&& each.textContent.includes({json.dumps(saying)})" if saying else ""
         return self.browser.evaluate(
             f"""(() => {{
   const found = [];

@@ -59,7 +59,7 @@ def test_a_house_is_made_by_clicking_and_stands_in_the_panel(home_2026_11: NewHo
         assert browser.navigate(add) == ""
         sight.press()  # do you want to set it up?
         is_at("user")
-        assert sight.press() == "Begin"
+        sight.choose(_STEPS["user"]["menu_options"]["names"])
         is_at("names")
         assert sight.press() == "Next"
         is_at("no_impact")

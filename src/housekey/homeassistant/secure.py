@@ -197,7 +197,8 @@ class _Run:
             raise UsageError(
                 f"{' and '.join(wrong)} would be about a certificate of the house's own CA, and"
                 " this one comes from another",
-                hint="the road says all names; --private goes back to the house's own CA",
+                hint="leave it out: that is the other CA's matter, and --public says all names;"
+                " --private goes back to the house's own CA",
             )
 
     async def _wanted(self, view: View, names: Names, authority: Authority | None) -> Wanted:
@@ -354,29 +355,28 @@ class _Run:
             return await self._as_it_is(site, house, authority, drawn), False
         answered = await self._answered(names.chosen, site)
         go_back = [self._leaf_back(house, authority)]
-        room = self._room(house, drawn)
-        transaction = opened or self._journal(house).begin(target_of(site))
-        switch = Switch(
-            site=site,
-            house=house,
-            authority=authority,
-            world=self._world,
-            transaction=transaction,
-            http=view.http,
-            answered=answered,
-            # The common name is the root's; a leaf is called by its first name.
-            subject=Subject(**{**whose(view, self._request.subject), "common_name": None}),
-            restart_command=self._request.restart_command,
-            live=self._live,
-        )
-        try:
-            go_back.append(remember_wishes(self._request, house, self._world))
-            outcome = await switch.carry_out(drawn, names.chosen)
-        except BaseException as error:
-            room.close()
-            await self._after_failure(error, transaction, site, go_back)
-            raise
-        room.close()
+        with self._room(house, drawn) as room:
+            transaction = opened or self._journal(house).begin(target_of(site))
+            switch = Switch(
+                site=site,
+                house=house,
+                authority=authority,
+                world=self._world,
+                transaction=transaction,
+                http=view.http,
+                answered=answered,
+                # The common name is the root's; a leaf is called by its first name.
+                subject=Subject(**{**whose(view, self._request.subject), "common_name": None}),
+                restart_command=self._request.restart_command,
+                live=self._live,
+            )
+            try:
+                go_back.append(remember_wishes(self._request, house, self._world))
+                outcome = await switch.carry_out(drawn, names.chosen)
+            except BaseException as error:
+                room.close()
+                await self._after_failure(error, transaction, site, go_back)
+                raise
         return outcome, True
 
     def _room(self, house: House, drawn: Plan) -> contextlib.ExitStack:

@@ -17,6 +17,7 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
+from housekey.cli.secure.helping import InGroups
 from housekey.cli.secure.own import (
     ask_for_signature,
     chosen_own,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from housekey.house.recovery import RecoveryCode
 
 
-@click.command("secure")
+@click.command("secure", cls=InGroups)
 @home_options
 @click.option(
     "--name", "add", multiple=True, metavar="NAME", help="Cover this name as well, from now on."
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     "--days",
     type=click.IntRange(1, 825),
     metavar="DAYS",
-    help="How long a new leaf is good for.  [default: 397]",
+    help="How long a new certificate is good for.  [default: 397]",
 )
 @click.option(
     "--cert-path",
@@ -108,6 +109,14 @@ def command(**options: Any) -> None:
     certificate, switches Home Assistant to HTTPS on trial, proves from outside
     that it works, and only then makes it permanent. Whatever fails, everything
     is put back as it was. Run again, it changes nothing unless something is due.
+
+    Three roads lead there; docs/roads.md compares them:
+
+    \b
+    housekey secure                       a private root; devices are told once
+    housekey secure --public NAME         a name of yours; devices need nothing
+    housekey secure --csr FILE            a CA of your own: writes the request
+    housekey secure --install FILE...     and takes what that CA returned
     """
     refuse_contradictions(options)
     if options["csr"] is not None:

@@ -70,7 +70,8 @@ def own_options(command: _F) -> _F:
         click.option(
             "--csr",
             metavar="FILE",
-            help="Write a request for a CA of your own, and change nothing; - prints it.",
+            help="Write a request for a CA of your own; - prints it. Home Assistant stays as it"
+            " is.",
         ),
     ):
         command = option(command)
@@ -90,7 +91,7 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
         if options[name]:
             raise UsageError(
                 f"{option} is another road than a CA of your own",
-                hint="docs/roads.md tells them apart",
+                hint="drop one of the two; docs/roads.md tells them apart",
             )
     for name, option, side in _FOR_ONE:
         if options[name] and not (csr if side == "csr" else install):
@@ -222,7 +223,7 @@ def what_next(house: Path) -> str:
     if road is None:
         return "phones and laptops: housekey share"
     if not road.roots:
-        return "nothing: every device trusts it already"
+        return "nothing on any device; to renew it by itself: housekey run --install"
     if road.kind is Kind.PUBLIC:
         return f"every device has to trust the root of that CA, {said(road.roots[-1])}"
     return f"every device has to trust the root of your CA, {said(road.roots[0])}"

@@ -251,7 +251,7 @@ async def _agreed_terms(
         )
     if ca.terms is None:
         return None
-    output.row("terms", f"{ca.name} gives certificates to who agrees to {ca.terms}")
+    output.row("terms", f"{ca.name} signs for those who agree to its terms: {ca.terms}")
     if not options["agree_tos"]:
         question = "Have you read them, and do you agree?"
         output.must_be_a_terminal(question, option="--agree-tos")
@@ -269,7 +269,7 @@ def _must_fit(options: Mapping[str, Any]) -> None:
         )
     if options["acme_root"] and not options["acme_directory"]:
         raise UsageError(
-            "--acme-root is the root of a private CA, and which CA that is is not said",
+            "--acme-root is the root of a private CA, and the address of that CA is missing",
             hint="give its address with --acme-directory URL",
         )
     if bool(options["eab_kid"]) is not bool(options["eab_hmac_file"]) and options["eab_hmac_file"]:
@@ -334,8 +334,7 @@ def _directory(options: Mapping[str, Any]) -> str:
 def _provider(options: Mapping[str, Any], before: PublicSettings | None) -> str:
     from housekey.public import duckdns, providers  # noqa: PLC0415 - only on this road
 
-    names = [str(name).lower() for name in options["public_names"]]
-    all_duckdns = all(name.endswith(f".{duckdns.ZONE}") for name in names)
+    all_duckdns = all(map(duckdns.holds, options["public_names"]))
     default = duckdns.PROVIDER if all_duckdns else before.provider if before else None
     name = options["dns"].lower() if options["dns"] else default
     if name is None:

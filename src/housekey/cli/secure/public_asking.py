@@ -53,8 +53,12 @@ def credentials(
     kept = known.kept(house, settings.provider, files=world.files)
     if kept is not None or not described.asked or options["dry_run"]:
         return None if kept is not None or options["dry_run"] else {}
-    output.row("sign in", f"housekey changes records at {settings.provider}, and keeps what it")
-    output.row("", "needs for that in the house, for you alone (mode 0600)")
+    if _can_ask(output):
+        output.row(
+            "asks",
+            f"what lets it change the DNS at {settings.provider}. It is kept in the house, for you"
+            " alone (mode 0600). What you type is not shown; leave empty what you do not need",
+        )
 
     def question(text: str) -> Secret | None:
         return _asked(text, output)
@@ -91,12 +95,16 @@ def eab_hmac(
 def _asked(question: str, output: Output) -> Secret | None:
     """Ask without echo; an empty answer is one. None where nobody can be asked."""
     output.busy("")
-    if output.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _can_ask(output):
         return None
     answer: str = click.prompt(
         f"  {question}", hide_input=True, default="", show_default=False, err=True
     )
     return Secret(answer.encode())
+
+
+def _can_ask(output: Output) -> bool:
+    return not output.as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def pointing(

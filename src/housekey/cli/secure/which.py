@@ -47,6 +47,7 @@ def ask_which_road(options: Mapping[str, Any], output: Output, *, house: Path) -
     if advice.road is None:
         return
     output.row("next", advice.command)
+    output.row("", "docs/public.md has the steps")
     if not output.confirm("Take the private root all the same?"):
         raise click.exceptions.Exit(1)
 
