@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from housekey.errors import (
     NotProven,
 )
 from housekey.house.road import ORDER, ORDER_CHAIN
-from housekey.public.account import account_of, register
+from housekey.public.account import about, account_of, register
 from housekey.public.order import taken
 from tests.public.challtest import ChallTestRecords
 from tests.public.ordered import (
@@ -158,6 +159,26 @@ def test_json_that_is_half_of_what_it_should_be_is_told_as_what_it_is(
     ca.peace()
     obtained(house, settings, records, by_hand=True)
     assert len(ca.wanted) == 1
+
+
+def test_a_refusal_in_no_words_is_a_refusal_all_the_same(
+    ca: Troubled, house: House, settings: Any, records: ChallTestRecords
+) -> None:
+    for detail in (7, {"why": ["not"]}):
+        ca.problem("newOrder", "malformed", detail, status=400)  # type: ignore[arg-type]
+        with pytest.raises(CaRefused, match=r"refused: (7|.*why.*not)"):
+            obtained(house, settings, records, by_hand=True)
+    assert [failure["code"] for failure in _failures(house)] == ["malformed"] * 2
+
+
+def test_profiles_that_are_none_are_none(ca: Troubled, settings: Any) -> None:
+    def changed(directory: bytes) -> bytes:
+        document = json.loads(directory)
+        document["meta"]["profiles"] = 7
+        return json.dumps(document).encode()
+
+    ca.trouble("directory", change=changed)
+    assert asyncio.run(about(settings, world=TestWorld())).profiles == ()
 
 
 def test_a_ca_that_lists_no_orders_is_not_asked_twice_in_one_run(

@@ -8,6 +8,7 @@ anywhere in between does no harm.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ async def about(settings: PublicSettings, *, world: World) -> About:
         name=ca.name,
         terms=meta.terms_of_service,
         needs_eab=bool(meta.external_account_required),
-        profiles=tuple(profiles or ()),
+        profiles=tuple(profiles) if isinstance(profiles, Mapping) else (),
         suggests_renewal=ca.offers("renewalInfo"),
     )
 

@@ -247,7 +247,8 @@ def words_of(problem: messages.Error) -> str:
     """Return what a problem document (RFC 9457) says, on one line and not endless."""
     parts = [problem.detail or problem.title or problem.description or str(problem.typ)]
     parts += [str(sub.detail) for sub in problem.subproblems or () if sub.detail]
-    line = " ".join("; ".join(parts).split()).rstrip(".")
+    # What should be text may be anything else.
+    line = " ".join("; ".join(map(str, parts)).split()).rstrip(".")
     return line if len(line) <= 400 else line[:399] + "…"
 
 
