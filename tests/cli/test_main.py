@@ -7,9 +7,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from housekey import __version__
+from housekey.cli.secure import command as secure
 from tests.command import COMMAND, environment, housekey
 from tests.terminal import Terminal
 
@@ -130,3 +132,14 @@ def test_colour_is_for_terminals_whose_owner_wants_it(colour: bool, tmp_path: Pa
         assert terminal.wait() == 3
     assert "there is no house" in terminal.said
     assert ("\x1b[" in terminal.said) is colour
+
+
+def test_the_help_of_secure_has_every_option_once_and_the_roads_in_groups() -> None:
+    told = housekey("secure", "--help").out
+    first = told.split("Options:")[1].split("A public name (docs/public.md):")[0]
+    listed = re.findall(r"^  (?:-\w, )?(-\S+)", told, re.MULTILINE)
+    ours = [each.opts[-1] for each in secure.params if isinstance(each, click.Option)]
+    assert sorted(listed) == sorted([*ours, "--help"])
+    assert re.findall(r"^  (?:-\w, )?(-\S+)", first, re.MULTILINE) == [
+        *("--dry-run", "--yes", "--house", "--json", "-v", "--help")
+    ]
