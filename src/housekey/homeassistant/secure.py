@@ -392,10 +392,11 @@ class _Run:
     def _leaf_back(self, house: House, authority: Authority) -> Callable[[], None]:
         """Return what puts the house's leaf back, should the switch be put back.
 
-        What somebody else signed is kept all the same, as the previous one when another road is
-        gone back to: it is the next one to be tried, and a public CA gives only so many.
+        What a public CA signed is kept all the same, as the previous one when another road is
+        gone back to: it is the next one to be tried, and such a CA gives only so many.
         """
-        if authority.road is None:
+        road = authority.road
+        if road is None or (road.kind is Kind.OWN and not authority.settled):
             return house.way_back_of(LABEL)
         had = None if authority.settled else house.leaf(LABEL)
         return lambda: None if had is None else _keep_again(had, house)
