@@ -70,19 +70,27 @@ SCENES = {
         leaf_renews=_NOW - timedelta(days=20),
         leaf_begins=None,
         root_begins=None,
-        problems=tuple(
+        problems=(
+            *(
+                Problem(
+                    kind,
+                    (
+                        ("ends", "2026-11-30"),
+                        ("reason", "the disk is full"),
+                        ("names", "192.168.1.77"),
+                        ("file", "configuration.yaml"),
+                        ("files", "/config/ssl/fullchain.pem"),
+                        ("port", "8125"),
+                    ),
+                )
+                for kind in ProblemKind
+            ),
+            # What a click may mend has another text.
             Problem(
-                kind,
-                (
-                    ("ends", "2026-11-30"),
-                    ("reason", "the disk is full"),
-                    ("names", "192.168.1.77"),
-                    ("file", "configuration.yaml"),
-                    ("files", "/config/ssl/fullchain.pem"),
-                    ("port", "8125"),
-                ),
-            )
-            for kind in ProblemKind
+                ProblemKind.EXPIRING,
+                (("ends", "2026-11-30"), ("reason", "no network")),
+                fixable=True,
+            ),
         ),
     ),
     "ended": replace(_KEPT, leaf_ends=_NOW - timedelta(days=3), leaf_renews=_NOW),

@@ -85,5 +85,5 @@ def test_nothing_of_a_snapshot_is_shown_that_does_not_stand_here() -> None:
     assert sorted(overview()) == [
         "at", "certificates", "delivery", "devices", "home_assistant_url", "https_port",
         "names",
-        "onboarding", "problems", "reason", "root", "running", "stage",
+        "onboarding", "problems", "reason", "road", "root", "running", "stage",
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING
@@ -12,7 +13,12 @@ import pytest
 
 from housekey import errors
 from housekey.errors import (
+    CaAsksToWait,
+    CaRefused,
+    CaUnreachable,
     ClockWrong,
+    DnsFailed,
+    DnsNotShown,
     FileTrouble,
     HouseBroken,
     HouseBusy,
@@ -21,7 +27,9 @@ from housekey.errors import (
     HouseUnsafe,
     NameRefused,
     NotPermitted,
+    NotProven,
     PairRefused,
+    ProviderRefused,
     ShareFailed,
     SwapRefused,
     Unreachable,
@@ -42,6 +50,7 @@ TEXTS = {
     for language in ("en", "de")
 }
 FILE = Path("/config/housekey/root.pem")
+TOMORROW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 def because(trouble: HousekeyError, number: int) -> HousekeyError:
@@ -76,6 +85,13 @@ MET = {
     "yaml_refused": YamlRefused(FILE, "so it is", lines=("ssl_key: x",)),
     "pair_refused": PairRefused("so it is"),
     "swap_refused": SwapRefused("so it is"),
+    "ca_unreachable": CaUnreachable("no answer", hint="do this"),
+    "ca_refused": CaRefused("so it is", hint="do this", code="malformed", status=400),
+    "ca_asks_to_wait": CaAsksToWait("too early", hint="do this", until=TOMORROW),
+    "not_proven": NotProven("no record", hint="do this", names=("a.example",), reason="none"),
+    "dns_failed": DnsFailed("no answer", hint="do this"),
+    "dns_not_shown": DnsNotShown("none", hint="do this", record="_acme-challenge.a", places=()),
+    "provider_refused": ProviderRefused("a word is missing", hint="do this"),
     "other": Unreachable("no answer", hint="do this"),
 }
 

@@ -336,7 +336,10 @@ def test_a_name_of_duckdns_is_pointed_looked_at_and_proven(owner: Owner) -> None
             ),
             "--staging is a CA of Let's Encrypt",
         ),
-        (("--public", "a.example.org", "--dns", "ddns", "--acme-root", "x"), "which CA that is"),
+        (
+            ("--public", "a.example.org", "--dns", "ddns", "--acme-root", "x"),
+            "of that CA is missing",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_said_in_two_lines_before_anything_is_looked_at(
