@@ -115,7 +115,7 @@ def test_a_page_port_that_is_taken_is_asked_for_again(
     home.start()
     flow = Flow(home.api())
     with usual_port_taken():
-        flow.send()
+        flow.send(next_step_id="names")
         flow.send(names=["localhost", "127.0.0.1"])
         flow.send(lane=False)
         flow.send(first_group="nope!", noted=False)
