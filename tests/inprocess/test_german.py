@@ -48,7 +48,7 @@ async def test_what_a_switch_affects_is_told_in_the_flow(
     MockConfigEntry(domain="sonos").add_to_hass(hass)
     manager = hass.config_entries.flow
     shown: Any = await manager.async_init(DOMAIN, context={"source": SOURCE_USER})
-    await manager.async_configure(shown["flow_id"], {})
+    await manager.async_configure(shown["flow_id"], {"next_step_id": "names"})
     shown = await manager.async_configure(shown["flow_id"], {"names": ["home.local"]})
     assert shown["step_id"] == "impact"
     assert shown["description_placeholders"]["affected"].startswith(
