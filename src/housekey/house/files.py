@@ -188,18 +188,17 @@ class Files:
     def room(self, folder: Path) -> Iterator[None]:
         """Hold what a pair takes in `folder` while the block runs, and give it back at its end.
 
-        Who fails on a full disk has to put back what was replaced, and needs room for that.
+        Who fails on a full disk has to put back what was replaced, and needs room for that. The
+        file has no name from its first byte on: a kill gives the room back, and leaves nothing.
         """
         probe = folder / _temporary("room")
         with told(folder), _opened_folder(probe) as (inside, name):
             fd = self._create(inside, name, 0o600)
             try:
-                _mark_as_in_use(fd)
+                os.unlink(name, dir_fd=inside)
                 self._write_all(fd, bytes(_AS_LARGE_AS_A_PAIR))
                 yield
             finally:
-                with contextlib.suppress(OSError):
-                    os.unlink(name, dir_fd=inside)
                 os.close(fd)
 
     def append(self, path: Path, line: str, *, mode: int) -> None:
