@@ -8,6 +8,7 @@ are those of `Machine`, and a restart, which is told and not done.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -46,6 +47,15 @@ def hass_config_dir(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def everything(enable_custom_integrations: None) -> None:
     """Custom integrations are found."""
+
+
+@pytest.fixture(autouse=True)
+def _apart(verify_cleanup: None) -> Iterator[None]:
+    """What worked apart has told what came of it, and ends a moment later: before it is looked."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith("housekey "):
+            thread.join(timeout=30)
 
 
 @pytest.fixture(autouse=True)

@@ -987,19 +987,19 @@ async def test_work_apart_returns_raises_and_is_cancelled(hass: HomeAssistant) -
         await asyncio.sleep(0)
         return 42
 
-    assert await async_apart(answer, name="test") == 42
+    assert await async_apart(answer, name="housekey test") == 42
 
     async def fail() -> int:
         raise RenewalFailed("no", hint="none")
 
     with pytest.raises(RenewalFailed):
-        await async_apart(fail, name="test")
+        await async_apart(fail, name="housekey test")
 
     async def cancelled() -> int:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await async_apart(cancelled, name="test")
+        await async_apart(cancelled, name="housekey test")
 
 
 def test_what_an_entry_keeps_of_a_road_is_read_again(ca: FakeCa) -> None:
