@@ -52,9 +52,7 @@ class PublicRoad:
     @property
     def signer(self) -> str:
         """Who signs, for people."""
-        from housekey.public.limits import name_of  # noqa: PLC0415 - only on this road
-
-        return name_of(self.settings.directory)
+        return self.settings.signer
 
     def authority(self, house: House, world: World) -> Authority:
         """Return who signs."""

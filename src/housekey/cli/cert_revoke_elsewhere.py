@@ -47,10 +47,9 @@ async def _revoke(
 ) -> None:
     from housekey.cli.home import world_of  # noqa: PLC0415 - after --help
     from housekey.pki.crl import Reason as Because  # noqa: PLC0415
-    from housekey.public.limits import name_of  # noqa: PLC0415 - only on this road
     from housekey.public.revoking import revoke  # noqa: PLC0415
 
-    name = name_of(settings.directory)
+    name = settings.signer
     output.busy(f"asking {name} to revoke it")
     await revoke(
         house,

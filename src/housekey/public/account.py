@@ -21,7 +21,6 @@ from housekey.public.limits import (
     ORDER,
     asked_to_wait,
     limits_of,
-    name_of,
     no_more_accounts,
     told_wait,
 )
@@ -292,7 +291,7 @@ def _jwk(key: PrivateKey) -> Any:
 
 def _later(wait: Wait, settings: PublicSettings) -> CaAsksToWait:
     return CaAsksToWait(
-        f"{name_of(settings.directory)} is not asked before {told_wait(wait)}: {wait.why}",
+        f"{settings.signer} is not asked before {told_wait(wait)}: {wait.why}",
         hint="nothing was changed; run it again after that",
         until=wait.until,
     )

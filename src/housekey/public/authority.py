@@ -12,7 +12,6 @@ from housekey.house.records import OBTAINED
 from housekey.house.road import ACCOUNT
 from housekey.pki.encoding import certificates_from_pem, fingerprint
 from housekey.pki.keys import PrivateKey
-from housekey.public.limits import name_of
 from housekey.public.settings import PublicSettings
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ class PublicAuthority:
 
     @property
     def signer(self) -> str:
-        return name_of(self._settings.directory)
+        return self._settings.signer
 
     @property
     def trust(self) -> tuple[Certificate, ...]:

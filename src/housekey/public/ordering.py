@@ -20,7 +20,6 @@ from housekey.public.account import account_key, account_of
 from housekey.public.ca import TRIES, Ca, words_of
 from housekey.public.limits import (
     FINALIZE_STEP,
-    name_of,
     plain,
     together,
 )
@@ -70,7 +69,7 @@ class Ordering:
         self._steps = steps
         self._world = world
         self._hook = hook
-        self._name = name_of(settings.directory)
+        self._name = settings.signer
         self._answered: set[str] = set()  # challenges, by URL
         self._valid: set[str] = set()  # proofs, by URL
         self._unheard = 0  # how often the CA could not be told to look

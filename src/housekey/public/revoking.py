@@ -8,7 +8,6 @@ from housekey.errors import CaRefused, PublicTrouble
 from housekey.house.who import who
 from housekey.pki.encoding import fingerprint
 from housekey.public.account import account_key, account_of
-from housekey.public.limits import name_of
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -38,7 +37,7 @@ async def revoke(
     from housekey.public.ca import Ca  # noqa: PLC0415 - slow: it brings the library
 
     account = account_of(house, settings.directory)
-    name = name_of(settings.directory)
+    name = settings.signer
     if account is None:
         raise PublicTrouble(
             f"this house has no account with {name}",

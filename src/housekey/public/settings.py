@@ -61,3 +61,10 @@ class PublicSettings:
         """The names of the certificate. Raises `NameRefused`."""
         names = map(parse_name, self.names)
         return tuple(name for name in names if isinstance(name, DnsName))
+
+    @property
+    def signer(self) -> str:
+        """What the CA is called, for people."""
+        from housekey.public.limits import name_of  # noqa: PLC0415 - a start of a server goes without
+
+        return name_of(self.directory)

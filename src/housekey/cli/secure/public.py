@@ -130,9 +130,7 @@ class PublicRoad:
 
     @property
     def signer(self) -> str:
-        from housekey.public.limits import name_of  # noqa: PLC0415 - only on this road
-
-        return name_of(self.settings.directory)
+        return self.settings.signer
 
     @property
     def is_rehearsal(self) -> bool:
