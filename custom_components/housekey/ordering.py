@@ -35,7 +35,7 @@ class Application:
     settings: PublicSettings
     credentials: Mapping[str, Secret] | None = None  # None: those that the house has
     eab_hmac: Secret | None = None
-    point: IPv4Address | None = None  # where the name shall lead; None: it stays as it is
+    point: IPv4Address | None = None  # where the names shall lead; None: they stay as they are
 
     @property
     def is_rehearsal(self) -> bool:
@@ -73,14 +73,22 @@ async def async_order(
 async def async_apply(
     access: HouseAccess, application: Application, server: ServerFacts, settings: Settings
 ) -> None:
-    """Let the name lead here, if it shall; register with the CA, and order. As `async_order`."""
+    """Let the names lead here, if they shall; register with the CA, and order. As `async_order`."""
     if application.point is not None and application.credentials is not None:
-        from housekey.public.duckdns import point  # noqa: PLC0415 - only for it
+        from housekey.public.duckdns import point_all  # noqa: PLC0415 - only for it
 
-        name = application.settings.names[0].removeprefix("*.")
-        world = HouseWorld(access.files)
-        await point(name, (application.point,), application.credentials, world=world)
+        names, world = led_by_duckdns(application.settings), HouseWorld(access.files)
+        await point_all(names, (application.point,), application.credentials, world=world)
     await async_order(access, application.road, server, settings)
+
+
+def led_by_duckdns(settings: PublicSettings) -> tuple[str, ...]:
+    """Return the names that can be let lead anywhere; the proof for others may be there, too."""
+    from housekey.public.duckdns import PROVIDER, domain_of, holds  # noqa: PLC0415 - only for it
+
+    if settings.provider != PROVIDER:
+        return ()
+    return tuple(dict.fromkeys(domain_of(each) for each in settings.names if holds(each)))
 
 
 def kept_credentials(access: HouseAccess, provider: str) -> Mapping[str, Secret]:

@@ -56,7 +56,7 @@ class PublicSteps(_Flow):
     _described: Provider | None = None
     _credentials: Mapping[str, Secret] = {}
     _eab_hmac: Secret | None = None
-    _point: IPv4Address | None = None  # where the name shall lead; None: it stays as it is
+    _point: IPv4Address | None = None  # where the names shall lead; None: they stay as they are
     _trouble: str = ""  # why the last task failed
 
     async def _resolved(self, host: str) -> tuple[Address, ...]:
@@ -165,10 +165,10 @@ class PublicSteps(_Flow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """What the provider knows the user by; and the terms of the CA."""
-        from .public_forms import (  # noqa: PLC0415 - loaded by now
+        from .ordering import led_by_duckdns  # noqa: PLC0415 - loaded by now
+        from .public_forms import (  # noqa: PLC0415 - likewise
             CONF_AGREE,
             CONF_POINT,
-            FIRST,
             credentials_from,
             credentials_schema,
             label_of,
@@ -194,9 +194,11 @@ class PublicSteps(_Flow):
             if not errors:
                 self._public = replace(public, terms=about.terms)
                 return await self._before_order()
-        point = None
-        if public.provider == FIRST:
-            point = not await self._resolved(public.names[0].removeprefix("*."))
+        address, point = await self._address(), None
+        if address is not None and (led := led_by_duckdns(public)):
+            # Proposed where one leads nowhere yet; elsewhere it may be meant to.
+            point = not all([await self._resolved(each) for each in led])
+            point = point if user_input is None else bool(user_input.get(CONF_POINT, point))
         return self.async_show_form(
             step_id="credentials" if about.terms is not None else "credentials_no_terms",
             data_schema=credentials_schema(described, terms=about.terms is not None, point=point),
@@ -207,7 +209,7 @@ class PublicSteps(_Flow):
                 "fields": told_options(described),
                 "ca": about.name,
                 "terms": about.terms or "",
-                "address": str(await self._address() or "-"),
+                "address": str(address or "-"),
                 "names": shown_names(public.names),
             },
         )

@@ -21,7 +21,8 @@ from housekey.public.providers import provider
 from housekey.public.settings import PublicSettings
 from tests.pki.houses import A_DAY, NOW, a_house, names
 
-NAME = "ha.example.org"
+NAME = "home.duckdns.org"
+NAMES = (NAME, "second.duckdns.org", "third.duckdns.org", "ha.example.org")  # it may speak for
 DIRECTORY = "https://ca.example.org/dir"
 TERMS = "https://ca.example.org/terms"
 TOKEN = "a-token-that-nobody-may-read"
@@ -32,7 +33,7 @@ class FakeCa:
 
     def __init__(self) -> None:
         self.tiers = a_house(
-            constraints=DEFAULT_CONSTRAINTS.widened(names(NAME)), born=NOW - 30 * A_DAY
+            constraints=DEFAULT_CONSTRAINTS.widened(names(*NAMES)), born=NOW - 30 * A_DAY
         )
         self.root_pem = certificate_to_pem(self.tiers.root.certificate).decode()
         self.orders: list[str] = []  # why each was made

@@ -34,7 +34,14 @@ from custom_components.housekey.settings import chosen_at, settings_of
 from custom_components.housekey.switch_files import announce, stage
 from custom_components.housekey.troubles import told_of
 from custom_components.housekey.way_back import WayBack
-from housekey.errors import CaRefused, CaUnreachable, DnsNotShown, NotProven, RenewalFailed
+from housekey.errors import (
+    CaRefused,
+    CaUnreachable,
+    DnsFailed,
+    DnsNotShown,
+    NotProven,
+    RenewalFailed,
+)
 from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.house.road import ROAD, Kind, Road
@@ -316,15 +323,20 @@ async def test_what_nobody_expected_is_told_too_and_logged(
     assert "This should not happen" in caplog.text
 
 
-async def test_a_name_of_duckdns_is_led_here_when_that_is_wished(
+async def test_all_names_of_duckdns_are_led_here_when_that_is_wished_and_who_fails_is_told(
     hass: HomeAssistant, server: Server, ca: FakeCa, machine: Machine
 ) -> None:
     led: list[Any] = []
+    refused = {"second.duckdns.org"}
 
     async def point(name: str, addresses: Any, credentials: Any, **_: Any) -> None:
         led.append((name, [str(each) for each in addresses], set(credentials)))
+        if name in refused:
+            raise DnsFailed(f"KO for {name}", hint="whose is it?")
 
-    machine.names = ()
+    machine.names = (NAME,)  # of three, one leads somewhere
+    three = (NAME, f"*.{NAME}", "second.duckdns.org", "third.duckdns.org", "ha.example.org")
+    registered = [NAME, "second.duckdns.org", "third.duckdns.org"]
     dialog = await begun(hass, server)
     with (
         patch("housekey.public.duckdns.point", point),
@@ -335,14 +347,37 @@ async def test_a_name_of_duckdns_is_led_here_when_that_is_wished(
     ):
         await dialog.send(next_step_id="public")
         await settled(dialog, "public_name")
-        await dialog.send(**form(ca))
+        await dialog.send(**form(ca, *three))
         assert dialog.shown["data_schema"]({"agree": True})["point"] is True
+        await dialog.send(auth_token=TOKEN, agree=False, point=False)
+        assert dialog.shown["data_schema"]({"agree": True})["point"] is False  # as it was chosen
         await dialog.send(auth_token=TOKEN, agree=True, point=True)
         await dialog.send(first_group=dialog.told["code"][:5], noted=True)
+        await settled(dialog, "order_failed")
+        assert led == [(name, ["192.168.1.20"], {"auth_token"}) for name in registered]
+        assert (
+            "of 3 names, 1 could not be led to 192.168.1.20 (second.duckdns.org): KO"
+            in (dialog.told["reason"])
+        )
+        assert ca.orders == []
+        refused.clear()
+        machine.names = ()
+        await dialog.send(next_step_id="order")
         await settled(dialog, "switch_public")
+    assert len(led) == 6
     # Told, and no more: a router may lead it here.
     assert dialog.shown["errors"] == {"base": "leads_elsewhere"}
-    assert led == [(NAME, ["192.168.1.20"], {"auth_token"})]
+
+
+async def test_a_name_elsewhere_whose_proof_is_at_duckdns_is_led_nowhere(
+    hass: HomeAssistant, server: Server, ca: FakeCa
+) -> None:
+    dialog = await begun(hass, server)
+    await dialog.send(next_step_id="public")
+    await settled(dialog, "public_name")
+    await dialog.send(**form(ca, "ha.example.org"))
+    assert dialog.step == "credentials"
+    assert "point" not in dialog.shown["data_schema"].schema
 
 
 async def test_a_dialog_that_is_closed_ends_the_order(

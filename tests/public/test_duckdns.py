@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from housekey.errors import DnsFailed, DnsNotShown
-from housekey.public.duckdns import domain_of, point
+from housekey.public.duckdns import domain_of, point, point_all
 from housekey.public.hiding import MASK
 from housekey.public.records import records_of
 from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn, duckdns_certificate
@@ -158,6 +158,26 @@ def test_a_name_is_pointed_to_addresses(
     for kind, found in shown.items():
         assert knot.lookup("myhome.duckdns.org", kind) == found
         assert knot.lookup("ha.myhome.duckdns.org", kind) == found
+
+
+def test_each_name_that_was_registered_is_pointed_and_those_that_failed_are_told(
+    knot: Knot, duckdns: DuckDnsStandIn
+) -> None:
+    world = TestWorld()
+    names = ("someone.duckdns.org", "myhome.duckdns.org", "*.myhome.duckdns.org")
+    credentials = secrets({"auth_token": TOKEN})
+    with pytest.raises(DnsFailed) as failed:
+        asyncio.run(point_all(names, [ip_address("192.168.1.7")], credentials, world=world))
+    assert failed.value.message.startswith(
+        "of 2 names, 1 could not be led to 192.168.1.7 (someone.duckdns.org):"
+        " the DNS provider duckdns did not change the A record someone.duckdns.org: "
+    )
+    assert [request["domains"] for request in duckdns.requests] == ["someone", "myhome"]
+    assert knot.lookup("myhome.duckdns.org", "A") == ("192.168.1.7",)
+    assert world.told == [("points", "myhome.duckdns.org leads to 192.168.1.7")]
+    # One name alone is told as it failed.
+    with pytest.raises(DnsFailed, match=r"^the DNS provider duckdns did not change"):
+        asyncio.run(point_all(names[:1], [ip_address("192.168.1.7")], credentials, world=world))
 
 
 def test_more_than_one_address_of_a_kind_is_refused() -> None:

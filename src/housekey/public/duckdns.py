@@ -12,7 +12,7 @@ from housekey.errors import DnsFailed
 from housekey.public.changing import SECONDS, Changer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from ipaddress import IPv4Address, IPv6Address
 
     from housekey.pki.secret import Secret
@@ -69,3 +69,36 @@ async def point(
             await changer.create(kind, domain, address, zone=domain)
     finally:
         world.busy("")
+
+
+async def point_all(
+    names: Iterable[str],
+    addresses: Sequence[IPv4Address | IPv6Address],
+    credentials: Mapping[str, Secret],
+    *,
+    world: World,
+) -> None:
+    """As `point`, for each name that was registered; tells of each that leads there now.
+
+    One that fails keeps no other from being tried. Raises `DnsFailed`, which says which failed.
+    """
+    where = ", ".join(map(str, addresses)) or "the address that DuckDNS sees this home come from"
+    domains = tuple(dict.fromkeys(map(domain_of, names)))
+    failed: dict[str, DnsFailed] = {}
+    for domain in domains:
+        try:
+            await point(domain, addresses, credentials, world=world)
+        except DnsFailed as trouble:
+            failed[domain] = trouble
+        else:
+            world.tell("points", f"{domain} leads to {where}")
+    if not failed:
+        return
+    first = next(iter(failed.values()))
+    if len(domains) == 1:
+        raise first
+    raise DnsFailed(
+        f"of {len(domains)} names, {len(failed)} could not be led to {where}"
+        f" ({', '.join(failed)}): {first.message}",
+        hint=first.hint,
+    ) from first

@@ -134,14 +134,11 @@ class _Pointing:
     from_outside: bool
 
     async def __call__(self, site: Site) -> None:
-        """Point each name that was registered. Raises `NotReady` and as `duckdns.point`."""
-        from housekey.public import duckdns  # noqa: PLC0415 - only on this road
+        """Point each name that was registered. Raises `NotReady` and as `duckdns.point_all`."""
+        from housekey.public.duckdns import point_all  # noqa: PLC0415 - only on this road
 
         addresses = () if self.from_outside else (await self._at_home(site),)
-        told = ", ".join(map(str, addresses)) or "the address that DuckDNS sees this home come from"
-        for name in dict.fromkeys(map(duckdns.domain_of, self.names)):
-            await duckdns.point(name, addresses, self.credentials, world=self.world)
-            self.world.tell("points", f"{name} leads to {told}")
+        await point_all(self.names, addresses, self.credentials, world=self.world)
         await self._until_seen(next(each for each in self.names if not each.startswith("*.")))
 
     async def _at_home(self, site: Site) -> Address:
