@@ -40,7 +40,7 @@ from .http_store import server_facts
 from .loading import async_load
 from .model import Stage
 from .public_steps import PublicSteps, provider_of
-from .telling import async_said
+from .telling import async_fields, async_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,7 +167,6 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             credentials_from,
             credentials_schema,
             label_of,
-            told_options,
         )
 
         if user_input is not None:
@@ -186,7 +185,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             description_placeholders={
                 "reason": refused,
                 "provider": label_of(settled.provider),
-                "fields": told_options(described),
+                "fields": await async_fields(self.hass, described),
             },
         )
 

@@ -193,11 +193,6 @@ def credentials_from(described: Provider, given: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def told_options(described: Provider) -> str:
-    """Return what each field is for, in the words of whoever wrote the provider."""
-    return "\n".join(f"- `{each.name}`: {each.help or '-'}" for each in described.asked)
-
-
 def _roots(text: str) -> str | None:
     if not text.strip():
         return None

@@ -23,7 +23,7 @@ from .house_access import HouseAccess
 from .http_store import server_facts
 from .loading import async_load
 from .settings import settings_of
-from .telling import async_said
+from .telling import async_fields, async_said
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -173,7 +173,6 @@ class PublicSteps(_Flow):
             credentials_schema,
             label_of,
             shown_names,
-            told_options,
         )
 
         public, about, described = self._public, self._about, self._described
@@ -206,7 +205,7 @@ class PublicSteps(_Flow):
             description_placeholders={
                 "reason": refused,
                 "provider": label_of(public.provider),
-                "fields": told_options(described),
+                "fields": await async_fields(self.hass, described),
                 "ca": about.name,
                 "terms": about.terms or "",
                 "address": str(address or "-"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from housekey.homeassistant.impact import Impact
+    from housekey.public.providers import Provider
 
 
 def error_of(trouble: HousekeyError) -> HomeAssistantError:
@@ -65,6 +66,23 @@ async def async_effects(hass: HomeAssistant, impacts: Iterable[Impact]) -> str:
     return "\n".join(
         f"- **{each.domain}**: {texts.get(f'{place}.{each.words}', each.effect)}"
         for each in impacts
+    )
+
+
+async def async_fields(hass: HomeAssistant, described: Provider) -> str:
+    """Return what each field of a DNS provider is for as a list, in the language of this one.
+
+    Where we have no words of our own, whoever wrote the provider has.
+    """
+    language = hass.config.language
+    labels = await async_get_translations(hass, language, "config", {DOMAIN})
+    texts = await async_get_translations(hass, language, "selector", {DOMAIN})
+    label = f"component.{DOMAIN}.config.step.credentials.data"
+    text = f"component.{DOMAIN}.selector.dns_fields.options.{described.name}"
+    return "\n".join(
+        f"- **{labels.get(f'{label}.{each.name}', each.name)}**: "
+        f"{texts.get(f'{text}-{each.name}', each.help) or '-'}"
+        for each in described.asked
     )
 
 

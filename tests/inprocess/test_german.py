@@ -16,10 +16,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.house_access import HouseAccess
-from custom_components.housekey.telling import async_said, error
+from custom_components.housekey.telling import async_fields, async_said, error
 from custom_components.housekey.troubles import NOBODY, Told
 from housekey.errors import Unreachable
 from housekey.homeassistant.impact import AFFECTED
+from housekey.public.fields import OURS
+from housekey.public.providers import available, provider
 from tests.inprocess.parts import Client, Kept, Server
 
 
@@ -64,6 +66,31 @@ async def test_every_effect_of_a_switch_has_its_text(hass: HomeAssistant, langua
     assert told.keys() == {each.words for each in AFFECTED.values()}
     same = [each.domain for each in AFFECTED.values() if told[each.words] == each.effect]
     assert len(same) == (len(AFFECTED) if language == "en" else 0)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_every_field_of_a_provider_that_homes_use_is_told_in_our_words(
+    hass: HomeAssistant, language: str
+) -> None:
+    texts = await async_get_translations(hass, language, "selector", {DOMAIN})
+    place = f"component.{DOMAIN}.selector.dns_fields.options."
+    told = {key.removeprefix(place): text for key, text in texts.items() if key.startswith(place)}
+    english = {f"{name}-{field}": text for name, of in OURS.items() for field, text in of.items()}
+    assert told.keys() == english.keys()
+    same = [key for key, text in english.items() if told[key] == text]
+    assert len(same) == (len(english) if language == "en" else 0)
+    # And each has its label, which the list above the form begins with.
+    hass.config.language = language
+    for name in set(OURS) & set(available()):
+        described = provider(name)
+        listed = (await async_fields(hass, described)).splitlines()
+        assert len(listed) == len(described.asked)
+        for line, each in zip(listed, described.asked, strict=True):
+            assert line.endswith(f"**: {told[f'{name}-{each.name}']}")
+            assert f"**{each.name}**" not in line
+    # What we have no words for, lexicon has.
+    others = await async_fields(hass, provider("inwx"))
+    assert others.endswith("**: specify password for authentication")
 
 
 async def test_a_repair_that_cannot_be_done_says_why(

@@ -7,16 +7,18 @@ import json
 import os
 import subprocess
 import sys
+from argparse import ArgumentParser
 from importlib.metadata import requires
 
 import pytest
-from lexicon._private.discovery import find_providers
+from lexicon._private.discovery import find_providers, load_provider_module
 from lexicon.config import ConfigResolver
 
 from housekey.errors import ProviderRefused
 from housekey.pki.secret import Secret
 from housekey.public import providers
 from housekey.public.credentials import from_environment, variables_of
+from housekey.public.fields import OURS
 
 INSTALLED = [name for name, there in find_providers().items() if there and name != "auto"]
 LACKING = [name for name, there in find_providers().items() if not there]
@@ -35,6 +37,18 @@ def test_what_each_needs_is_known() -> None:
         assert len({option.name for option in described.options}) == len(described.options)
         with pytest.raises(ProviderRefused, match="needs credentials"):
             described.must_be_given({})
+
+
+def test_what_homes_use_is_told_in_our_words_and_wholly() -> None:
+    for name, words in OURS.items():
+        if name in LACKING:  # it tells its options all the same
+            parser = ArgumentParser(add_help=False)
+            load_provider_module(name).Provider.configure_parser(parser)
+            assert words.keys() == {each.dest for each in parser._actions}
+            continue
+        described = providers.provider(name)
+        assert words.keys() == {option.name for option in described.asked}, name
+        assert {option.name: option.help for option in described.asked} == words
 
 
 def test_lexicon_takes_what_is_given_by_the_names_that_are_told() -> None:

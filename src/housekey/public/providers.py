@@ -1,8 +1,8 @@
 """The DNS providers, by lexicon's names: which there are, and what each one needs to know.
 
 Nothing is listed here: providers, their options and the packages that some need are asked from
-lexicon. It has no public way to ask, only its own command line; what that uses is used here, and
-in no other module.
+lexicon; only what an option is for, `fields` may tell better. Lexicon has no public way to ask,
+only its own command line; what that uses is used here, and in no other module.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from housekey.errors import ProviderRefused
+from housekey.public.fields import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +37,7 @@ class Option:
     """One thing that a provider has to be told."""
 
     name: str  # as lexicon calls it: "auth_token"
-    help: str
+    help: str  # in our words (fields.py), or else lexicon's
     is_flag: bool = False
     default: Any = None
     convert: Callable[[str], Any] = field(default=str, repr=False)
@@ -112,7 +113,9 @@ def provider(name: str) -> Provider:
     _must_exist(name)
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     _class_of(name).configure_parser(parser)
-    return Provider(name, tuple(map(_option, parser._actions)))  # noqa: SLF001 - argparse has no other list
+    words = OURS.get(name, {})
+    actions = parser._actions  # noqa: SLF001 - argparse has no other list
+    return Provider(name, tuple(_option(each, words) for each in actions))
 
 
 def connected(
@@ -216,14 +219,14 @@ def _packages_missing(name: str) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def _option(action: Any) -> Option:
+def _option(action: Any, words: Mapping[str, str]) -> Option:
     is_flag = action.nargs == 0
     convert = action.type or str
     if action.choices:
         convert = _one_of(tuple(action.choices), convert)
     return Option(
         name=action.dest,
-        help=" ".join((action.help or "").split()),
+        help=words.get(action.dest) or " ".join((action.help or "").split()),
         is_flag=is_flag,
         default=None if is_flag else action.default,
         convert=convert,
