@@ -169,8 +169,9 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
                     )
                 self._new = None
                 return await self._after_house()
+        # With a public name no device needs the root that the code is for.
         return self.async_show_form(
-            step_id="house",
+            step_id="house" if self._public is None else "house_public",
             data_schema=vol.Schema(
                 {
                     vol.Required("first_group"): selector.TextSelector(),
@@ -180,6 +181,8 @@ class HousekeyConfigFlow(PublicSteps, ConfigFlow, domain=DOMAIN):
             errors=errors,
             description_placeholders={"code": code},
         )
+
+    async_step_house_public = async_step_house
 
     async def async_step_onboarding(
         self, user_input: dict[str, Any] | None = None

@@ -106,7 +106,9 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
         """Names, keys, lifetime, ports, quiet hours, lane, outgoing trust."""
         kept = dict(self.config_entry.options)
         # There the names are the road's, and the CA says for how long.
-        on_road = self._is_loaded and self._coordinator.data.road is not None
+        on_road = self._is_to_public or (
+            self._is_loaded and self._coordinator.data.road is not None
+        )
         errors: dict[str, str] = {}
         refused = ""
         if user_input is not None:
@@ -138,8 +140,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
 
     async def async_step_switch(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Try HTTPS now: Home Assistant restarts."""
-        kept = self.config_entry.data.get(CONF_ROAD)
-        step = "switch_public" if kept and kept["kind"] == Kind.PUBLIC else "switch"
+        step = "switch_public" if self._is_to_public else "switch"
         return await self._confirmed(step, self._coordinator.switch.async_begin, user_input)
 
     async_step_switch_public = async_step_switch
@@ -166,7 +167,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
         from .public_forms import (  # noqa: PLC0415 - likewise
             credentials_from,
             credentials_schema,
-            label_of,
+            title_of,
         )
 
         if user_input is not None:
@@ -184,7 +185,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             errors=errors,
             description_placeholders={
                 "reason": refused,
-                "provider": label_of(settled.provider),
+                "provider": title_of(settled.provider),
                 "fields": await async_fields(self.hass, described),
             },
         )
@@ -236,6 +237,12 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
     def _is_chosen(self) -> bool:
         """Whether a road was chosen that Home Assistant has not been taken to."""
         return bool(self.config_entry.data.get(CONF_ROAD))
+
+    @property
+    def _is_to_public(self) -> bool:
+        """Whether that one is a public name."""
+        kept = self.config_entry.data.get(CONF_ROAD)
+        return bool(kept) and kept["kind"] == Kind.PUBLIC
 
     @property
     def _options_now(self) -> Mapping[str, Any]:

@@ -10,12 +10,14 @@ import voluptuous as vol
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers import selector
 
-from housekey.errors import NameRefused, PemUnreadable, UsageError
+from housekey.errors import PemUnreadable
 from housekey.pki.encoding import certificates_from_pem, chain_to_pem
 from housekey.pki.names import DnsName, parse_name
 from housekey.pki.secret import Secret
+from housekey.public.naming import NOT_IN_THE_DNS, not_public
 
 from .const import LETS_ENCRYPT, STAGING
+from .troubles import NotNow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,9 +41,23 @@ CONF_AGREE: Final = "agree"
 CONF_POINT: Final = "point"
 
 _LABELS = {
-    "duckdns": "DuckDNS",
     "cloudflare": "Cloudflare",
     "ddns": "RFC 2136 (BIND, Knot, PowerDNS, …)",
+    "desec": "deSEC",
+    "digitalocean": "DigitalOcean",
+    "duckdns": "DuckDNS",
+    "gandi": "Gandi",
+    "godaddy": "GoDaddy",
+    "googleclouddns": "Google Cloud DNS",
+    "hetzner": "Hetzner",
+    "infomaniak": "Infomaniak",
+    "inwx": "INWX",
+    "ionos": "IONOS",
+    "namecheap": "Namecheap",
+    "ovh": "OVH",
+    "porkbun": "Porkbun",
+    "powerdns": "PowerDNS",
+    "route53": "Route 53 (AWS)",
 }
 _SECRET = re.compile(r"token|password|key|secret|hmac", re.IGNORECASE)
 _PASSWORD = selector.TextSelector(
@@ -57,9 +73,14 @@ def label_of(provider: str) -> str:
     return _LABELS.get(provider, provider)
 
 
+def title_of(provider: str) -> str:
+    """Return what it is called in a title, where there is little room."""
+    return label_of(provider).partition(" (")[0]
+
+
 def name_schema(providers: Iterable[str], before: PublicSettings | None) -> vol.Schema:
     """Return the form for name, provider and CA; with what was settled `before`."""
-    listed = sorted(set(providers), key=lambda name: (name != FIRST, name))
+    listed = sorted(set(providers), key=lambda name: (name != FIRST, label_of(name).lower()))
     options = [selector.SelectOptionDict(value=name, label=label_of(name)) for name in listed]
     choose = selector.SelectSelector(
         selector.SelectSelectorConfig(
@@ -85,7 +106,9 @@ def name_schema(providers: Iterable[str], before: PublicSettings | None) -> vol.
     return vol.Schema(
         {
             vol.Required(
-                CONF_PUBLIC_NAMES, default=list(before.names) if before is not None else []
+                # Never without a field to type into: it would have to be found first.
+                CONF_PUBLIC_NAMES,
+                default=list(before.names) if before is not None else [""],
             ): several,
             vol.Required(CONF_PROVIDER, default=provider if provider in listed else FIRST): choose,
             optional(CONF_EMAIL, was("email")): email,
@@ -112,24 +135,28 @@ def name_schema(providers: Iterable[str], before: PublicSettings | None) -> vol.
 def settings_from(given: Mapping[str, Any]) -> tuple[PublicSettings, Secret | None]:
     """Read that form: what is settled, and the key for the account that a CA may have given.
 
-    Raises `UsageError`, `PemUnreadable`, both for people.
+    Raises `NotNow`, `NameRefused` and `PemUnreadable`, all for people.
     """
     from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
 
     advanced = given.get(CONF_ADVANCED, {})
     directory = str(advanced.get(CONF_DIRECTORY) or "").strip()
     if directory and (urlsplit(directory).scheme != "https" or not urlsplit(directory).hostname):
-        raise UsageError(
+        raise NotNow(
+            "not_a_directory",
             f"{directory} is not the address of an ACME directory",
             hint="it begins with https://, and the CA's own pages tell it",
+            address=directory,
         )
     usual = STAGING if advanced.get(CONF_STAGING) else LETS_ENCRYPT
     hmac = str(advanced.get(CONF_EAB_HMAC) or "").strip()
+    roots_pem = _roots(str(advanced.get(CONF_ROOTS) or ""))
+    names = names_from(given.get(CONF_PUBLIC_NAMES, ()), private_ca=roots_pem is not None)
     settings = PublicSettings(
-        names=tuple(map(str, names_from(given.get(CONF_PUBLIC_NAMES, ())))),
+        names=tuple(map(str, names)),
         directory=directory or usual,
         provider=str(given[CONF_PROVIDER]),
-        roots_pem=_roots(str(advanced.get(CONF_ROOTS) or "")),
+        roots_pem=roots_pem,
         email=_text(given, CONF_EMAIL),
         profile=_text(advanced, CONF_PROFILE),
         eab_kid=_text(advanced, CONF_EAB_KID),
@@ -137,20 +164,32 @@ def settings_from(given: Mapping[str, Any]) -> tuple[PublicSettings, Secret | No
     return settings, Secret(hmac.encode()) if hmac else None
 
 
-def names_from(texts: Iterable[str]) -> tuple[DnsName, ...]:
-    """Read public names, each once; a wildcard alone is not enough. Raises `UsageError`."""
+def names_from(texts: Iterable[str], *, private_ca: bool = False) -> tuple[DnsName, ...]:
+    """Read public names, each once; fields that were left empty are none.
+
+    Raises `NotNow` for what no public CA signs for, and where there is no name but wildcards.
+    """
     names: list[DnsName] = []
-    for text in texts:
-        name = parse_name(text.strip())
+    for text in filter(None, map(str.strip, texts)):
+        name = parse_name(text)
         if not isinstance(name, DnsName):
-            raise NameRefused(
-                text,
-                reason="a public certificate is for a name, and this is an address",
-                hint="give a name of the DNS, such as myhome.duckdns.org",
+            raise NotNow(
+                "not_a_dns_name",
+                f"{name} is an address, and this certificate is for a name",
+                hint="give a name in the DNS, such as myhome.duckdns.org",
+                address=str(name),
+            )
+        if not private_ca and not_public(name.text.removeprefix("*.")):
+            raise NotNow(
+                "not_public",
+                f"no public CA signs for {name}",
+                hint="give a name that is yours in the DNS, such as myhome.duckdns.org",
+                name=str(name),
             )
         names.append(name)
     if not any(not name.is_wildcard for name in names):
-        raise UsageError(
+        raise NotNow(
+            "no_public_name",
             "there is no name by which to open Home Assistant",
             hint="give one such as ha.example.org; *.example.org may come besides",
         )
@@ -163,12 +202,12 @@ def suggested_names(urls: Iterable[str | None]) -> tuple[str, ...]:
     for url in urls:
         host = (urlsplit(url or "").hostname or "").rstrip(".").lower()
         zone = host.rpartition(".")[2]
-        if "." in host and not zone.isdigit() and ":" not in host and zone not in _NOBODYS:
+        if "." in host and not zone.isdigit() and ":" not in host and zone not in _AT_HOME:
             found.append(host)
     return tuple(dict.fromkeys(found))
 
 
-_NOBODYS = ("local", "lan", "home", "internal", "box", "arpa", "localdomain", "test")
+_AT_HOME = NOT_IN_THE_DNS | {"box"}  # which can be owned, and mostly is what a router says
 
 
 def credentials_schema(described: Provider, *, terms: bool, point: bool | None) -> vol.Schema:

@@ -139,7 +139,9 @@ class PublicSteps(_Flow):
         refused = ""
         if user_input is not None:
             try:
-                self._public, self._eab_hmac = settings_from(user_input)
+                # Not here: it reads the list of registries.
+                read = await self.hass.async_add_executor_job(settings_from, user_input)
+                self._public, self._eab_hmac = read
                 await self._look_up()
                 return await self.async_step_credentials()
             except HousekeyError as trouble:
@@ -152,7 +154,7 @@ class PublicSteps(_Flow):
             schema = self.add_suggested_values_to_schema(schema, user_input)
         elif self._public is None:
             urls = (self.hass.config.external_url, self.hass.config.internal_url)
-            known = {"public_names": list(suggested_names(urls))}
+            known = {"public_names": list(suggested_names(urls)) or [""]}
             schema = self.add_suggested_values_to_schema(schema, known)
         return self.async_show_form(
             step_id="public_name",
@@ -171,8 +173,8 @@ class PublicSteps(_Flow):
             CONF_POINT,
             credentials_from,
             credentials_schema,
-            label_of,
             shown_names,
+            title_of,
         )
 
         public, about, described = self._public, self._about, self._described
@@ -204,7 +206,7 @@ class PublicSteps(_Flow):
             errors=errors,
             description_placeholders={
                 "reason": refused,
-                "provider": label_of(public.provider),
+                "provider": title_of(public.provider),
                 "fields": await async_fields(self.hass, described),
                 "ca": about.name,
                 "terms": about.terms or "",

@@ -126,7 +126,9 @@ def told_of(trouble: HousekeyError) -> Told:  # noqa: PLR0911 - a list
             key = "pair_refused" if isinstance(trouble, PairRefused) else "swap_refused"
             return Told(key, {"detail": trouble.reason})
     if key := _WITH_HINT.get(type(trouble), ""):
-        return Told(key, {"detail": trouble.message, "hint": trouble.hint})
+        # A sentence of its own there.
+        hint = trouble.hint[:1].upper() + trouble.hint[1:]
+        return Told(key, {"detail": trouble.message, "hint": hint})
     if (key := _BY_CLASS.get(type(trouble), "")) and key != "house_busy":
         return Told(key, {"detail": trouble.message})
     return Told(key) if key else _other(trouble)

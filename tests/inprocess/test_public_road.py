@@ -153,7 +153,7 @@ async def to_the_order(dialog: Dialog, ca: FakeCa) -> None:
     await dialog.send(**form(ca))
     assert dialog.step == "credentials", dialog.shown
     await dialog.send(auth_token=TOKEN, agree=True, point=False)
-    if dialog.step == "house":
+    if dialog.step == "house_public":
         await dialog.send(first_group=dialog.told["code"][:5], noted=True)
 
 
@@ -173,6 +173,8 @@ async def test_the_whole_way_to_an_entry_and_no_secret_in_it(
     await settled(dialog, "public_name")
     providers = dialog.shown["data_schema"].schema["provider"].config["options"]
     assert providers[0] == {"value": "duckdns", "label": "DuckDNS"}
+    assert {"value": "ovh", "label": "OVH"} in providers
+    assert dialog.shown["data_schema"]({"advanced": {}})["public_names"] == [""]  # to type into
     assert len(providers) > 60
     await dialog.send(**form(ca))
     assert dialog.step == "credentials"
@@ -181,7 +183,12 @@ async def test_the_whole_way_to_an_entry_and_no_secret_in_it(
     assert dialog.shown["errors"] == {"agree": "not_agreed", "base": "not_possible"}
     assert not access.exists()
     await dialog.send(auth_token=TOKEN, agree=True, point=False)
-    assert dialog.step == "house", dialog.shown
+    assert dialog.step == "house_public", dialog.shown  # no device needs its root
+    await dialog.send(first_group="WRONG", noted=True)
+    assert (dialog.step, dialog.shown["errors"]) == (
+        "house_public",
+        {"first_group": "wrong_group"},
+    )
     await dialog.send(first_group=dialog.told["code"][:5], noted=True)
     await settled(dialog, "switch_public")
     assert ca.orders == ["the first certificate"]
@@ -205,9 +212,12 @@ async def test_the_whole_way_to_an_entry_and_no_secret_in_it(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"public_names": ["192.168.1.20"]}, "an address"),
-        ({"public_names": ["*.example.org"]}, "no name by which to open"),
-        ({"public_names": []}, "no name by which to open"),
+        ({"public_names": ["192.168.1.20"]}, "192.168.1.20 is an address"),
+        ({"public_names": ["*.example.org"]}, "name by which to open Home Assistant is missing"),
+        ({"public_names": ["", " "]}, "name by which to open Home Assistant is missing"),
+        ({"public_names": ["two words"]}, "two words is no name for a certificate"),
+        ({"public_names": ["ha.home"], "advanced": {}}, "No public CA signs for ha.home"),
+        ({"public_names": ["co.uk"], "advanced": {}}, "No public CA signs for co.uk"),
         ({"advanced": {"staging": False, "directory": "http://ca"}}, "not the address"),
         ({"advanced": {"staging": False, "roots": "nonsense"}}, "not a certificate"),
         ({"provider": "gransy"}, None),
@@ -463,7 +473,7 @@ def test_a_form_is_read_as_it_is_meant(ca: FakeCa) -> None:
         (NotProven("no", hint="h", names=(NAME,), reason="r"), "not_proven"),
     ):
         assert told_of(trouble).key == key
-        assert told_of(trouble).values == {"detail": "no", "hint": "h"}
+        assert told_of(trouble).values == {"detail": "no", "hint": "H"}
 
 
 # What it takes
@@ -754,7 +764,7 @@ async def test_a_renewal_that_fails_is_a_repair_in_the_words_of_whoever_refused(
     issue = ir.async_get(hass).async_get_issue(DOMAIN, "expiring")
     assert issue is not None
     assert issue.is_fixable
-    assert "nothing was found. look there" in issue.translation_placeholders["reason"]
+    assert "nothing was found. Look there" in issue.translation_placeholders["reason"]
     assert await presented(server) == before
     ca.trouble = None
     ended = await client.mend("expiring")

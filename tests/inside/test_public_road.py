@@ -102,7 +102,7 @@ def to_the_order(flow: Flow, ca: Pebble, credentials: dict[str, str]) -> None:
     flow.send(**credentials, agree=False)
     assert flow.shown["errors"] == {"agree": "not_agreed"}
     flow.send(**credentials, agree=True)
-    assert flow.step == "house", flow.shown
+    assert flow.step == "house_public", flow.shown
     flow.send(first_group=flow.told["code"][:5], noted=True)
     assert (flow.step, flow.shown["type"]) == ("order", "progress"), flow.shown
 

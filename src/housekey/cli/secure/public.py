@@ -279,6 +279,7 @@ def _must_fit(options: Mapping[str, Any]) -> None:
 
 def _names(given: tuple[str, ...], *, private_ca: bool) -> tuple[str, ...]:
     from housekey.pki.names import DnsName, parse_name  # noqa: PLC0415 - after --help
+    from housekey.public.naming import not_public  # noqa: PLC0415 - only on this road
 
     names = dict.fromkeys(map(parse_name, given))
     for name in names:
@@ -287,7 +288,7 @@ def _names(given: tuple[str, ...], *, private_ca: bool) -> tuple[str, ...]:
                 f"{name} is an address, and --public takes a name in the DNS",
                 hint="without --public the house's own CA signs for addresses, too",
             )
-        if not private_ca and (why := _not_public(name.text.removeprefix("*."))):
+        if not private_ca and (why := not_public(name.text.removeprefix("*."))):
             raise UsageError(
                 f"no public CA signs for {name}: {why}",
                 hint="without --public the house's own CA does",
@@ -300,24 +301,6 @@ def _names(given: tuple[str, ...], *, private_ca: bool) -> tuple[str, ...]:
             f" '{given[0]}'",
         )
     return tuple(map(str, names))
-
-
-_NOT_IN_THE_DNS = {
-    "local", "lan", "home", "internal", "localhost", "localdomain", "intranet", "private", "corp",
-    "test", "example", "invalid", "arpa", "onion", "alt",
-}  # fmt: skip
-
-
-def _not_public(name: str) -> str | None:
-    """Say why no public CA could sign for a name (RFC 6761, RFC 6762, ICANN's .internal)."""
-    last = name.rpartition(".")[2]
-    if "." not in name:
-        return "it has no domain"
-    if last in _NOT_IN_THE_DNS:
-        return f"nobody can own a name under .{last}"
-    from housekey.pki.shared_zones import is_registry  # noqa: PLC0415 - slow
-
-    return "it is a registry, not a name of one home" if is_registry(name, unknown=False) else None
 
 
 def _directory(options: Mapping[str, Any]) -> str:
