@@ -220,13 +220,18 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             found = await found_names.async_found_names(self.hass)
             found = await self.hass.async_add_executor_job(self._access.permitted, found)
             texts = list(dict.fromkeys((*texts, *map(str, found))))
+            try:  # devices have to trust the root first, and the panel offers the page no more
+                await self._coordinator.async_start_onboarding()
+            except HomeAssistantError as trouble:
+                errors["base"], refused = "not_possible", await async_said(self.hass, trouble)
+        urls = self._coordinator.onboarding.urls
         return self.async_show_form(
             step_id="private",
             data_schema=vol.Schema(
                 {vol.Required(CONF_NAMES, default=texts): names_selector(texts)}
             ),
             errors=errors,
-            description_placeholders={"reason": refused},
+            description_placeholders={"reason": refused, "url": urls[0] if urls else "-"},
         )
 
     @property
@@ -249,6 +254,10 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
         return self.config_entry.options
 
     async def _before(self) -> PublicSettings | None:
+        if self._is_to_public:  # Home Assistant has not been taken there yet
+            roads = await async_load(self.hass, "chosen")
+            chosen: PublicSettings = roads.chosen_of(self.config_entry.data).settings
+            return chosen
         return await self.hass.async_add_executor_job(self._house.public_settings)
 
     async def _before_order(self) -> ConfigFlowResult:

@@ -858,9 +858,17 @@ async def test_the_options_offer_other_credentials_another_name_and_the_way_to_t
     assert restarts == []
 
     # And back to the house's own CA.
+    coordinator = entry.runtime_data.coordinator
     dialog = await options(hass, entry)
     with patch("custom_components.housekey.found_names.async_found_names", _found):
+        with patch.object(coordinator, "async_start_onboarding", _taken):
+            await dialog.send(next_step_id="private")
+        assert dialog.shown["errors"] == {"base": "not_possible"}
+        assert (dialog.told["url"], dialog.told["reason"]) == ("-", "its port is taken")
+        dialog = await options(hass, entry)
         await dialog.send(next_step_id="private")
+    # The panel did not offer the page on that road, and devices have to trust the root first.
+    assert [dialog.told["url"]] == list(coordinator.onboarding.urls[:1])
     await dialog.send(names=["bank.example.com"])
     assert dialog.shown["errors"] == {"names": "name_refused"}
     await dialog.send(names=[])
@@ -874,6 +882,10 @@ async def test_the_options_offer_other_credentials_another_name_and_the_way_to_t
         assert leaf is not None
         assert house.is_by_house(leaf.certificate)
     assert entry.data[CONF_ROAD]["kind"] == "private"
+
+
+async def _taken() -> None:
+    raise HomeAssistantError("its port is taken")
 
 
 async def _found(_hass: HomeAssistant) -> tuple[Any, ...]:
@@ -893,6 +905,17 @@ async def test_from_http_the_options_lead_to_a_public_name(
     await to_the_order(dialog, ca)
     await settled(dialog, "switch_public")
     assert entry.data[CONF_ROAD]["kind"] == "public"
+    # Left here, it is found again, and settings ask for nothing that this road gives.
+    dialog = await options(hass, entry)
+    await dialog.send(next_step_id="settings")
+    assert not {"names", "days"} & set(dialog.shown["data_schema"].schema)
+    dialog = await options(hass, entry)
+    await dialog.send(next_step_id="public")
+    await settled(dialog, "public_name")
+    assert dialog.shown["data_schema"]({"advanced": {}})["public_names"] == [NAME]
+    dialog = await options(hass, entry)
+    await dialog.send(next_step_id="switch")
+    assert dialog.step == "switch_public"
     await dialog.send()
     assert dialog.shown["reason"] == "restarting", dialog.shown
     assert len(restarts) == 1

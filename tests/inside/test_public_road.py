@@ -28,8 +28,10 @@ from tests.inside.integration import (
     overview,
     pem_of,
     presented,
+    prove,
     secured,
     stage,
+    to_the_page,
 )
 from tests.public.knot import Knot
 from tests.public.pebble import TERMS, Pebble
@@ -231,11 +233,8 @@ def test_from_the_houses_own_ca_to_a_public_name_and_back(
     flow.send(next_step_id="names")
     # All addresses are covered at once, so that no renewal comes in between.
     names = list(dict.fromkeys(["localhost", *flow.default("names")]))
-    flow.send(names=names)
-    flow.send(lane=False)
-    flow.send(first_group=flow.told["code"][:5], noted=True)
-    while flow.step == "ports":
-        flow.send(page_port=flow.default("page_port"), proof_port=flow.default("proof_port"))
+    flow.end()
+    to_the_page(flow := Flow(api), *names)
     flow.send(go_on=True)
     flow.send(https_port=home.port, switch=True)
     assert wait_for(lambda: home.starts == 2, timeout=60)
@@ -267,6 +266,7 @@ def test_from_the_houses_own_ca_to_a_public_name_and_back(
     # And back to the house's own CA.
     options = options_of(named, "settings", "provider", "public", "private", "back")
     options.send(next_step_id="private")
+    assert prove(options.told["url"], tmp_path / "root.pem")["trusted"]  # the page is on
     options.send(names=names)
     assert options.shown["reason"] == "restarting", options.shown
     assert wait_for(lambda: home.starts == 4, timeout=60)
