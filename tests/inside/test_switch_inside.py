@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import stat
+import urllib.request
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,6 +181,8 @@ def test_with_the_lane_https_gets_a_port_of_its_own_and_old_addresses_lead_there
     release: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     home, flow = at_the_page(request.getfixturevalue(release), "localhost", "127.0.0.1", lane=True)
+    (home.config / "www").mkdir(exist_ok=True)
+    (home.config / "www" / "bell.mp3").write_bytes(b"a bell")
     root = tmp_path / "root.pem"
     prove(flow.told["url"], root)
     flow.send(go_on=True)
@@ -193,9 +196,20 @@ def test_with_the_lane_https_gets_a_port_of_its_own_and_old_addresses_lead_there
     assert wait_for(
         lambda: redirected(home.port) == f"https://localhost:{port}/lovelace", timeout=10
     )
-    # Nothing is let in there that could sign in.
+    # A speaker gets its sound. Nothing is let in there that could sign in.
+    with urllib.request.urlopen(f"http://127.0.0.1:{home.port}/local/bell.mp3") as answer:
+        assert answer.read() == b"a bell"
     with pytest.raises(CallError):
         home.api().get("/api/config")
+    if home.has_trials:
+        # Home Assistant's own settings, and `housekey undo`, go back to the port that the lane has.
+        settings = {**_stable(home), "server_port": home.port}
+        for ours in ("ssl_certificate", "ssl_key", "created_at", "error", "error_message"):
+            settings.pop(ours, None)
+        assert api.command("http/config/configure", config=settings) == {"restart": True}
+        assert wait_for(lambda: home.starts == 3, timeout=60)
+        home.wait_until_running(scheme="http")
+        assert loaded(home.api())
     assert complaints(home) == []
 
 
