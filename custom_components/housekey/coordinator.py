@@ -188,9 +188,10 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def async_renew_if_due(self) -> None:
         """Renew when it is time, or when the leaf is not as it was chosen; tell what fails."""
-        if self.hass.state is not CoreState.running:
+        if self.hass.state is not CoreState.running or self.work.locked():
             return
-        if self.work.locked() or self.data.stage is not Stage.KEPT:
+        await self.renewal.owed.async_wait_again()
+        if self.data.stage is not Stage.KEPT:
             return
         if self.data.road is Kind.OWN or self.renewal.is_ordering:
             return  # a CA of the user's own signs for its owner alone, and no order is made twice

@@ -247,9 +247,16 @@ def test_where_the_server_cannot_be_led_a_renewal_comes_by_a_restart_in_the_quie
     waiting = presented(home.port)
     assert waiting.serial_number == first.serial_number
     assert not (home.config / "certificate.pem").read_bytes().startswith(pem_of(first))
-    # Within them it comes, and with another kind of key as well, which is on trial then.
-    _set(api, entry, quiet_from="00:00:00", quiet_until="00:00:00", key_type="rsa-2048", days=90)
+    # Within them it comes, also when they are other ones now.
+    _set(api, entry, quiet_from="00:00:00", quiet_until="00:00:00")
     assert wait_for(lambda: home.starts == 4, timeout=60)
+    home.wait_until_running(scheme="https")
+    renewed = pem_of(presented(home.port))
+    assert (home.config / "certificate.pem").read_bytes().startswith(renewed)
+    assert loaded(api)
+    # And with another kind of key as well, which is on trial then.
+    _set(api, entry, key_type="rsa-2048", days=90)
+    assert wait_for(lambda: home.starts == 5, timeout=60)
     home.wait_until_running(scheme="https")
     assert isinstance(presented(home.port).public_key(), RSAPublicKey)
     assert loaded(api)
