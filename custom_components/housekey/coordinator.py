@@ -32,7 +32,7 @@ from .model import Problem, ProblemKind, Snapshot, Stage
 from .onboarding import async_onboarding
 from .renewal import Renewal
 from .settings import Settings, chosen_at, settings_of
-from .snapshot import Around, make_snapshot
+from .snapshot import Around, address_of, make_snapshot
 from .switch import Switch
 from .switch_files import yaml_settings
 from .telling import async_end_said, async_said, error, error_of
@@ -98,6 +98,24 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
     def settings(self) -> Settings:
         """What the user has chosen."""
         return settings_of(self.config_entry.options)
+
+    @property
+    def moves_to(self) -> int | None:
+        """The port that HTTPS was told to move to; None: it is where it should be."""
+        if self.server is None or self.data.stage is not Stage.KEPT:
+            return None
+        port = self.settings.https_port
+        return None if port == self.server.port else port
+
+    @property
+    def moves_to_url(self) -> str | None:
+        """The address of Home Assistant there."""
+        if self.moves_to is None or self.house is None or self.server is None:
+            return None
+        if self._around is None:
+            return None
+        moved = replace(self.server, port=self.moves_to)
+        return address_of(self.house, moved, self._around)
 
     # Looking
 

@@ -201,13 +201,28 @@ def test_with_the_lane_https_gets_a_port_of_its_own_and_old_addresses_lead_there
         assert answer.read() == b"a bell"
     with pytest.raises(CallError):
         home.api().get("/api/config")
+    # HTTPS moves to another port by a trial; the old addresses lead there.
+    entry = entry_of(api)
+    assert entry is not None
+    port = free_port()
+    _set(api, entry, https_port=port)
+    options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
+    options.send(next_step_id="move")
+    options.send()
+    assert wait_for(lambda: home.starts == 3, timeout=60)
+    api = secured(home, root, port=port)
+    sign_in(home, root, port=port)
+    assert wait_for(lambda: stage(api) == "kept", timeout=15)
+    assert wait_for(
+        lambda: redirected(home.port) == f"https://localhost:{port}/lovelace", timeout=10
+    )
     if home.has_trials:
         # Home Assistant's own settings, and `housekey undo`, go back to the port that the lane has.
         settings = {**_stable(home), "server_port": home.port}
         for ours in ("ssl_certificate", "ssl_key", "created_at", "error", "error_message"):
             settings.pop(ours, None)
         assert api.command("http/config/configure", config=settings) == {"restart": True}
-        assert wait_for(lambda: home.starts == 3, timeout=60)
+        assert wait_for(lambda: home.starts == 4, timeout=60)
         home.wait_until_running(scheme="http")
         assert loaded(home.api())
     assert complaints(home) == []
