@@ -34,7 +34,7 @@ from .renewal import Renewal
 from .settings import Settings, chosen_at, settings_of
 from .snapshot import Around, address_of, make_snapshot
 from .switch import Switch
-from .switch_files import yaml_settings
+from .switch_files import is_free, yaml_settings
 from .telling import async_end_said, async_said, error, error_of
 from .troubles import Told, told_of, two_lines
 
@@ -92,7 +92,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.house: HouseFacts | None = None
         self.server: ServerFacts | None = None
         self._around: Around | None = None  # of the last look
-        self._addresses: tuple[Address, ...] | None = None
+        self.addresses: tuple[Address, ...] = ()  # of this machine, at the last look
 
     @property
     def settings(self) -> Settings:
@@ -158,14 +158,14 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def _async_look_at_addresses(self) -> None:
         found = await self.hass.async_add_executor_job(local_addresses)
-        if found != self._addresses:
+        if found != self.addresses:
             await self.async_request_refresh()
 
     async def _async_update_data(self) -> Snapshot:
         # While Home Assistant starts it runs what its YAML says. To read that takes a parser, which
         # no start shall wait for: `_async_started` looks in full.
         in_full = self.hass.state is CoreState.running
-        self._addresses = await self.hass.async_add_executor_job(local_addresses)
+        self.addresses = await self.hass.async_add_executor_job(local_addresses)
         self.server = await server_facts(self.hass)
         try:
             house, around = await self.hass.async_add_executor_job(
@@ -281,12 +281,18 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             key_open=next((str(key) for key in keys if access.is_open(key)), ""),
             missing=tuple(str(path) for path in paths if not path.is_file()),
             onboarding_urls=self.onboarding.urls,
-            port_taken=self.port_taken or self.lane.port_taken,
+            port_taken=self._port_still_taken() or self.lane.port_taken,
             live=self.renewal.not_live is None,
             renewal_trouble=self.renewal.trouble,
             chosen_at=chosen_at(self.config_entry.data),
             https_port=settings.https_port,
         )
+
+    def _port_still_taken(self) -> int | None:
+        """Return the port that the page could not have, unless it is free by now."""
+        if self.port_taken is not None and is_free(self.port_taken):
+            self.port_taken = None
+        return self.port_taken
 
     def _pair_in_yaml(self) -> Pair | None:
         try:
@@ -305,7 +311,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         names: Sequence[Name] = settings.names
         if not names and house.leaf is not None:
             names = house.leaf.names
-        addresses = [IpName(each) for each in self._addresses or ()]
+        addresses = [IpName(each) for each in self.addresses]
         if (fixed := names_on(opened)) is not None:
             return fixed  # what the road is for; addresses are none of it
         refused = opened.constraints.refused(addresses)
@@ -334,7 +340,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                 trial=self.switch.page_proofs,
             )
         except ShareFailed as trouble:
-            self.port_taken = settings.page_port
+            self.port_taken = trouble.port
             await self.async_refresh()
             raise error_of(trouble) from trouble
         except HousekeyError as trouble:
