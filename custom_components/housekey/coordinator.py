@@ -32,9 +32,9 @@ from .model import Problem, ProblemKind, Snapshot, Stage
 from .onboarding import async_onboarding
 from .renewal import Renewal
 from .settings import Settings, chosen_at, settings_of
-from .snapshot import Around, make_snapshot
+from .snapshot import Around, address_of, make_snapshot
 from .switch import Switch
-from .switch_files import yaml_settings
+from .switch_files import is_free, yaml_settings
 from .telling import async_end_said, async_said, error, error_of
 from .troubles import Told, told_of, two_lines
 
@@ -92,12 +92,30 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         self.house: HouseFacts | None = None
         self.server: ServerFacts | None = None
         self._around: Around | None = None  # of the last look
-        self._addresses: tuple[Address, ...] | None = None
+        self.addresses: tuple[Address, ...] = ()  # of this machine, at the last look
 
     @property
     def settings(self) -> Settings:
         """What the user has chosen."""
         return settings_of(self.config_entry.options)
+
+    @property
+    def moves_to(self) -> int | None:
+        """The port that HTTPS was told to move to; None: it is where it should be."""
+        if self.server is None or self.data.stage is not Stage.KEPT:
+            return None
+        port = self.settings.https_port
+        return None if port == self.server.port else port
+
+    @property
+    def moves_to_url(self) -> str | None:
+        """The address of Home Assistant there."""
+        if self.moves_to is None or self.house is None or self.server is None:
+            return None
+        if self._around is None:
+            return None
+        moved = replace(self.server, port=self.moves_to)
+        return address_of(self.house, moved, self._around)
 
     # Looking
 
@@ -140,14 +158,14 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def _async_look_at_addresses(self) -> None:
         found = await self.hass.async_add_executor_job(local_addresses)
-        if found != self._addresses:
+        if found != self.addresses:
             await self.async_request_refresh()
 
     async def _async_update_data(self) -> Snapshot:
         # While Home Assistant starts it runs what its YAML says. To read that takes a parser, which
         # no start shall wait for: `_async_started` looks in full.
         in_full = self.hass.state is CoreState.running
-        self._addresses = await self.hass.async_add_executor_job(local_addresses)
+        self.addresses = await self.hass.async_add_executor_job(local_addresses)
         self.server = await server_facts(self.hass)
         try:
             house, around = await self.hass.async_add_executor_job(
@@ -188,9 +206,10 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def async_renew_if_due(self) -> None:
         """Renew when it is time, or when the leaf is not as it was chosen; tell what fails."""
-        if self.hass.state is not CoreState.running:
+        if self.hass.state is not CoreState.running or self.work.locked():
             return
-        if self.work.locked() or self.data.stage is not Stage.KEPT:
+        await self.renewal.owed.async_wait_again()
+        if self.data.stage is not Stage.KEPT:
             return
         if self.data.road is Kind.OWN or self.renewal.is_ordering:
             return  # a CA of the user's own signs for its owner alone, and no order is made twice
@@ -262,12 +281,18 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             key_open=next((str(key) for key in keys if access.is_open(key)), ""),
             missing=tuple(str(path) for path in paths if not path.is_file()),
             onboarding_urls=self.onboarding.urls,
-            port_taken=self.port_taken or self.lane.port_taken,
+            port_taken=self._port_still_taken() or self.lane.port_taken,
             live=self.renewal.not_live is None,
             renewal_trouble=self.renewal.trouble,
             chosen_at=chosen_at(self.config_entry.data),
             https_port=settings.https_port,
         )
+
+    def _port_still_taken(self) -> int | None:
+        """Return the port that the page could not have, unless it is free by now."""
+        if self.port_taken is not None and is_free(self.port_taken):
+            self.port_taken = None
+        return self.port_taken
 
     def _pair_in_yaml(self) -> Pair | None:
         try:
@@ -286,7 +311,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         names: Sequence[Name] = settings.names
         if not names and house.leaf is not None:
             names = house.leaf.names
-        addresses = [IpName(each) for each in self._addresses or ()]
+        addresses = [IpName(each) for each in self.addresses]
         if (fixed := names_on(opened)) is not None:
             return fixed  # what the road is for; addresses are none of it
         refused = opened.constraints.refused(addresses)
@@ -315,7 +340,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
                 trial=self.switch.page_proofs,
             )
         except ShareFailed as trouble:
-            self.port_taken = settings.page_port
+            self.port_taken = trouble.port
             await self.async_refresh()
             raise error_of(trouble) from trouble
         except HousekeyError as trouble:

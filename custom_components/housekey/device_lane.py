@@ -18,6 +18,7 @@ from .model import Stage
 if TYPE_CHECKING:
     from .coordinator import HousekeyCoordinator
     from .lane import Lane
+    from .lane_port import PortKeeper
     from .lane_rules import Https
     from .lane_urls import LaneAddress, LaneUrls
 
@@ -35,6 +36,7 @@ class LaneControl:
         self.lane: Lane | None = None
         self.port_taken: int | None = None  # where the lane should be, and cannot
         self._urls: LaneUrls | None = None  # made with the first lane
+        self._keeper: PortKeeper | None = None  # of the lane that is open
 
     @property
     def _port(self) -> int | None:
@@ -64,6 +66,7 @@ class LaneControl:
             # Most homes have no lane, and nothing of it in memory.
             lanes = await async_load(self._hass, "lane")
             urls = await async_load(self._hass, "lane_urls")
+            ports = await async_load(self._hass, "lane_port")
             https = self._https(lanes.Https)
             if self.lane is not None and self.lane.port == port:
                 self.lane.https = https
@@ -91,6 +94,9 @@ class LaneControl:
             if self._urls is None:
                 self._urls = urls.LaneUrls(self._hass, self._address)
             self._urls.install()
+            keeper: PortKeeper = ports.PortKeeper(self._hass, lane)
+            keeper.install()
+            self._keeper = keeper
 
     async def async_stop(self) -> None:
         """Close it; at unload. What still asks for it then is not heard."""
@@ -101,6 +107,9 @@ class LaneControl:
     async def _close(self) -> None:
         if self._urls is not None:
             self._urls.remove()
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.remove()
         self.port_taken = None
         lane, self.lane = self.lane, None
         if lane is not None:

@@ -7,6 +7,7 @@ the words of a reason: reports end up in public.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,10 @@ from urllib.parse import urlsplit
 
 from housekey import __version__
 
-from .const import CONF_NAMES
+from .const import CONF_NAMES, CONF_ROAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from homeassistant.core import HomeAssistant
 
@@ -30,18 +31,32 @@ _ZONES = ("local", "lan", "home", "internal", "box", "arpa")  # of many homes: t
 
 
 async def async_get_config_entry_diagnostics(
-    hass: HomeAssistant,  # noqa: ARG001 - Home Assistant hands it in
-    entry: HousekeyEntry,
+    hass: HomeAssistant, entry: HousekeyEntry
 ) -> dict[str, Any]:
     """Return what the last look has found."""
     coordinator = entry.runtime_data.coordinator
+    snapshot, config = coordinator.data, hass.config
+    chosen = entry.data.get(CONF_ROAD, {}).get("settings", {})
+    home = told_apart(
+        *(snapshot.names, entry.options.get(CONF_NAMES, ()), map(str, coordinator.wanted)),
+        map(str, coordinator.addresses),
+        _hosts((*snapshot.onboarding_urls, snapshot.home_assistant_url)),
+        _hosts((config.internal_url, config.external_url)),
+        (snapshot.root_name, snapshot.root_sha256),
+        (*chosen.get("names", ()), chosen.get("email")),
+    )
     return {
         "library": __version__,
         "options": shown_options(entry.options),
         "looked": coordinator.last_update_success,
-        "snapshot": shown(coordinator.data),
-        "server": shown_server(coordinator.server, coordinator.data),
+        "snapshot": shown(snapshot, home),
+        "server": shown_server(coordinator.server, home),
     }
+
+
+def told_apart(*texts: Iterable[str | None]) -> frozenset[str]:
+    """Return what tells this home from another, of all these. Pure."""
+    return frozenset(each for some in texts for each in some if each)
 
 
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,12 +64,12 @@ def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: kinds(value) if key == CONF_NAMES else value for key, value in options.items()}
 
 
-def shown(snapshot: Snapshot) -> dict[str, Any]:
+def shown(snapshot: Snapshot, home: Collection[str]) -> dict[str, Any]:
     """Return a snapshot without what tells this home from another. Pure."""
     return {
         "at": snapshot.at.isoformat(),
         "stage": snapshot.stage.value,
-        "reason": scrubbed(snapshot.reason, snapshot),
+        "reason": scrubbed(snapshot.reason, home),
         "delivery": snapshot.delivery.value,
         "road": "private" if snapshot.road is None else snapshot.road.value,
         "root_ends": snapshot.root_ends and snapshot.root_ends.isoformat(),
@@ -73,7 +88,7 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
                 "kind": problem.kind.value,
                 "fixable": problem.fixable,
                 "data": {
-                    key: REDACTED if key == "names" else scrubbed(value, snapshot)
+                    key: REDACTED if key == "names" else scrubbed(value, home)
                     for key, value in problem.data
                 },
             }
@@ -82,7 +97,7 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def shown_server(server: ServerFacts | None, snapshot: Snapshot) -> dict[str, Any] | None:
+def shown_server(server: ServerFacts | None, home: Collection[str]) -> dict[str, Any] | None:
     """Return how Home Assistant's server runs. Pure."""
     if server is None:
         return None
@@ -92,10 +107,10 @@ def shown_server(server: ServerFacts | None, snapshot: Snapshot) -> dict[str, An
         "trials": server.trials,
         "on_trial": server.on_trial,
         "pending": server.pending is not None,
-        "pending_error": server.pending_error and scrubbed(server.pending_error, snapshot),
+        "pending_error": server.pending_error and scrubbed(server.pending_error, home),
         "revert_at": server.revert_at and server.revert_at.isoformat(),
         "asks_clients": server.asks_clients,
-        "certificate": server.pair and str(server.pair.certificate),
+        "certificate": server.pair and scrubbed(str(server.pair.certificate), home),
     }
 
 
@@ -104,12 +119,10 @@ def kinds(names: Iterable[str]) -> dict[str, int]:
     return dict(Counter(_kind(name) for name in names))
 
 
-def scrubbed(text: str, snapshot: Snapshot) -> str:
-    """Return `text` without names of this home."""
-    urls = (*snapshot.onboarding_urls, snapshot.home_assistant_url)
-    known = {*snapshot.names, *_hosts(urls), snapshot.root_name, snapshot.root_sha256}
-    for each in sorted(filter(None, known), key=len, reverse=True):
-        text = text.replace(each, REDACTED)
+def scrubbed(text: str, home: Collection[str]) -> str:
+    """Return `text` without what is of this home. Pure."""
+    for each in sorted(home, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(each)}(?!\w)", REDACTED, text, flags=re.IGNORECASE)
     return text
 
 
@@ -122,6 +135,4 @@ def _kind(name: str) -> str:
         return f"IPv{ip_address(name).version}"
     except ValueError:
         _, dot, zone = name.rstrip(".").rpartition(".")
-        return (
-            f"*.{zone}" if dot and zone in ("local", "lan", "home", "internal", "box") else "name"
-        )
+        return f"*.{zone}" if dot and zone in _ZONES else "name"

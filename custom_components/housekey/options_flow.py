@@ -90,6 +90,8 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             stage, road = self._coordinator.data.stage, self._coordinator.data.road
             if stage in (Stage.PLAIN, Stage.REVERTED) or self._is_chosen:
                 options.append("switch")
+            elif self._coordinator.moves_to is not None:
+                options.append("move")
             if road is Kind.PUBLIC:
                 options += ["provider", "public", "private"]
             elif stage in (Stage.PLAIN, Stage.REVERTED, Stage.KEPT):
@@ -144,6 +146,12 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
         return await self._confirmed(step, self._coordinator.switch.async_begin, user_input)
 
     async_step_switch_public = async_step_switch
+
+    async def async_step_move(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Try HTTPS at the port that the settings have now: Home Assistant restarts."""
+        coordinator = self._coordinator
+        told = {"url": coordinator.moves_to_url or "", "port": str(coordinator.data.https_port)}
+        return await self._confirmed("move", coordinator.switch.async_begin, user_input, told)
 
     # Other roads
 
@@ -286,10 +294,16 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
         return await self._confirmed("back", back, user_input)
 
     async def _confirmed(
-        self, step: str, act: Any, user_input: dict[str, Any] | None
+        self,
+        step: str,
+        act: Any,
+        user_input: dict[str, Any] | None,
+        told: Mapping[str, str] | None = None,
     ) -> ConfigFlowResult:
         if user_input is None:
-            return self.async_show_form(step_id=step, data_schema=vol.Schema({}))
+            return self.async_show_form(
+                step_id=step, data_schema=vol.Schema({}), description_placeholders=told
+            )
         return await self._do(act)
 
     async def _do(self, act: Any, *, ends: str = "restarting") -> ConfigFlowResult:

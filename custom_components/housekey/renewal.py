@@ -16,9 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import callback
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.event import async_track_point_in_utc_time
-from homeassistant.util import dt as dt_util
 
 from housekey.errors import HousekeyError, PairRefused, SwapRefused
 from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML, PROMOTING, RESTART
@@ -30,6 +27,7 @@ from housekey.pki.encoding import fingerprint
 from . import http_yaml
 from .http_store import async_keep_trial, async_try, pair_of, server_facts
 from .loading import async_load
+from .owed import OwedRestart
 from .running_server import RunningServer
 from .signing import async_ask_when, async_prepare, issued, signing_for, take_road
 from .switch_files import (
@@ -47,7 +45,7 @@ from .telling import async_said, error_of
 from .troubles import NotNow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.plan import Pair, Plan
@@ -57,7 +55,6 @@ if TYPE_CHECKING:
     from housekey.live.contexts import NotLive
     from housekey.live.tls import Trust
     from housekey.pki.names import Name
-    from housekey.renewal.delivery import Delivery
 
     from .coordinator import HousekeyCoordinator
     from .house_access import HouseAccess
@@ -96,23 +93,25 @@ class Renewal:
         self._hass = coordinator.hass
         self._access = coordinator.access
         self._server = RunningServer(coordinator.hass)
-        self._restart: Callable[[], None] | None = None
         self._for_names_at: datetime | None = None
-        self.trouble = ""  # why the last one failed
+        self._trouble = ""
         self.is_ordering = False  # a public CA is being asked
-        self.waits = ""  # why, and until when, a restart is waited for
+        self.owed = OwedRestart(coordinator)
 
     @property
     def not_live(self) -> NotLive | None:
         """Why the running server cannot be given a certificate; None: it can."""
         return self._server.not_live
 
+    @property
+    def trouble(self) -> str:
+        """Why the last one failed, or the restart that it needs; empty: neither did."""
+        return self._trouble or self.owed.refused
+
     @callback
     def async_stop(self) -> None:
         """Let the server go; it presents the newest certificate on."""
-        if self._restart is not None:
-            self._restart()
-            self._restart = None
+        self.owed.async_stop()
         self._server.release()
 
     @callback
@@ -139,11 +138,11 @@ class Renewal:
             async with self._coordinator.work:
                 renewed = await self._renewed(names, force=force, chosen=chosen)
         except HousekeyError as trouble:
-            self.trouble = await async_said(self._hass, trouble)
+            self._trouble = await async_said(self._hass, trouble)
             raise error_of(trouble) from trouble
         if renewed is not None:
             leaf = renewed.leaf
-            self.trouble = ""
+            self._trouble = ""
             self._coordinator.async_tell(
                 "renewed", leaf.names, leaf.certificate.not_valid_after_utc
             )
@@ -228,8 +227,10 @@ class Renewal:
             except SwapRefused as refused:
                 not_live = refused.message
         await self._keep(renewed, server, live=not_live is None)
-        if not_live is not None:
-            await self._by_restart(not_live)
+        if not_live is None:
+            self.owed.async_paid()
+        else:
+            await self.owed.async_owe(not_live)
         return renewed
 
     async def _keep(self, renewed: Renewed, server: ServerFacts, *, live: bool) -> None:
@@ -246,37 +247,6 @@ class Renewal:
             # The running server presents it already: there is nothing more to prove.
             await async_keep_trial(self._hass)
         await self._hass.async_add_executor_job(renewed.transaction.close, State.KEPT)
-
-    async def _by_restart(self, not_live: NotLive | str) -> None:
-        """The running server cannot be given it: restart when nobody is disturbed."""
-        rules = await async_load(self._hass, "housekey.renewal.delivery")
-        local = dt_util.now()
-        delivery: Delivery = rules.choose_delivery(
-            not_live=not_live,
-            cannot_restart=None,
-            quiet=self._coordinator.settings.quiet,
-            served_until=self._coordinator.data.leaf_ends,
-            now=local,
-        )
-        self.waits = delivery.reason
-        _LOGGER.info("The renewed certificate: %s", delivery.reason)
-        if delivery.way is not rules.Way.RESTART or delivery.at is None:
-            return
-        if self._restart is not None:
-            self._restart()
-        if delivery.at <= local:
-            await self._now(None)
-        else:
-            self._restart = async_track_point_in_utc_time(
-                self._hass, self._now, delivery.at.astimezone(UTC)
-            )
-
-    async def _now(self, _now: object) -> None:
-        self._restart = None
-        try:
-            await self._hass.services.async_call("homeassistant", "restart", blocking=True)
-        except HomeAssistantError as refused:
-            self.trouble = str(refused)
 
 
 def _configured_pair(access: HouseAccess, server: ServerFacts) -> Pair | None:

@@ -91,10 +91,10 @@ def make_snapshot(house: HouseFacts, server: ServerFacts, around: Around) -> Sna
         delivery=delivery,
         onboarding_urls=around.onboarding_urls,
         home_assistant_url=address_of(house, server, around),
-        problems=tuple(_problems(house, around, stage)),
+        problems=tuple(_problems(house, server, around, stage)),
         root_begins=house.root_begins,
         leaf_begins=None if leaf is None else leaf.not_before,
-        https_port=around.https_port or server.port,
+        https_port=server.port if serves else around.https_port or server.port,
     )
 
 
@@ -103,12 +103,18 @@ def not_covered(names: Sequence[Name], leaf: LeafFacts | None) -> tuple[Name, ..
     return () if leaf is None else tuple(name for name in names if name not in leaf.names)
 
 
-def _is_still_on_the_old_road(house: HouseFacts, around: Around, stage: Stage) -> bool:
-    """Whether another road was tried and taken back, where HTTPS is kept by the one from before."""
+def _is_still_as_before(
+    house: HouseFacts, server: ServerFacts, around: Around, stage: Stage
+) -> bool:
+    """Whether another road or port was tried and taken back, where HTTPS is kept as it was."""
     last, chosen = house.last, around.chosen_at
-    if stage is not Stage.KEPT or chosen is None or last is None or not house.reason:
+    if stage is not Stage.KEPT or last is None or last.state is not State.PUT_BACK:
         return False
-    return last.state is State.PUT_BACK and last.began >= chosen
+    if not house.reason:
+        return False
+    if chosen is not None:
+        return last.began >= chosen
+    return around.https_port not in (None, server.port)
 
 
 def _expiring(house: HouseFacts, leaf: LeafFacts, around: Around) -> Problem | None:
@@ -125,7 +131,9 @@ def _expiring(house: HouseFacts, leaf: LeafFacts, around: Around) -> Problem | N
     )
 
 
-def _problems(house: HouseFacts, around: Around, stage: Stage) -> list[Problem]:
+def _problems(
+    house: HouseFacts, server: ServerFacts, around: Around, stage: Stage
+) -> list[Problem]:
     found = []
     leaf = house.leaf
     if leaf is not None and stage is Stage.KEPT:
@@ -141,7 +149,7 @@ def _problems(house: HouseFacts, around: Around, stage: Stage) -> list[Problem]:
     if around.missing:
         data = (("files", ", ".join(around.missing)),)
         found.append(Problem(ProblemKind.FILES_MISSING, data, fixable=leaf is not None))
-    if stage is Stage.REVERTED or _is_still_on_the_old_road(house, around, stage):
+    if stage is Stage.REVERTED or _is_still_as_before(house, server, around, stage):
         data = (("reason", house.reason),)
         found.append(Problem(ProblemKind.NOT_PROMOTED, data, fixable=True))
     if around.port_taken is not None:

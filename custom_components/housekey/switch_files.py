@@ -117,8 +117,9 @@ def standing(last: Transaction | None, server: ServerFacts) -> Standing:  # noqa
         return Standing.BROKEN_OFF
     if PROVEN in last.marks:
         return Standing.KEPT
-    wanted = pair_of(setting.ours[-1])
-    if server.pair == wanted:
+    ours = setting.ours[-1]
+    # Where HTTPS moves to another port, the pair is the one that runs already.
+    if server.pair == pair_of(ours) and server.port == (ours.get("server_port") or server.port):
         return Standing.ON_TRIAL
     return Standing.ARMED
 

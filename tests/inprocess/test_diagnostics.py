@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custom_components.housekey.diagnostics import kinds
+from custom_components.housekey.model import Problem, ProblemKind
 from custom_components.housekey.system_health import async_info
+from housekey.homeassistant.plan import Pair
 from housekey.house.journal import State
 from tests.inprocess.parts import signed_in
 
@@ -90,8 +94,43 @@ async def test_a_reason_loses_the_names_it_speaks_of(
     assert shown["problems"][0]["data"] == {"reason": "**REDACTED** did not answer"}
 
 
+async def test_names_that_no_certificate_has_yet_are_not_in_it_either(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    client: Client,
+    entry: MockConfigEntry,
+    machine: Machine,
+) -> None:
+    """Those that were chosen, those of this machine, the addresses that are configured, files."""
+    machine.addresses = (*machine.addresses, ip_address("192.168.1.77"))
+    await hass.config.async_update(
+        internal_url="https://inside.example.org", external_url="https://outside.example.org:444"
+    )
+    hass.config_entries.async_update_entry(entry, options={"names": ["new.example.net"]})
+    coordinator = await set_up()
+    said = "192.168.1.77, new.example.net, inside.example.org and outside.example.org: no"
+    coordinator.server = replace(
+        coordinator.server,
+        pending_error=f"apply_failed: {said}",
+        pair=Pair(Path("/ssl/inside.example.org/fullchain.pem"), Path("/ssl/key.pem")),
+    )
+    coordinator.data = replace(
+        coordinator.data,
+        reason=said,
+        problems=(Problem(ProblemKind.EXPIRING, (("ends", "2027-01-01"), ("reason", said))),),
+    )
+    shown = await told(client, entry)
+    text = json.dumps(shown)
+    for name in ("192.168.1.77", "new.example.net", "inside.example", "outside.example"):
+        assert name not in text, shown
+    assert shown["server"]["certificate"] == "/ssl/**REDACTED**/fullchain.pem"
+
+
 def test_names_are_told_by_their_kind() -> None:
-    assert kinds(["a.local", "b.local.", "10.0.0.1", "fd00::1", "ha.example.org", "printer"]) == {
+    names = ["a.local", "b.local.", "10.0.0.1", "fd00::1", "ha.example.org", "printer"]
+    assert kinds([*names, "ha.home.arpa"]) == {
+        "*.arpa": 1,
         "*.local": 2,
         "IPv4": 1,
         "IPv6": 1,

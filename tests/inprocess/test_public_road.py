@@ -997,7 +997,7 @@ async def test_a_certificate_of_ones_own_ca_is_never_renewed_and_told_in_time(
         await coordinator.async_renew(force=True)
     later = data.leaf_renews + timedelta(hours=1)
     with patch("custom_components.housekey.coordinator.now", lambda: later):
-        coordinator.renewal.trouble = ""
+        coordinator.renewal._trouble = ""
         await coordinator.async_refresh()
         await hass.async_block_till_done(wait_background_tasks=True)
     (problem,) = coordinator.data.problems

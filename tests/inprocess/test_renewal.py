@@ -199,6 +199,7 @@ async def test_where_the_running_server_cannot_be_led_it_restarts_in_the_quiet_h
     monkeypatch: pytest.MonkeyPatch,
     freezer: Any,
     hour: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     await hass.config.async_set_time_zone("UTC")
     freezer.move_to(dt_util.utcnow().replace(hour=hour, minute=30) + timedelta(days=1))
@@ -216,19 +217,127 @@ async def test_where_the_running_server_cannot_be_led_it_restarts_in_the_quiet_h
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
     assert restarts
-    assert coordinator.renewal.waits
+    assert "a restart is needed, because the certificate cannot be changed" in caplog.text
 
 
-async def test_a_restart_that_is_refused_is_kept_as_the_trouble(
-    hass: HomeAssistant, kept: Kept, set_up: Callable[[], Any]
+async def _refuse(*_: Any, **__: Any) -> None:
+    raise SwapRefused("the context is gone")
+
+
+async def test_a_restart_that_is_waited_for_outlasts_a_reload_and_follows_new_quiet_hours(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+    monkeypatch: pytest.MonkeyPatch,
+    freezer: Any,
 ) -> None:
-    async def refuse(_call: ServiceCall) -> None:
+    await hass.config.async_set_time_zone("UTC")
+    noon = dt_util.utcnow().replace(hour=12, minute=30) + timedelta(days=1)
+    freezer.move_to(noon)
+    coordinator = await set_up()
+    monkeypatch.setattr(coordinator.renewal._server, "async_present", _refuse)
+    await coordinator.async_renew(force=True)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert restarts == []
+    hass.config_entries.async_update_entry(entry, options={"quiet_from": "14:00:00"})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert restarts == []
+    freezer.move_to(noon + timedelta(hours=2))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(restarts) == 1
+
+
+@pytest.mark.usefixtures("long_ago")
+async def test_a_restart_does_not_wait_for_quiet_hours_after_the_end_of_what_is_presented(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+    monkeypatch: pytest.MonkeyPatch,
+    freezer: Any,
+) -> None:
+    """After a reload, too, when the end that is known is that of the new one."""
+    await hass.config.async_set_time_zone("UTC")
+    # The one that is presented is 300 days old: it ends in 97, at this time of the day.
+    freezer.move_to((dt_util.utcnow() + timedelta(days=390)).replace(hour=12, minute=30))
+    monkeypatch.setattr("custom_components.housekey.renewal.RunningServer.async_present", _refuse)
+    await set_up()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert restarts == []
+    freezer.tick(timedelta(days=7, hours=-4))
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(restarts) == 1
+
+
+async def test_another_kind_of_key_that_waits_for_a_restart_is_not_taken_back_by_a_reload(
+    hass: HomeAssistant,
+    kept: Kept,
+    server: Server,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+    hass_storage: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    freezer: Any,
+) -> None:
+    await hass.config.async_set_time_zone("UTC")
+    noon = dt_util.utcnow().replace(hour=12, minute=30) + timedelta(days=1)
+    freezer.move_to(noon)
+    monkeypatch.setattr("custom_components.housekey.renewal.RunningServer.async_present", _refuse)
+    coordinator = await set_up()
+    hass.config_entries.async_update_entry(entry, options={"key_type": "rsa-2048"})
+    await coordinator.async_renew()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    if server.trials:
+        pending = hass_storage["http"]["data"]["pending"]
+        assert pending["ssl_certificate"].endswith("certificate-2.pem")
+    else:
+        assert "certificate-2.pem" in (kept.access.config / "configuration.yaml").read_text()
+    assert (kept.access.config / "privkey-2.pem").exists()
+    assert restarts == []
+    freezer.move_to(noon + timedelta(hours=15))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(restarts) == 1
+
+
+async def test_a_restart_that_was_refused_is_tried_again(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+    freezer: Any,
+) -> None:
+    asked: list[ServiceCall] = []
+
+    async def refuse(call: ServiceCall) -> None:
+        asked.append(call)
         raise HomeAssistantError("the configuration has errors")
 
     hass.services.async_register("homeassistant", "restart", refuse)
+    hass.config_entries.async_update_entry(
+        entry, options={"quiet_from": "00:00:00", "quiet_until": "00:00:00"}
+    )
     coordinator = await set_up()
-    await coordinator.renewal._now(None)
-    assert coordinator.renewal.trouble == "the configuration has errors"
+    monkeypatch.setattr(coordinator.renewal._server, "async_present", _refuse)
+    await coordinator.async_renew(force=True)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    before = len(asked)
+    freezer.tick(timedelta(days=1))
+    await coordinator.async_refresh()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(asked) == before + 1
+    (problem,) = coordinator.data.problems
+    assert dict(problem.data)["reason"] == "the configuration has errors"
 
 
 async def test_another_kind_of_key_that_needs_a_restart_is_tried_then(
@@ -250,7 +359,13 @@ async def test_another_kind_of_key_that_needs_a_restart_is_tried_then(
     if server.trials:
         pending = hass_storage["http"]["data"]["pending"]
         assert pending["ssl_certificate"].endswith("certificate-2.pem")
-    assert coordinator.data.stage in (Stage.KEPT, Stage.TRIAL, Stage.STAGED)
+        assert coordinator.data.stage is Stage.STAGED
+    else:
+        yaml = (kept.access.config / "configuration.yaml").read_text()
+        assert "certificate-2.pem" in yaml
+        assert coordinator.data.stage is Stage.KEPT
+    assert (kept.access.config / "privkey-2.pem").exists()
+    assert kept.key.exists()
 
 
 @pytest.fixture

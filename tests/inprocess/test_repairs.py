@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -243,13 +244,14 @@ async def test_a_block_that_cannot_be_taken_out_is_left_and_the_reason_told(
     if not server.trials:
         pytest.skip("this Home Assistant reads the block")
     yaml = kept.access.config / "configuration.yaml"
-    text = "{homeassistant: {}, http: {server_port: 8123}}\n"
+    text = "homeassistant:\nhttp: &web\n  server_port: 8123\nother: *web\n"
     yaml.write_text(text)
     await set_up()
     ended = await client.mend("stale_yaml")
-    if ended["type"] == "abort":
-        assert ended["reason"] == "failed"
-        assert yaml.read_text() == text
+    assert (ended["type"], ended["reason"]) == ("abort", "failed")
+    assert "by hand" in ended["description_placeholders"]["reason"]
+    assert yaml.read_text() == text
+    assert shown(hass) == {"stale_yaml"}
 
 
 async def test_an_address_that_the_certificate_lacks_is_renewed_into_it(
@@ -306,6 +308,29 @@ async def test_another_try_of_https_is_begun(
     assert ended["description_placeholders"] == {"reason": "still starting"}
     assert (await client.mend("not_promoted"))["type"] == "create_entry"
     assert begin.await_count == 2
+
+
+@pytest.mark.parametrize("which", ["page_port", "proof_port"])
+async def test_the_port_that_the_page_could_not_have_is_told_until_it_is_free(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    free_ports: dict[str, int],
+    which: str,
+) -> None:
+    hass.config_entries.async_update_entry(entry, options=free_ports)
+    coordinator = await set_up()
+    port = free_ports[which]
+    with socket.create_server(("0.0.0.0", port)):
+        with pytest.raises(HomeAssistantError, match=str(port)):
+            await coordinator.async_start_onboarding()
+        await coordinator.async_refresh()
+        assert shown(hass) == {"port_taken"}
+        issue = ir.async_get(hass).async_get_issue(DOMAIN, "port_taken")
+        assert issue.translation_placeholders == {"port": str(port)}
+    await coordinator.async_refresh()
+    assert shown(hass) == set()
 
 
 async def test_a_ledger_that_another_housekey_holds_is_waited_for_and_then_told(

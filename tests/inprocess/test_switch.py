@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from homeassistant.core import CoreState, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.housekey import http_store, proof
 from custom_components.housekey.house_access import HouseAccess
@@ -209,3 +210,67 @@ def test_where_a_server_listens_on_everything_it_is_reached_by_loopback() -> Non
         assert http_store._reachable(hosts) == "127.0.0.1"
     assert http_store._reachable(["192.168.1.20"]) == "192.168.1.20"
     assert http_store.pair_of({"ssl_certificate": "a"}) is None
+
+
+async def _moved(
+    hass: HomeAssistant, entry: MockConfigEntry, coordinator: Any, port: int
+) -> dict[str, Any]:
+    """Save another port for HTTPS, and take the step that leads there."""
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "https_port": port})
+    manager = hass.config_entries.options
+    shown: Any = await manager.async_init(entry.entry_id)
+    assert shown["menu_options"] == ["settings", "move", "public", "back"]
+    shown = await manager.async_configure(shown["flow_id"], {"next_step_id": "move"})
+    assert shown["description_placeholders"] == {
+        "url": f"https://homeassistant.local:{port}",
+        "port": str(coordinator.server.port),
+    }
+    ended: dict[str, Any] = await manager.async_configure(shown["flow_id"], {})
+    return ended
+
+
+async def test_https_moves_to_another_port_by_a_trial_with_the_same_pair(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    restarts: list[ServiceCall],
+    server: Server,
+    hass_storage: dict[str, Any],
+) -> None:
+    coordinator = await set_up()
+    port, certificate = free_port(), kept.certificate.read_bytes()
+    assert (await _moved(hass, entry, coordinator, port))["reason"] == "restarting"
+    assert len(restarts) == 1
+    assert kept.certificate.read_bytes() == certificate
+    if server.trials:
+        pending = hass_storage["http"]["data"]["pending"]
+        assert (pending["server_port"], pending["ssl_key"]) == (port, str(kept.key))
+    else:
+        assert f"server_port: {port}" in (kept.access.config / "configuration.yaml").read_text()
+    # Nothing is proven by the port from before: Home Assistant has not restarted yet.
+    assert standing(last(kept.access), await http_store.server_facts(hass)) is Standing.ARMED
+
+
+async def test_a_port_that_https_was_to_move_to_and_could_not_is_told_and_left(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    server: Server,
+) -> None:
+    async def refuse(_call: ServiceCall) -> None:
+        raise HomeAssistantError("the configuration has errors")
+
+    hass.services.async_register("homeassistant", "restart", refuse)
+    coordinator = await set_up()
+    yaml = (kept.access.config / "configuration.yaml").read_bytes()
+    assert (await _moved(hass, entry, coordinator, free_port()))["reason"] == "failed"
+    assert (kept.access.config / "configuration.yaml").read_bytes() == yaml
+    await coordinator.async_refresh()
+    assert coordinator.data.stage is Stage.KEPT
+    assert coordinator.data.https_port == server.port  # where it is, for whoever opens it
+    assert [each.kind for each in coordinator.data.problems] == [ProblemKind.NOT_PROMOTED]
+    hass.config_entries.async_update_entry(entry, options={})
+    await coordinator.async_refresh()
+    assert not coordinator.data.problems
