@@ -131,11 +131,10 @@ def _of_ledger(seen: Seen, *, now: datetime) -> Iterator[Finding]:
         yield wrong(LEDGER, damage, REBUILD)
     if ledger.damage:
         return
-    known = {each.sha256 for each in ledger.certificates}
-    unknown = [name for name, sha256 in _certificates_in(seen) if sha256 not in known]
+    unknown = [name for name, sha256 in _certificates_in(seen) if sha256 not in ledger.serials]
     if unknown:
         yield wrong(_several(unknown), "a certificate that is not in the ledger", REBUILD)
-    for serial, count in Counter(each.serial for each in ledger.certificates).items():
+    for serial, count in Counter(ledger.serials.values()).items():
         if count > 1:
             yield wrong(
                 LEDGER, f"{count} certificates have the serial number {serial:x}", "housekey renew"
@@ -214,7 +213,7 @@ def _of_backup(ledger: LedgerSeen, today: Generation) -> Iterator[Finding]:
         if certificate is not None and last.data.get(name) != fingerprint(certificate)
     ]
     before = last.data.get("certificates")
-    since = len(ledger.certificates) - (before if isinstance(before, int) else 0)
+    since = len(ledger.serials) - (before if isinstance(before, int) else 0)
     if since > 0:
         lacks.append(f"{since} certificate{'' if since == 1 else 's'}")
     proofs = sum(event.at > last.at for event in ledger.proofs)

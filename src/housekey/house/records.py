@@ -112,6 +112,9 @@ class Ledger(Protocol):
 
     def serial_exists(self, serial: int) -> bool: ...
 
+    def count(self) -> int:
+        """How many certificates were ever issued."""
+
     def everything(self) -> Iterator[IssuedCertificate | Event]:
         """All of one moment, in the order in which it was written: certificates, then events."""
 

@@ -54,7 +54,7 @@ def remade(seen: Seen) -> dict[str, bytes]:
     """
     if seen.ledger is None or seen.ledger.damage:
         return {}
-    authorities = [each for each in seen.ledger.certificates if each.role in ("root", "issuing")]
+    authorities = seen.ledger.authorities
     known = _Known(
         seen,
         roots=_loaded(each.der for each in authorities if each.role == "root"),
