@@ -15,7 +15,14 @@ from housekey.errors import HousekeyError, HouseMissing
 from housekey.house.copies import LEDGER, entries, is_stray
 from housekey.house.ledger_copy import ledger_bytes, ledger_of
 from housekey.house.reasons import told
-from housekey.house.records import DEVICE_TRUSTS, OBTAINED, ROTATED, IssuedCertificate
+from housekey.house.records import (
+    DEVICE_TRUSTS,
+    OBTAINED,
+    RECOVERED,
+    ROOT_DROPPED,
+    ROTATED,
+    IssuedCertificate,
+)
 from housekey.house.together import CHANGED
 
 if TYPE_CHECKING:
@@ -57,6 +64,7 @@ class LedgerSeen:
     last_backup: Event | None = None  # or the restoring of one: what was in it then is in both
     proofs: tuple[Event, ...] = ()  # of devices, newest first
     obtained: frozenset[str | None] = frozenset()  # SHA-256 of what another CA signed
+    ends: tuple[Event, ...] = ()  # of a root, or of an issuing CA that was replaced, newest first
     rotations: tuple[Event, ...] = ()  # that gave a new root, newest first
     damage: tuple[str, ...] = ()  # with any, all of the above is unknown
 
@@ -151,6 +159,9 @@ def _ledger(ledger: SqliteLedger) -> LedgerSeen:
         last=next(iter(ledger.events(1)), None),
         last_backup=max(backups, key=lambda event: event.at, default=None),
         proofs=ledger.events(-1, kind=DEVICE_TRUSTS),
+        ends=tuple(
+            event for kind in (RECOVERED, ROOT_DROPPED) for event in ledger.events(-1, kind=kind)
+        ),
         rotations=ledger.events(-1, kind=ROTATED),
         obtained=frozenset(event.sha256 for event in ledger.events(-1, kind=OBTAINED)),
     )
