@@ -16,6 +16,8 @@ from pathlib import Path
 
 from hatchling.builders.wheel import WheelBuilder
 
+from release.ready import lacking
+
 CHECKOUT = Path(__file__).parents[1]
 SOURCE = CHECKOUT / "custom_components" / "housekey"
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.whl")
@@ -40,6 +42,8 @@ def pack(target: Path) -> Path:
 
 
 if __name__ == "__main__":
+    if lacks := lacking():
+        sys.exit("\n".join(("this is no release yet; it lacks", *lacks)))
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "dist"
     target.mkdir(parents=True, exist_ok=True)
     print(pack(target))

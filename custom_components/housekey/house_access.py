@@ -200,6 +200,14 @@ class HouseAccess:
         with self.opened() as house:
             return fingerprint(house.root_for_devices)
 
+    def said_by_the_page(self) -> tuple[str, bool]:
+        """Return that root, and whether Home Assistant refuses a device that has it alone."""
+        from housekey.onboarding.roots import opens_later  # noqa: PLC0415 - with the page only
+
+        with self.opened() as house:
+            later = opens_later(house, house.leaf(HOME_ASSISTANT))
+            return fingerprint(house.root_for_devices), later
+
     # Creating
 
     def must_have_a_clock(self) -> None:

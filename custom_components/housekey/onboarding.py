@@ -72,15 +72,16 @@ class Onboarding:
     ) -> tuple[str, ...]:
         """Serve the page; one that is served already goes on, unless it would say otherwise now.
 
-        So it does after a rotation: it hands out another root.
+        So it does after a rotation: it hands out another root; and when Home Assistant has got
+        its certificate under that.
 
         In a `trial` it leads to Home Assistant's own https address, to prove it. Raises
         `HousekeyError`.
         """
         async with self._lock:
             if self._served is not None:
-                root = await self._hass.async_add_executor_job(self._access.root_of_devices)
-                if self._served.asked != (home_assistant, trial) or self._served.root != root:
+                says = await self._hass.async_add_executor_job(self._access.said_by_the_page)
+                if (self._served.asked, self._served.says) != ((home_assistant, trial), says):
                     served, self._served = self._served, None
                     await served.close()
             if self._served is None:

@@ -35,7 +35,7 @@ from housekey.onboarding.page_server import PageServer
 from housekey.onboarding.proof_server import ProofServer, proof_context
 from housekey.onboarding.reach import Facts, decide, url
 from housekey.onboarding.render import Page
-from housekey.onboarding.roots import former_roots
+from housekey.onboarding.roots import former_roots, opens_later
 from housekey.pki.encoding import fingerprint, to_der
 from housekey.pki.secret import Secret
 
@@ -68,7 +68,7 @@ class Served:
     urls: tuple[str, ...]  # what to open on a device, best first
     devices: Devices
     asked: tuple[str | None, PageProofs | None]  # what it was made for
-    root: str  # the SHA-256 of what it hands out, and of what is proved
+    says: tuple[str, bool]  # HouseAccess.said_by_the_page, as it was made
     _gates: tuple[Gate, ...]
     _listeners: tuple[socket.socket, ...]
     _tasks: tuple[asyncio.Task[None], ...]
@@ -91,6 +91,7 @@ class Ready:
     page: Page
     offer: Offer
     root: str  # its SHA-256
+    later: bool  # Home Assistant refuses a device that has it alone
     reach: Reach
     port: int
     trial: PageProofs | None
@@ -115,11 +116,13 @@ def make_ready(
         root, former = house.root_for_devices, former_roots(house)
         crl_der = list_to_serve(house, files=access.files, by="integration", at=now())
         theirs = house.leaf(HOME_ASSISTANT)
+        later = opens_later(house, theirs)
     if leaf is None:
         with access.held() as house:
             leaf = new_leaf(house, reach.leaf_names)
             # Of the same moment as the leaf that proves it.
             root, former = house.root_for_devices, former_roots(house)
+            later = opens_later(house, theirs)
     pages, port = listen(reach.listen, port)
     try:
         proofs, proof_port = listen(reach.listen, proof_port)
@@ -137,6 +140,7 @@ def make_ready(
         home_assistant=home_assistant,
         home_assistant_hosts=tuple(map(str, theirs.names)) if theirs and home_assistant else (),
         former=former,
+        opens_later=later and home_assistant is not None,
         crl_der=crl_der,
         awaits_https=home_assistant is None or trial is not None,
         trial_path=None if trial is None else PATH,
@@ -145,6 +149,7 @@ def make_ready(
         page=Page(offer, port=port),
         offer=offer,
         root=fingerprint(root),
+        later=later,
         reach=reach,
         port=port,
         trial=trial,
@@ -193,7 +198,7 @@ def serve(hass: HomeAssistant, ready: Ready, proved: Callable[[Event], None]) ->
         urls=tuple(url(host, ready.port) for host in best),
         devices=devices,
         asked=(ready.offer.home_assistant, trial),
-        root=ready.root,
+        says=(ready.root, ready.later),
         _gates=(page_gate, proof_gate),
         _listeners=(*ready.page_listeners, *ready.proof_listeners),
         _tasks=tuple(tasks),

@@ -13,6 +13,7 @@ from housekey.house.files import Files
 from housekey.house.house import House
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import open_root_key
+from housekey.onboarding.roots import opens_later
 from housekey.onboarding.standing import standing
 from housekey.pki.encoding import certificates_from_pem, fingerprint
 from tests.command import COMMAND, environment
@@ -119,10 +120,12 @@ def test_who_gets_the_new_root_before_a_server_presents_it_is_not_led_into_a_wal
         assert told is not None
         assert told.startswith("housekey renew first: ")
         assert told.endswith("(nas.lan)")
+        assert opens_later(house, house.leaf("nas.lan")), "and the page says it to devices"
     assert "housekey share" not in person.run("status").out.partition("next")[2]
     assert person.run("renew").code == 0
     with opened(person) as house:
         assert refused_for_now(house) is None
+        assert not opens_later(house, house.leaf("nas.lan"))
     steps = person.run("status", "--json").json["next"]
     assert "lead phones and laptops to the new root: housekey share" in steps
 
@@ -162,8 +165,15 @@ def test_while_a_root_waits_the_page_is_told_that_it_opens_nothing_yet(
     rotate(person, "--lost-code")
     with opened(person) as house:
         told = refused_for_now(house)
+        assert opens_later(house, house.leaf("nas.lan"))
     assert told is not None
     assert "knows the new root alone" in told
+    rotate(person, "--finish")
+    with opened(person) as house:
+        assert opens_later(house, house.leaf("nas.lan")), "until it is renewed"
+    assert person.run("renew").code == 0
+    with opened(person) as house:
+        assert not opens_later(house, house.leaf("nas.lan"))
 
 
 def test_after_a_leak_there_is_no_overlap(person: Person, code: Path) -> None:
@@ -174,6 +184,9 @@ def test_after_a_leak_there_is_no_overlap(person: Person, code: Path) -> None:
     assert (begun["state"], begun["devices"], begun["due"]) == ("done", None, ["nas.lan"])
     assert not (person.house / "old/0001/issuing.key").exists()
     key = (person.house / "leaves/nas.lan/privkey.pem").read_bytes()
+    with opened(person) as house:
+        assert opens_later(house, house.leaf("nas.lan"))
+        assert not opens_later(house, None), "where nothing is presented, nothing opens later"
     renewed = person.run("renew", "nas.lan")
     assert renewed.code == 0, renewed
     assert (person.house / "leaves/nas.lan/privkey.pem").read_bytes() != key

@@ -35,6 +35,7 @@ from housekey.house.house import House, prepare_house
 from housekey.pki.names import parse_name
 from housekey.pki.subject import Subject
 from housekey.renewal.delivery import QuietHours
+from housekey.renewal.due import Due, Why
 from housekey.renewal.round import Asked, Became, Item, go_round
 from tests.command import COMMAND, environment
 
@@ -347,6 +348,22 @@ def test_what_happens_to_machine_or_house_makes_a_round_and_a_page_at_once() -> 
     assert (len(life.rounds), len(life.pages)) == (3, 3)
     assert "<6>changed: this machine has another address or name" in life.log.getvalue()
     assert "<6>changed: the house has another root" in life.log.getvalue()
+
+
+@pytest.mark.parametrize(("why", "pages"), [(Why.ROOT, 2), (Why.AGE, 1)])
+def test_once_a_chain_under_the_new_root_is_presented_the_page_stops_saying_later(
+    why: Why, pages: int
+) -> None:
+    async def minutes() -> Life:
+        due = Due(why, "its chain is not today's", None)
+        renewed = Item(*("nas.lan", Became.RENEWED, None), due=due)
+        life = Life(FakeTime(NOON), outcomes=[BUSY, (renewed,)])  # tried again after five minutes
+        async with living(life):
+            await life.time.pass_until(NOON + timedelta(minutes=10))
+        return life
+
+    life = asyncio.run(minutes())
+    assert (len(life.rounds), len(life.pages)) == (2, pages)
 
 
 def minutes_between(moments: list[datetime]) -> list[float]:

@@ -125,6 +125,7 @@ def test_while_two_roots_overlap_the_page_hands_out_the_new_one_and_only_it_is_p
         sharing.answers()
         device = Device(sharing)
         assert device.about()["sha256"] == new
+        assert "opens-later" not in device.arrive(), "there is no Home Assistant that could refuse"
         assert hashlib.sha256(device.download()).hexdigest() == new
         sharing.root = old
         with pytest.raises(ssl.SSLCertVerificationError):
@@ -320,7 +321,8 @@ def test_with_bind_it_answers_there_alone(house: Path) -> None:
         sharing.send()
 
 
-def test_the_page_leads_to_the_home_assistant_that_was_secured(house: Path) -> None:
+def test_the_page_leads_to_the_home_assistant_that_was_secured(person: Person) -> None:
+    recovery_code, house = make_house(person.house).text, person.house
     with opened(house) as it:
         it.issue(LABEL, [parse_name("ha.lan"), parse_name("127.0.0.1")])
     journal = Journal(house / "journal", files=Files(), clock=lambda: datetime.now(UTC))
@@ -334,10 +336,16 @@ def test_the_page_leads_to_the_home_assistant_that_was_secured(house: Path) -> N
         sharing.expect("waiting")
         # A device that came by an address of Home Assistant's is sent on by the same.
         assert Device(sharing).prove()["home_assistant"] == "https://127.0.0.1:8443"
+        assert "opens-later" not in Device(sharing).arrive()
         sharing.send()
+    code = person.folder / "code.txt"
+    Files().write(code, recovery_code.encode())
+    assert person.run("house", "rotate", "--yes", "--recovery-code-file", code).code == 0
     with Sharing(house, "--home-assistant", "https://other.lan") as sharing:
         sharing.expect("leads to  https://other.lan")
         sharing.expect("waiting")
+        # It presents the chain from before: whoever gets the new root alone is refused there.
+        assert "opens-later" in Device(sharing).arrive()
         assert Device(sharing).prove()["home_assistant"] == "https://other.lan"
         sharing.send()
 

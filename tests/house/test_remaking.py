@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,9 +11,11 @@ import pytest
 from housekey.house.examining import FIX, examined
 from housekey.house.files import Files
 from housekey.house.findings import Weight
+from housekey.house.generations import Why
 from housekey.house.lock import house_lock
 from housekey.house.recovering import recover, remains_of
 from housekey.house.remaking import remade
+from housekey.house.rotating import finish, prepare_new_root
 from housekey.house.seen import seen_on_disk
 from housekey.house.together import replace_together
 from tests.house.rotated import (
@@ -124,6 +128,46 @@ def test_a_house_with_one_root_gets_its_certificates_back(name: str, folder: Pat
     before = public_files(folder)
     lost(folder, name)
     is_whole_again(folder, before, name)
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["missing", "damaged"])
+@pytest.mark.parametrize("why", ["leaked", "rotated", "recovered", "recovered, then leaked"])
+def test_that_a_root_is_over_comes_back(
+    why: str, damaged: bool, folder: Path, code: RecoveryCode
+) -> None:
+    """Without it a root whose key leaked would count again, and nobody would be told of it."""
+    if "recovered" in why:
+        with house_lock(folder, wait=0, files=Files()):
+            recover(remains_of(folder, files=Files()), code, leaked=True, files=Files(), now=LATER)
+    if "leaked" in why:
+        with opened(folder) as house:
+            prepare_new_root(house, Why.LEAKED).write(house)
+    if why == "rotated":
+        rotated(folder, code)
+        with opened(folder) as house:
+            finish(house)
+    with opened(folder) as house:
+        house.issue("ha.lan", house.leaf("ha.lan").names)  # type: ignore[union-attr]
+        before, over = public_files(folder), house.generations.former
+    names = [name for name in before if name.endswith("dropped.json")]
+    assert len(names) == 1 + ("then" in why)
+    lost(folder, *names, damaged=damaged)
+    is_whole_again(folder, before, *names)
+    with opened(folder) as house:
+        assert house.generations.former == over
+
+
+def test_where_nothing_says_that_a_root_is_over_a_backup_does(folder: Path) -> None:
+    with opened(folder) as house:
+        prepare_new_root(house, Why.LEAKED).write(house)
+    lost(folder, "old/0001/dropped.json")
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as connection:
+        connection.execute("DROP TRIGGER events_delete")  # as if a rebuild had lost them
+        connection.execute("DELETE FROM events WHERE kind = 'root-dropped'")
+        connection.commit()
+    (wrong,) = found(folder)
+    assert (wrong.about, "restore" in wrong.do) == ("old/0001/dropped.json", True)
+    assert fixed(folder) == set()
 
 
 def test_both_at_once_are_found_by_the_key_of_the_issuing_ca(

@@ -18,9 +18,9 @@ from housekey.house.files import Files
 from housekey.house.generations import Kind, Why
 from housekey.house.leaves import ONBOARDING
 from housekey.house.lock import house_lock
-from housekey.house.records import ROTATED
+from housekey.house.records import ROOT_DROPPED, ROTATED
 from housekey.house.root_key import open_root_key, root_key_of
-from housekey.house.rotating import GONE, abort, finish, prepare_new_root
+from housekey.house.rotating import abort, finish, prepare_new_root
 from housekey.pki.encoding import chain_to_pem, fingerprint
 from tests.house.killing import killed_at_every_moment
 from tests.house.rotated import (
@@ -62,7 +62,7 @@ def test_finished_the_old_root_counts_no_more_and_its_keys_are_gone(
         assert [(each.root, each.why) for each in house.former] == [(old, Why.ROTATED)]
         chain = house.chain_of(house.issue("ha.lan", HA).certificate)
         assert len(chain) == 2
-        assert [e.sha256 for e in house.ledger.events(1, kind=GONE)] == [fingerprint(old)]
+        assert [e.sha256 for e in house.ledger.events(1, kind=ROOT_DROPPED)] == [fingerprint(old)]
         assert [e.sha256 for e in house.ledger.events(1, kind=ROTATED)] == [fingerprint(new.root)]
     assert accepted(chain, new.root, "ha.lan")
     assert not accepted(chain, old, "ha.lan")

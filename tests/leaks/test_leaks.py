@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from housekey.house.recovery import RecoveryCode
 from housekey.pki.keys import PrivateKey
@@ -25,6 +27,7 @@ from tests.faults.stand_in import StandIn, free_port, furnish
 from tests.homes.home import Home  # noqa: TC001 - of a fixture
 from tests.leaks.needles import Needles
 from tests.leaks.watching import Seen, watched
+from tests.own.authorities import Ca, p12, pem
 from tests.public.duckdns_stand_in import DuckDnsStandIn, duckdns_certificate
 from tests.public.knot import Knot, free_address
 from tests.public.pebble import Pebble
@@ -186,10 +189,14 @@ def test_no_command_about_a_house_lets_a_secret_out(keeper: Keeper) -> None:
         "house", "recover", "--recovery-code-file", "-", "--yes", "--json",
         stdin=second.read_bytes(),
     )  # fmt: skip
+    run("house", "recover", "--recovery-code-file", second, "--leaked", "--yes", "-vv", code=None)
+    run("house", "rotate", "--lost-code", "--yes", "-vv", shows_code=True)
+    run("house", "rotate", "--abort", "--yes", "--json")
+    run("house", "rotate", "--leaked", "--yes", "--json", "-vv", shows_code=True)
     share = ("share", "--bind=127.0.0.1", *_ports())
     run(*share, "-vv", code=None, stop_at=b"waiting")
     run("run", *share[1:], "-vv", code=None, stop_at=b"page ")
-    assert len(keeper.codes) == 2
+    assert len(keeper.codes) == 4
     assert keeper.found() == []
     _print(keeper)
     assert house.stat().st_mode & 0o077 == 0
@@ -397,6 +404,52 @@ def test_neither_an_account_with_a_ca_nor_a_key_for_the_dns_is_let_out(keeper: K
         keeper.run("renew", "--all", "--now", *at, "-vv", code=1, inside=dns.seen_by())
         (keeper.house / "public" / "dns.json").write_bytes(hmac)
         keeper.run("renew", "--all", "--now", *at, "-vv", code=1, inside=dns.seen_by())
+    assert keeper.found() == []
+    _print(keeper)
+
+
+def test_no_command_about_a_ca_of_ones_own_lets_a_secret_out(keeper: Keeper) -> None:
+    """Its owner may hand over more than is wanted: a key, or all of it in a locked PKCS#12."""
+    folder, house = keeper.folder, keeper.house
+    home = StandIn(folder / "config", "trial", free_port())
+    furnish(home.folder, "trial", home.port)
+    token = keeper.file("ha.secret", STAND_INS_TOKEN.encode())
+    passphrase = keeper.file("passphrase.secret", PASSPHRASE)
+    wrong = keeper.file("wrong.secret", PASSPHRASE[::-1])
+    keeper.needles.text("a wrong passphrase", PASSPHRASE[::-1])
+    at = ("--config", home.folder, "--token-file", token, "--wait", "20")
+
+    def secure(*more: str | Path, code: int | None = 0, shows_code: bool = False) -> None:
+        keeper.run("secure", *at, "--yes", "--json", "-vv", *more, code=code, shows_code=shows_code)
+        home.settle()
+
+    with home:
+        home.start()
+        secure("--csr", folder / "home.csr", shows_code=True)
+        secure("--csr", folder / "home.csr", "--new-key")
+        key = house / "request" / "privkey.pem"
+        root = Ca.root()
+        issuing = root.below()
+        leaf = issuing.sign(x509.load_pem_x509_csr((folder / "home.csr").read_bytes()))
+        own = load_pem_private_key(key.read_bytes(), None)
+        assert isinstance(own, ec.EllipticCurvePrivateKey)
+        above = [issuing.certificate, root.certificate]
+        locked, whole = folder / "home.p12", folder / "chain.crt"
+        locked.write_bytes(p12(own, leaf, *above, passphrase=PASSPHRASE))
+        whole.write_bytes(pem(leaf, *above))
+        secure("--install", key, code=None)
+        secure("--install", locked, "--passphrase-file", wrong, code=None)
+        secure("--install", locked, "--passphrase-file", passphrase)
+        secure("--install", whole)
+        looks = ("status", "house check", "ledger export", "renew --all", "renew --all --now")
+        for words in looks:
+            keeper.run(*words.split(), "-vv", code=None)
+        keeper.run("cert", "revoke", "home-assistant", "--yes", "-vv", code=None)
+        keeper.run("house", "backup", folder / "backup", "--passphrase-file", passphrase, "-vv")
+        key.write_bytes(key.read_bytes()[:90])
+        secure("--csr", folder / "home.csr", code=None)
+        keeper.run("undo", *at, "--yes", "-vv", code=None)
+    assert any(b"Traceback" in done.err for done in keeper.seen)
     assert keeper.found() == []
     _print(keeper)
 

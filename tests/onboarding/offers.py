@@ -21,6 +21,7 @@ def an_offer(
     home_assistant_hosts: tuple[str, ...] = HOSTS[:2],
     crl_der: bytes | None = b"0",  # which nobody reads on its way
     former: tuple[FormerRoot, ...] = (),
+    opens_later: bool = False,
 ) -> Offer:
     return Offer(
         root_der=to_der(a_house().root.certificate) if root is None else root,
@@ -31,6 +32,7 @@ def an_offer(
         home_assistant_hosts=home_assistant_hosts,
         crl_der=crl_der,
         former=former,
+        opens_later=opens_later,
     )
 
 

@@ -314,6 +314,22 @@ def test_that_there_is_a_new_root_is_for_browsers_that_know_an_old_one() -> None
     assert "of no use any more" in over
 
 
+@pytest.mark.parametrize(("kind", "language"), KINDS_AND_LANGUAGES)
+def test_who_would_get_the_new_root_alone_is_told_that_home_assistant_follows_later(
+    kind: Kind, language: str
+) -> None:
+    early = Page(an_offer(opens_later=True))
+    words = texts.read(language)
+    parsed = page(kind, language=language, made=early)
+    notice = parsed.by_id("opens-later")
+    assert "hidden" not in notice.attributes, "before the steps, for everybody"
+    assert words("opens-later.text") in notice.text
+    assert words("opens-later.text") in parsed.by_id("say-trusted").text, "and after them"
+    proven = early.trusted_html(Visitor(kind, Browser.SAFARI), host=HOSTS[0], language=language)
+    assert words("opens-later.text") in Parsed(proven).named("main")[0].text
+    assert words("opens-later.text") not in page(kind, language=language).named("body")[0].text
+
+
 def test_a_root_that_came_back_is_no_earlier_one() -> None:
     """A rotation that was taken back, and a house that was restored from before it."""
     former = (replace(FORMER[1], sha256=DIGEST), FORMER[0])

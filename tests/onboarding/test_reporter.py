@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -161,7 +162,7 @@ def test_any_other_bytes_are_refused(line: bytes) -> None:
 def test_a_task_is_read_as_it_was_given() -> None:
     task = Task(an_offer("ha", "fd00::5"), 8125, (3, 4), Secret(b"s" * 32), b"chain", Secret(b"k"))
     assert task_from(task_line(task)) == task
-    page = Task(an_offer(), 8125, (3,), Secret(b"s" * 32))
+    page = Task(replace(an_offer(), opens_later=True), 8125, (3,), Secret(b"s" * 32))
     assert task_from(task_line(page)) == page
     assert "k" not in repr(task.key_pem)
     assert confined_from(ready_line(("landlock", "limits"))) == ("landlock", "limits")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.pki.encoding import fingerprint
 from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
@@ -126,6 +128,29 @@ def test_a_certificate_is_in_it_twice_when_it_is_due_and_when_it_ends() -> None:
     assert datetime.strptime(ends, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) == end
     third = datetime.strptime(due, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     assert abs((end - third) * 3 - (end - begin)) < timedelta(seconds=4)
+
+
+def home_assistant(**more: Any) -> Held:
+    return replace(a_leaf(), what="Home Assistant", label=HOME_ASSISTANT, **more)
+
+
+def test_what_the_ca_of_a_public_name_suggests_is_when_it_is_due() -> None:
+    moment = NOW + timedelta(days=3)
+    due, _ = strictly_read(calendar_of(a_glance(home_assistant(suggested=moment)))).components[2:]
+    assert due.properties["DTSTART"] == f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def test_who_has_to_ask_their_own_ca_is_told_so_and_nobody_else() -> None:
+    glance = replace(a_glance(home_assistant(), a_leaf()), by_hand=True)
+    root, _, due, ends, other, _ = strictly_read(calendar_of(glance)).components
+    assert text_of(due.properties["SUMMARY"]) == "Have your own CA sign Home Assistant anew"
+    assert "housekey secure --csr FILE, then --install FILE" in text_of(
+        due.properties["DESCRIPTION"]
+    )
+    assert "housekey renew" not in due.properties["DESCRIPTION"]
+    assert ends.properties["SUMMARY"] == "The certificate Home Assistant ends"
+    assert "housekey house rotate" in root.properties["DESCRIPTION"]
+    assert "housekey renew" in other.properties["DESCRIPTION"]
 
 
 def test_an_entry_moves_when_its_certificate_was_renewed() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from housekey.house.copies import HouseCopy
-    from housekey.house.files import Files
+    from housekey.house.files import Files, ReadBack
     from housekey.house.house import House
     from housekey.house.ledger import JsonValue
     from housekey.house.sealing import Header
@@ -80,27 +80,35 @@ def back_up(
             hint="name a file on another disk",
         )
     settle(folder, files=files)
+    # A house may have a large ledger, and its machine little memory: of what follows each thing is
+    # let go as soon as the next is made of it.
     copy = copy_of(folder, files=files)
-    sealed = seal(packed(copy, made=at), secret, opened_by=opened_by, made=at, cost=cost)
+    digests, left_out = _digests_of(copy), copy.left_out
+    archive = [packed(copy, made=at)]
+    del copy
+    sealed = [seal(archive.pop(), secret, opened_by=opened_by, made=at, cost=cost)]
+    size, sha256 = len(sealed[0]), hashlib.sha256(sealed[0]).hexdigest()
     found: list[Finding] = []
 
-    def proven(written: bytes) -> None:
+    def proven(read_back: ReadBack) -> None:
         """Restore it into memory, and look whether that is the house."""
-        again = unpacked(unseal(written, secret, name=str(path)), name=str(path))
-        if dict(again.files) != dict(copy.files):
+        again = unpacked(unseal(read_back(), secret, name=str(path)), name=str(path))
+        if _digests_of(again) != digests:
             raise BackupRefused(
                 f"{path} does not hold what was written to it", hint="try another disk"
             )
-        seen = seen_in_copy(again, path=path)
+        contents = dict(again.files)
+        del again
+        seen = seen_in_copy(contents, path=path)
         found.extend(examined(seen, folder=folder, now=at))
 
-    _write(path, sealed, proven, files)
+    _write(path, sealed.pop, proven, files)
     backed_up = BackedUp(
         path=path,
-        size=len(sealed),
-        sha256=hashlib.sha256(sealed).hexdigest(),
-        files=len(copy.files),
-        left_out=copy.left_out,
+        size=size,
+        sha256=sha256,
+        files=len(digests),
+        left_out=left_out,
         wrong=tuple(each for each in found if each.weight is Weight.WRONG),
     )
     return replace(backed_up, not_noted=_noted(house, backed_up, opened_by, at))
@@ -126,6 +134,7 @@ def open_backup(path: Path, ask: Callable[[OpenedBy], Secret], *, files: Files) 
         )
     header = header_of(sealed, name=str(path))
     content = unseal(sealed, ask(header.opened_by), name=str(path))
+    del sealed  # before there is one more of it
     return Opened(header, unpacked(content, name=str(path)))
 
 
@@ -141,13 +150,19 @@ def try_out(path: Path, *, files: Files) -> None:
 def marks_of(house: House) -> dict[str, JsonValue]:
     """What `house check` compares the house with, to say what a backup lacks."""
     return {
-        "certificates": len(house.ledger.certificates()),
+        "certificates": house.ledger.count(),
         "root": fingerprint(house.root),
         "issuing": fingerprint(house.issuing),
     }
 
 
-def _write(path: Path, sealed: bytes, proven: Callable[[bytes], None], files: Files) -> None:
+def _digests_of(copy: HouseCopy) -> dict[str, bytes]:
+    return {name: hashlib.sha256(data).digest() for name, data in copy.files.items()}
+
+
+def _write(
+    path: Path, sealed: Callable[[], bytes], proven: Callable[[ReadBack], None], files: Files
+) -> None:
     try:
         files.write(path, sealed, mode=0o600, proven_by=proven)
     except FileTrouble as trouble:

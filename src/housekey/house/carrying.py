@@ -59,7 +59,7 @@ def to_carry(folder: Path, copy: HouseCopy, *, files: Files) -> Carried:
     path = folder / LEDGER
     try:
         with (
-            ledger_of(ledger_bytes(path), path=path) as present,
+            ledger_of(ledger_bytes(path, to_open=True), path=path) as present,
             ledger_of(copy.files.get(LEDGER, b""), path=path) as backup,
         ):
             known = {_meant(event) for event in _revocations(backup)}

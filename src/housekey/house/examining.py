@@ -16,12 +16,13 @@ from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.copies import LEDGER
 from housekey.house.examining_chains import (
     GENERATIONS,
+    RESTORE,
     findings_of_authorities,
     findings_of_leaves,
     generations_of,
 )
 from housekey.house.findings import Finding, Weight, note, wrong
-from housekey.house.generations import OLD
+from housekey.house.generations import CROSS, DROPPED, OLD, PROVING, PROVING_KEY
 from housekey.house.journal import State
 from housekey.house.ledger_troubles import REBUILD
 from housekey.house.remaking import remade
@@ -56,7 +57,8 @@ def examined(seen: Seen, *, folder: Path, now: datetime) -> tuple[Finding, ...]:
         *_of_leftovers(seen),
         *(_of_backup(seen.ledger, generations[0]) if seen.ledger else ()),
     ]
-    found = list(_with_fix(found, remade(seen)))
+    again = remade(seen)
+    found = [*_with_fix(found, again), *_of_ends(seen, again)]
     return tuple(sorted(found, key=lambda finding: finding.weight is not Weight.WRONG))
 
 
@@ -68,8 +70,28 @@ def _with_fix(found: list[Finding], again: Mapping[str, bytes]) -> Iterator[Find
         yield replace(finding, do=FIX) if ours else finding
     if GENERATIONS not in told:  # that is about one of them
         for name in again.keys() - told:
-            for_the_record = name.startswith(f"{OLD}/")
+            # Without the last a root counts again that is over.
+            for_the_record = name.startswith(f"{OLD}/") and not name.endswith(DROPPED)
             yield (note if for_the_record else wrong)(name, "it is missing", FIX)
+
+
+def _of_ends(seen: Seen, again: Mapping[str, bytes]) -> Iterator[Finding]:
+    """An earlier generation of which nothing says any more that it is over."""
+    have = {*seen.files, *seen.trouble, *again}
+    standing = sorted(
+        name
+        for name in (f"{OLD}/{number}/{DROPPED}" for number in _old_numbers(seen))
+        if name not in have
+    )
+    if have & {CROSS, PROVING, PROVING_KEY}:
+        standing = standing[:-1]  # today's root has the word of this one
+    for name in standing:
+        yield wrong(name, "it is missing, and so its root counts again", RESTORE)
+
+
+def _old_numbers(seen: Seen) -> set[str]:
+    parts = (name.split("/") for name in seen.files)
+    return {each[1] for each in parts if len(each) == 3 and each[0] == OLD}
 
 
 def _of_trouble(name: str, error: HousekeyError) -> Finding:
@@ -131,11 +153,10 @@ def _of_ledger(seen: Seen, *, now: datetime) -> Iterator[Finding]:
         yield wrong(LEDGER, damage, REBUILD)
     if ledger.damage:
         return
-    known = {each.sha256 for each in ledger.certificates}
-    unknown = [name for name, sha256 in _certificates_in(seen) if sha256 not in known]
+    unknown = [name for name, sha256 in _certificates_in(seen) if sha256 not in ledger.serials]
     if unknown:
         yield wrong(_several(unknown), "a certificate that is not in the ledger", REBUILD)
-    for serial, count in Counter(each.serial for each in ledger.certificates).items():
+    for serial, count in Counter(ledger.serials.values()).items():
         if count > 1:
             yield wrong(
                 LEDGER, f"{count} certificates have the serial number {serial:x}", "housekey renew"
@@ -214,7 +235,7 @@ def _of_backup(ledger: LedgerSeen, today: Generation) -> Iterator[Finding]:
         if certificate is not None and last.data.get(name) != fingerprint(certificate)
     ]
     before = last.data.get("certificates")
-    since = len(ledger.certificates) - (before if isinstance(before, int) else 0)
+    since = len(ledger.serials) - (before if isinstance(before, int) else 0)
     if since > 0:
         lacks.append(f"{since} certificate{'' if since == 1 else 's'}")
     proofs = sum(event.at > last.at for event in ledger.proofs)

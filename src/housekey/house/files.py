@@ -26,6 +26,7 @@ import os
 import secrets
 import stat
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from housekey.pki.secret import Secret
+
+    ReadBack = Callable[[], bytes]  # reads from the disk what was just written to it
 
 STRAY_SUFFIX = ".housekey-tmp"  # of temporary files and folders; see _sweep
 _RENAME_EXCHANGE = 2  # linux/fs.h, of renameat2(2)
@@ -99,20 +102,21 @@ class Files:
     def write(
         self,
         path: Path,
-        data: bytes | Secret,
+        data: bytes | Secret | Callable[[], bytes],
         *,
         mode: int | None = None,
         owner: Owner | None = None,
-        proven_by: Callable[[bytes], None] | None = None,
+        proven_by: Callable[[ReadBack], None] | None = None,
     ) -> None:
         """Create or replace the file at `path`, whole or not at all.
 
         What is not given stays as the present file has it; a new file is 0600. Access lists and
         other extended attributes stay unless the mode changes: a list that let others read the
-        old file must not be on the new one for an instant. `proven_by` is given what is read back
-        before the file gets its name; what it raises leaves everything as it was.
+        old file must not be on the new one for an instant. `proven_by` is given what reads it back
+        before the file gets its name; what it raises leaves everything as it was. What is large
+        may be handed in as a function that gives it: it is called at most once, when all but the
+        content is there, and what it gave is let go before it is read back.
         """
-        content = data if isinstance(data, bytes) else data.reveal()
         with told(path), _opened_folder(path) as (folder, name):
             self._sweep(folder)
             present = _regular_file(folder, name)
@@ -129,10 +133,10 @@ class Files:
                     self._dress(fd, mode, owner)
                     if mode == present_mode:
                         _copy_attributes(before, fd)
-                    self._write_all(fd, content)
+                    self._write_all(fd, _content(data))
                     self._sync(fd)
                     if proven_by is not None:
-                        proven_by(_read_back(folder, temporary))
+                        proven_by(partial(_read_back, folder, temporary))
                     self._rename(folder, temporary, name)
                 finally:
                     os.close(fd)
@@ -509,6 +513,12 @@ def _read(path: Path, most_bytes: int = -1) -> tuple[bytes, os.stat_result]:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return file.read(most_bytes), status
+
+
+def _content(data: bytes | Secret | Callable[[], bytes]) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    return data() if callable(data) else data.reveal()
 
 
 def _read_back(folder: int, name: str) -> bytes:

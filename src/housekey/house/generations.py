@@ -211,6 +211,11 @@ def generations_in(
     return Generations(root, issuing, overlap, proving, next_issuing, former)
 
 
+def dropped_json(why: Why, at: datetime) -> bytes:
+    """Return what `dropped.json` of an earlier generation says."""
+    return json.dumps({"at": at.isoformat(), "why": why.value}).encode() + b"\n"
+
+
 def _holds(read: Mapping[str, bytes | None], number: str) -> bool:
     names = (ROOT, ISSUING, DROPPED)
     return any(read.get(f"{OLD}/{number}/{name}") is not None for name in names)

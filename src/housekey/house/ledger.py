@@ -188,6 +188,10 @@ class SqliteLedger(Closing):
         query = "SELECT 1 FROM certificates WHERE serial = ? LIMIT 1"
         return bool(self._rows(query, bool, f"{serial:x}"))
 
+    def count(self) -> int:
+        (number,) = self._rows("SELECT COUNT(*) AS number FROM certificates", _number)
+        return number
+
     def everything(self) -> Iterator[IssuedCertificate | Event]:
         # One read transaction: what is written meanwhile belongs to none of it.
         with self._told():
@@ -323,6 +327,10 @@ def _event(row: sqlite3.Row) -> Event:
         sha256=row["sha256"],
         data=json.loads(row["data"]),
     )
+
+
+def _number(row: sqlite3.Row) -> int:
+    return int(row["number"])
 
 
 def _issued(row: sqlite3.Row) -> IssuedCertificate:

@@ -30,10 +30,11 @@ _VERSIONS = slice(18, 20)
 _IN_MEMORY, _ON_DISK = b"\1\1", b"\2\2"
 
 
-def ledger_bytes(path: Path) -> bytes:
+def ledger_bytes(path: Path, *, to_open: bool = False) -> bytes:
     """Read a ledger's file as of one moment, with what is still in its `-wal`.
 
-    Changes nothing on the disk. Raises `HouseBroken`, `HouseBusy` or `FileTrouble`.
+    Changes nothing on the disk. `to_open`: as `ledger_of` opens it, so that there is not one more
+    copy of it in memory. Raises `HouseBroken`, `HouseBusy` or `FileTrouble`.
     """
     if not path.is_file():
         raise HouseBroken(f"{path} is missing", hint=REBUILD)
@@ -48,7 +49,7 @@ def ledger_bytes(path: Path) -> bytes:
                 raise in_plain_words(path, error) from error
             continue
         if has_wal or (_sign(path), _sign(wal)) == before:
-            return _with_versions(copied, _ON_DISK)
+            return _with_versions(copied, _IN_MEMORY if to_open else _ON_DISK)
     raise HouseBusy(
         f"{path} was written to all the time", hint="wait until that is done and try again"
     )
@@ -62,7 +63,10 @@ def ledger_of(data: bytes, *, path: Path) -> SqliteLedger:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
-        connection.deserialize(_with_versions(data, _IN_MEMORY))
+        opened = _with_versions(data, _IN_MEMORY)
+        del data  # a large one is here three times otherwise
+        connection.deserialize(opened)
+        del opened
     except sqlite3.Error as error:
         connection.close()
         raise in_plain_words(path, error) from error
@@ -70,12 +74,11 @@ def ledger_of(data: bytes, *, path: Path) -> SqliteLedger:
 
 
 def _copied(path: Path, how: str) -> bytes:
-    with (
-        _closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as source,
-        _closing(sqlite3.connect(":memory:")) as target,
-    ):
-        source.backup(target)
-        return target.serialize()
+    with _closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as source:
+        # What is wrong is said here; `serialize` says of everything that it could not. It holds a
+        # read transaction itself.
+        (pages,) = source.execute("PRAGMA page_count").fetchone()
+        return source.serialize() if pages else b""
 
 
 @contextlib.contextmanager
@@ -87,7 +90,10 @@ def _closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def _with_versions(data: bytes, versions: bytes) -> bytes:
-    return data[: _VERSIONS.start] + versions + data[_VERSIONS.stop :]
+    if data[_VERSIONS] == versions:
+        return data
+    # By a view: a slice would be one more copy of all of it.
+    return b"".join((data[: _VERSIONS.start], versions, memoryview(data)[_VERSIONS.stop :]))
 
 
 def _sign(path: Path) -> tuple[int, int, int] | None:

@@ -63,11 +63,11 @@ def rebuild(folder: Path, *, files: Files, at: datetime, by: str) -> Rebuilt:
     """
     path = folder / LEDGER
     on_disk, unreadable = certificates_here(folder, files=files)
-    present = _Copy.read(path, files=files)
     problems, finished = _judged(path)
     asides = [each for each in _asides(folder) if each not in finished]
     if not problems and not asides:
         return _add_what_is_missing(path, on_disk, unreadable, at=at, by=by)
+    present = _Copy.read(path, files=files)
     kept_in = _next_aside(folder) if present else None
     copies = [present, *(_Copy.read(folder / aside / LEDGER, files=files) for aside in asides)]
     saved = [salvage(each.data, each.wal) for each in copies]
@@ -115,7 +115,7 @@ def _judged(path: Path) -> tuple[tuple[str, ...], frozenset[str]]:
     it, and removes it.
     """
     try:
-        with ledger_of(ledger_bytes(path), path=path) as ledger:
+        with ledger_of(ledger_bytes(path, to_open=True), path=path) as ledger:
             problems = ledger.check_whole()
             events = () if problems else ledger.events(-1, kind=LEDGER_REBUILT)
     except LedgerNewer:

@@ -24,6 +24,8 @@ REVOKED = "revoked"
 ORDER = "order"  # a step that is about to be taken with a CA; data: step, directory, names
 OBTAINED = "obtained"  # from another CA; data: label, names, and what that road tells of it
 LEDGER_REBUILT = "ledger-rebuilt"
+ROOT_DROPPED = "root-dropped"  # a root does not count any more; data: why
+RECOVERED = "recovered"  # there is a new issuing CA; data: why, and which one it replaces
 ROTATED = "root-rotated"  # there is a new root; data: how, and which one it replaces
 DEVICE_TRUSTS = "device-trusts"  # a device has proved that it trusts the root of this SHA-256
 
@@ -111,6 +113,9 @@ class Ledger(Protocol):
         """The certificates that were revoked, by fingerprint, each with its first revocation."""
 
     def serial_exists(self, serial: int) -> bool: ...
+
+    def count(self) -> int:
+        """How many certificates were ever issued."""
 
     def everything(self) -> Iterator[IssuedCertificate | Event]:
         """All of one moment, in the order in which it was written: certificates, then events."""

@@ -8,7 +8,6 @@ longer the one of today. The old issuing CA goes to `old/`, its key goes nowhere
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ from housekey.house.generations import (
     ROOT,
     ROTATION,
     Why,
+    dropped_json,
     is_by,
     next_number,
     read_generations,
@@ -41,6 +41,7 @@ from housekey.house.ledger import SqliteLedger
 from housekey.house.noting import note_done
 from housekey.house.reasons import told
 from housekey.house.rebuilding import rebuild
+from housekey.house.records import RECOVERED
 from housekey.house.root_key import SEALED_ROOT_KEY, root_key_of
 from housekey.house.together import replace_together, settle, where
 from housekey.house.who import who
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
     from housekey.pki.secret import Secret
 
 _ITS_ROOT = "put root.pem there from a backup; it is also what your devices have installed"
-RECOVERED = "recovered"  # ledger: there is a new issuing CA; data: why, and which one it replaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +183,7 @@ def recover(
         place = f"{OLD}/{next_number(folder)}"
         new[f"{place}/{ROOT}"] = certificate_to_pem(root)
         new[f"{place}/{ISSUING}"] = certificate_to_pem(old)
-        dropped = {"at": now.isoformat(), "why": why.value}
-        new[f"{place}/{DROPPED}"] = json.dumps(dropped).encode() + b"\n"
+        new[f"{place}/{DROPPED}"] = dropped_json(why, now)
     with SqliteLedger.open(folder / LEDGER) as ledger:
         # First: a certificate that is in use must never be missing from the ledger.
         if ledger.certificate(fingerprint(root)) is None:

@@ -25,8 +25,11 @@ from housekey.house.generations import (
     ROOT,
     ROTATION,
     Kind,
+    Why,
+    dropped_json,
     generations_in,
 )
+from housekey.house.records import RECOVERED
 from housekey.pki.encoding import (
     certificate_from_der,
     certificate_to_pem,
@@ -40,7 +43,7 @@ from housekey.pki.profiles import BACKDATE
 from housekey.pki.verifying import is_signed_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from cryptography.x509 import Certificate
 
@@ -54,7 +57,7 @@ def remade(seen: Seen) -> dict[str, bytes]:
     """
     if seen.ledger is None or seen.ledger.damage:
         return {}
-    authorities = [each for each in seen.ledger.certificates if each.role in ("root", "issuing")]
+    authorities = seen.ledger.authorities
     known = _Known(
         seen,
         roots=_loaded(each.der for each in authorities if each.role == "root"),
@@ -65,7 +68,10 @@ def remade(seen: Seen) -> dict[str, bytes]:
     nexts = [f"{NEXT}/"] if any(name.startswith(f"{NEXT}/") for name in seen.files) else []
     for place in ("", *nexts, *(f"{OLD}/{number}/" for number in numbers)):
         known.make_generation(place)
-    standing = [n for n in numbers if f"{OLD}/{n}/{DROPPED}" not in seen.files]
+    for number in numbers:
+        known.make_dropped(number, numbers)
+    over = {*seen.files, *known.made}
+    standing = [n for n in numbers if f"{OLD}/{n}/{DROPPED}" not in over]
     known.make_overlap(standing[-1] if standing else None)
     if known.made:
         try:
@@ -99,6 +105,26 @@ class _Known:
             signed = issuing
             root = _first(self.roots, lambda each: is_signed_by(signed, each))
             self._make(place + ROOT, root)
+
+    def make_dropped(self, number: str, numbers: Sequence[str]) -> None:
+        """Make again what says that a generation is over, since when and why."""
+        name = f"{OLD}/{number}/{DROPPED}"
+        root, issuing = (self._at(f"{OLD}/{number}/{each}") for each in (ROOT, ISSUING))
+        if self._is_whole(name) or root is None or self.seen.ledger is None:
+            return
+        # It ended as its issuing CA was replaced under the same root; or, if it was the last under
+        # its root, with that.
+        last = max(each for each in numbers if self._at(f"{OLD}/{each}/{ROOT}") == root)
+        replaced = None if issuing is None else fingerprint(issuing)
+        for event in self.seen.ledger.ends:
+            about = event.data.get("old") if event.kind == RECOVERED else event.sha256
+            meant = replaced if event.kind == RECOVERED else fingerprint(root)
+            why = event.data.get("why")
+            if about is None or about != meant or why not in list(Why):
+                continue
+            if event.kind == RECOVERED or number == last:
+                self.made[name] = dropped_json(Why(str(why)), event.at)
+                return
 
     def make_overlap(self, standing: str | None) -> None:
         """Make again what says that two roots count; `standing` is the old one's number."""
@@ -161,6 +187,9 @@ class _Known:
             data = self.seen.files[name]
             if name == ROTATION:
                 Kind(json.loads(data)["kind"])
+                return True
+            if name.endswith(DROPPED):
+                Why(json.loads(data)["why"])
                 return True
             return len(certificates_from_pem(data)) == (2 if name == PROVING else 1)
         except (KeyError, ValueError, TypeError, HousekeyError):

@@ -58,7 +58,7 @@ def restore(
     at = clock()
     folder = folder.resolve()
     aside = _free(folder) if replace and is_taken(folder) else None
-    found = examined(seen_in_copy(opened.copy, path=source), folder=folder, now=at)
+    found = examined(seen_in_copy(dict(opened.copy.files), path=source), folder=folder, now=at)
     carried = to_carry(folder, opened.copy, files=files) if aside is not None else NOTHING
     with files.new_folder(folder, 0o700, aside=aside) as new:
         for name, data in opened.copy.files.items():
@@ -101,7 +101,7 @@ def lacking(folder: Path, copy: HouseCopy) -> tuple[IssuedCertificate, ...]:
     try:
         path = folder / LEDGER
         with (
-            ledger_of(ledger_bytes(path), path=path) as present,
+            ledger_of(ledger_bytes(path, to_open=True), path=path) as present,
             ledger_of(copy.files.get(LEDGER, b""), path=path) as backup,
         ):
             known = {each.sha256 for each in backup.certificates()}

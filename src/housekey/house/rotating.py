@@ -36,13 +36,14 @@ from housekey.house.generations import (
     ROTATION,
     Kind,
     Why,
+    dropped_json,
     is_by,
     next_number,
 )
 from housekey.house.house import common_name_of
 from housekey.house.leaves import ONBOARDING, read_key
 from housekey.house.noting import note_done
-from housekey.house.records import DEVICE_TRUSTS, ROTATED
+from housekey.house.records import DEVICE_TRUSTS, ROOT_DROPPED, ROTATED
 from housekey.house.recovery import RecoveryCode
 from housekey.house.root_key import SEALED_ROOT_KEY
 from housekey.house.together import replace_together, where
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
     from housekey.house.ledger import JsonValue
     from housekey.pki.names import Name
 
-GONE = "root-dropped"  # ledger: a root does not count any more; data: why
 
 _FILES = (ROOT, SEALED_ROOT_KEY, ISSUING, ISSUING_KEY)  # of one generation
 _OF_OVERLAP = (CROSS, PROVING, PROVING_KEY, ROTATION)
@@ -199,7 +199,7 @@ def finish(house: House, *, keep_old_key: bool = False) -> str | None:
         assert previous is not None  # noqa: S101 - House.open has seen it
         old = f"{OLD}/{previous.number}"
         files: dict[str, bytes | Secret | None] = {
-            f"{old}/{DROPPED}": _dropped(Why.ROTATED, now),
+            f"{old}/{DROPPED}": dropped_json(Why.ROTATED, now),
             f"{old}/{ISSUING_KEY}": None,
         }
         if not keep_old_key:
@@ -363,7 +363,7 @@ def _over(house: House, old: str, why: Why, now: datetime) -> dict[str, bytes | 
     return {
         f"{old}/{ROOT}": certificate_to_pem(house.root),
         f"{old}/{ISSUING}": certificate_to_pem(house.issuing),
-        f"{old}/{DROPPED}": _dropped(why, now),
+        f"{old}/{DROPPED}": dropped_json(why, now),
     }
 
 
@@ -371,12 +371,8 @@ def _rotation(kind: Kind, now: datetime) -> bytes:
     return json.dumps({"kind": kind.value, "since": now.isoformat()}).encode() + b"\n"
 
 
-def _dropped(why: Why, now: datetime) -> bytes:
-    return json.dumps({"at": now.isoformat(), "why": why.value}).encode() + b"\n"
-
-
 def _note_dropped(house: House, root: Certificate, why: str, at: datetime) -> str | None:
-    return note_done(house.ledger, GONE, at=at, sha256=fingerprint(root), data={"why": why})
+    return note_done(house.ledger, ROOT_DROPPED, at=at, sha256=fingerprint(root), data={"why": why})
 
 
 def _nothing_to(what: str) -> RotationRefused:

@@ -99,7 +99,9 @@ def seal(
         "nonce": b64encode(nonce).decode(),
     }
     header = b"%s%d\n%s\n" % (_MAGIC, VERSION, json.dumps(fields).encode())
-    return header + ChaCha20Poly1305(key).encrypt(nonce, content, header)
+    encrypted = ChaCha20Poly1305(key).encrypt(nonce, content, header)
+    del content  # before there is one more of it
+    return header + encrypted
 
 
 def header_of(sealed: bytes, *, name: str) -> Header:

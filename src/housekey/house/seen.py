@@ -15,7 +15,14 @@ from housekey.errors import HousekeyError, HouseMissing
 from housekey.house.copies import LEDGER, entries, is_stray
 from housekey.house.ledger_copy import ledger_bytes, ledger_of
 from housekey.house.reasons import told
-from housekey.house.records import DEVICE_TRUSTS, OBTAINED, ROTATED
+from housekey.house.records import (
+    DEVICE_TRUSTS,
+    OBTAINED,
+    RECOVERED,
+    ROOT_DROPPED,
+    ROTATED,
+    IssuedCertificate,
+)
 from housekey.house.together import CHANGED
 
 if TYPE_CHECKING:
@@ -23,9 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from housekey.house.copies import HouseCopy
     from housekey.house.files import Files
-    from housekey.house.ledger import Event, IssuedCertificate, SqliteLedger
+    from housekey.house.ledger import Event, SqliteLedger
 
 _OF_A_HOUSE = ("root.pem", "issuing.pem", "issuing.key", LEDGER, CHANGED)
 BACKED_UP, RESTORED = "backed-up", "restored"
@@ -52,11 +58,13 @@ class Place:
 class LedgerSeen:
     """What the examination needs of a ledger."""
 
-    certificates: tuple[IssuedCertificate, ...] = ()  # newest first
+    serials: Mapping[str, int] = field(default_factory=dict)  # of each certificate, by fingerprint
+    authorities: tuple[IssuedCertificate, ...] = ()  # roots and issuing CAs, newest first
     last: Event | None = None
     last_backup: Event | None = None  # or the restoring of one: what was in it then is in both
     proofs: tuple[Event, ...] = ()  # of devices, newest first
     obtained: frozenset[str | None] = frozenset()  # SHA-256 of what another CA signed
+    ends: tuple[Event, ...] = ()  # of a root, or of an issuing CA that was replaced, newest first
     rotations: tuple[Event, ...] = ()  # that gave a new root, newest first
     damage: tuple[str, ...] = ()  # with any, all of the above is unknown
 
@@ -66,7 +74,7 @@ class Seen:
     """A house as it was found: on the disk, or in a backup."""
 
     folder: Path  # or the backup's own file
-    files: Mapping[str, bytes] = field(repr=False)  # by their names in the house
+    files: Mapping[str, bytes] = field(repr=False)  # by their names in the house, no ledger
     ledger: LedgerSeen | None  # None: see `trouble` of it
     trouble: Mapping[str, HousekeyError]  # of what could not be read, by name
     places: Mapping[str, Place]  # "." is the folder itself; empty for a backup
@@ -74,9 +82,9 @@ class Seen:
     is_settled: bool = True  # False: what was replaced together is not yet in its places
 
 
-def seen_in_copy(copy: HouseCopy, *, path: Path) -> Seen:
-    """See a house in memory; `path` is where it is from, for people."""
-    return _seen(dict(copy.files), {}, {}, path=path)
+def seen_in_copy(files: dict[str, bytes], *, path: Path) -> Seen:
+    """See a house in memory, and take its ledger out of it; `path` is its origin, for people."""
+    return _seen(files, {}, {}, path=path)
 
 
 def seen_on_disk(folder: Path, *, files: Files) -> Seen:
@@ -104,7 +112,8 @@ def seen_on_disk(folder: Path, *, files: Files) -> Seen:
             continue
         path = folder / name
         try:
-            found[name] = ledger_bytes(path) if name == LEDGER else files.read(path)
+            is_ledger = name == LEDGER
+            found[name] = ledger_bytes(path, to_open=True) if is_ledger else files.read(path)
         except HousekeyError as error:
             trouble[name] = error
     return _seen(found, trouble, places, path=folder, strays=tuple(strays))
@@ -122,7 +131,9 @@ def _seen(
     ledger = None
     if LEDGER in settled:
         try:
-            with ledger_of(settled[LEDGER], path=path / LEDGER) as opened:
+            # Taken out: opened, it is in memory once more, and it may be large.
+            found.pop(LEDGER, None)
+            with ledger_of(settled.pop(LEDGER), path=path / LEDGER) as opened:
                 ledger = _ledger(opened)
         except HousekeyError as error:
             trouble[LEDGER] = error
@@ -134,11 +145,23 @@ def _ledger(ledger: SqliteLedger) -> LedgerSeen:
     if damage := ledger.check_whole():
         return LedgerSeen(damage=damage)
     backups = [event for kind in (BACKED_UP, RESTORED) for event in ledger.events(1, kind=kind)]
+    # One by one: there may be a hundred thousand, and their bytes are of no use here.
+    serials, authorities = {}, []
+    for row in ledger.everything():
+        if not isinstance(row, IssuedCertificate):
+            break  # all of them come first
+        serials[row.sha256] = row.serial
+        if row.role in ("root", "issuing"):
+            authorities.append(row)
     return LedgerSeen(
-        certificates=ledger.certificates(),
+        serials=serials,
+        authorities=tuple(reversed(authorities)),
         last=next(iter(ledger.events(1)), None),
         last_backup=max(backups, key=lambda event: event.at, default=None),
         proofs=ledger.events(-1, kind=DEVICE_TRUSTS),
+        ends=tuple(
+            event for kind in (RECOVERED, ROOT_DROPPED) for event in ledger.events(-1, kind=kind)
+        ),
         rotations=ledger.events(-1, kind=ROTATED),
         obtained=frozenset(event.sha256 for event in ledger.events(-1, kind=OBTAINED)),
     )

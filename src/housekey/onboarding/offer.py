@@ -40,6 +40,7 @@ class Offer:
     home_assistant_hosts: tuple[str, ...] = ()
     crl_der: bytes | None = None  # the list of revoked certificates; None: nothing was revoked
     former: tuple[FormerRoot, ...] = ()  # earlier roots of this home, oldest first
+    opens_later: bool = False  # Home Assistant still refuses a device that has this root alone
     # Both inside Home Assistant alone, and so in no pipe (wire.py).
     awaits_https: bool = False  # it goes to https next, or is about to: an open page waits for it
     trial_path: str | None = None  # where it takes the page's proof while it tries https

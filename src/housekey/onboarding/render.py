@@ -111,6 +111,7 @@ class Page:
             to_remove=_to_remove(self._former),
             home_assistant=self.home_assistant_for(host),
             awaits=self._offer.awaits_https,
+            opens_later=self._offer.opens_later,
             trial=self.trial_for(host),
             code=self._codes.get(code_host) if has_code else None,
             code_address=_address("http", code_host, self._port),
@@ -125,6 +126,7 @@ class Page:
             visitor=visitor,
             home_assistant=self.home_assistant_for(host),
             awaits=False,  # it has no script that could
+            opens_later=self._offer.opens_later,
         ).encode()
 
     def language_for(self, accept_language: str, asked: str | None) -> str:

@@ -56,6 +56,7 @@ def task_line(task: Task) -> bytes:
         "home_assistant_hosts": offer.home_assistant_hosts,
         "crl": base64.b64encode(offer.crl_der or b"").decode(),
         "former": [[each.sha256, each.name, each.counts.value] for each in offer.former],
+        "opens_later": offer.opens_later,
         "port": task.port,
         "listeners": task.listeners,
         "secret": task.secret.reveal().hex(),
@@ -79,6 +80,7 @@ def task_from(line: bytes) -> Task:
         former=tuple(
             FormerRoot(sha256, name, Counts(counts)) for sha256, name, counts in told["former"]
         ),
+        opens_later=told["opens_later"],
     )
     return Task(
         offer=offer,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -42,13 +44,17 @@ def _entries(held: Held, glance: Glance) -> Iterator[str]:
     begin, end = held.certificate.not_valid_before_utc, held.certificate.not_valid_after_utc
     names = f"{held.what}, in the house {glance.house}"
     how = "housekey house rotate" if held.label is None else "housekey renew"
+    summary = f"Renew the certificate {held.what}"
+    if glance.by_hand and held.label == HOME_ASSISTANT:
+        how = "housekey secure --csr FILE, then --install FILE"
+        summary = f"Have your own CA sign {held.what} anew"
     yield from _entry(
         held,
         glance,
         "due",
-        at=end - (end - begin) / 3,
-        summary=f"Renew the certificate {held.what}",
-        description=f"Two thirds of its life are over: {names}. What to do: {how}.",
+        at=held.suggested or end - (end - begin) / 3,
+        summary=summary,
+        description=f"It is due from now on: {names}. What to do: {how}.",
     )
     yield from _entry(
         held,

@@ -47,6 +47,7 @@ class Held:
     certificate: Certificate
     sha256: str
     due: Due | None
+    suggested: datetime | None = None  # when its CA suggests to renew it
     copied_to: tuple[str, ...] = ()  # folders that have a copy of it, besides the house
 
     def life_left(self, now: datetime) -> float:
@@ -235,12 +236,13 @@ def _revocation(house: HouseView, leaf: PublicLeaf) -> Event | None:
 
 def _leaf(house: HouseView, leaf: PublicLeaf, revoked: Event | None, now: datetime) -> Held:
     sha256 = fingerprint(leaf.certificate)
+    suggested = suggested_for(house, leaf.label, leaf.certificate)
     due = due_of(
         leaf.certificate,
         now=now,
         current=house.is_current(leaf),
         revoked_at=revoked.at if revoked else None,
-        suggested=suggested_for(house, leaf.label, leaf.certificate),
+        suggested=suggested,
         another_ca=house.road_of(leaf.label) is not None,
     )
     copies = house.ledger.events(-1, kind=DELIVERED, sha256=sha256)
@@ -251,6 +253,7 @@ def _leaf(house: HouseView, leaf: PublicLeaf, revoked: Event | None, now: dateti
         sha256,
         # The page's own is renewed by the page, whenever it is served.
         None if leaf.label == ONBOARDING else due,
+        suggested,
         tuple(dict.fromkeys(str(each.data["to"]) for each in copies if _is_copy(each))),
     )
 

@@ -46,7 +46,7 @@ def command(**options: Any) -> None:
     for finding in findings:
         output.row(finding.weight.value, told(finding))
     if not wrong:
-        known = len(seen.ledger.certificates) if seen.ledger else 0
+        known = len(seen.ledger.serials) if seen.ledger else 0
         output.row(
             "good",
             f"keys, chains and modes are as they should be; the ledger is sound,"

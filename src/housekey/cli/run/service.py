@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from housekey.cli.renewing import told, told_of_copies
 from housekey.errors import HousekeyError
 from housekey.homeassistant.site import Interrupted
+from housekey.renewal.due import Why
 from housekey.renewal.round import Became
 from housekey.renewal.schedule import later, next_round
 
@@ -155,7 +156,10 @@ class Service:
             ends = min(each.ends for each in good if each.ends is not None)
             many = f"{len(good)} certificate{'' if len(good) == 1 else 's'}"
             self._say("good", f"{many}; the first ends in {(ends - now).days} days")
-        self.renewed += sum(each.became is Became.RENEWED for each in items)
+        renewed = [each for each in items if each.became is Became.RENEWED]
+        self.renewed += len(renewed)
+        if any(each.due is not None and each.due.why is Why.ROOT for each in renewed):
+            self._page_anew.set()  # what was presented refused a device with the new root alone
         self.failed = tuple(each.label for each in items if each.became is Became.FAILED)
 
     async def _until(self, at: datetime) -> bool:

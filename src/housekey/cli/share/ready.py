@@ -30,7 +30,7 @@ from housekey.live.handshake import resolve
 from housekey.onboarding.leaf import new_leaf, usable_leaf
 from housekey.onboarding.offer import Offer
 from housekey.onboarding.reach import Facts, Reach, decide, url
-from housekey.onboarding.roots import former_roots
+from housekey.onboarding.roots import former_roots, opens_later
 from housekey.pki.encoding import fingerprint, to_der
 from housekey.pki.names import DnsName
 
@@ -85,6 +85,7 @@ async def make_ready(
         home_assistant=home_assistant,
         home_assistant_hosts=its_hosts,
         former=former_roots(house),
+        opens_later=home_assistant is not None and opens_later(house, house.leaf(HOME_ASSISTANT)),
         crl_der=list_to_serve(house, files=files, by="share", at=now()),
     )
     if card is not None:
