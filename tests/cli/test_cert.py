@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import ssl
 from typing import TYPE_CHECKING
 
@@ -261,11 +260,11 @@ def test_a_person_who_has_not_noted_the_code_gets_no_house(answer: str, person: 
     assert ("the recovery code above opens nothing" in terminal.said) is (answer == "n")
 
 
-def test_ctrl_c_at_a_question_leaves_the_error_a_line_of_its_own(person: Person) -> None:
+def test_ctrl_d_at_a_question_leaves_the_error_a_line_of_its_own(person: Person) -> None:
     env = environment(HOUSEKEY_HOUSE=str(person.house))
     with Terminal([*COMMAND, "cert", "new", "nas.lan"], env=env) as terminal:
         terminal.expect("written it down? [y/N]: ")
-        terminal.send(signal.SIGINT)
+        terminal.press("\x04")
         assert terminal.wait() == 130
     assert "[y/N]: \nerror: interrupted" in terminal.said
 
