@@ -34,6 +34,7 @@ from demo.release import (
 
 _CHECKOUT = Path(__file__).parents[1]
 _DEMO = _CHECKOUT / ".demo"
+_HOUSEKEY = Path(sys.executable).parent / "housekey"  # nobody's PATH has it
 _USERNAME, _PASSWORD = "demo", "housekey-demo"  # of a Home Assistant that lives for minutes
 _USUAL_PORT = 8123
 
@@ -88,7 +89,8 @@ def _demo(*, once: bool) -> None:
             f"\nproven: {https}\n"
             f"  sign in   user {_USERNAME}, password {_PASSWORD}\n"
             f"  root      {house / 'root.pem'}  (what a device would be given to trust)\n"
-            f"  devices   housekey share --house {house}  (a page and a QR code that hand it out)\n"
+            f"  devices   {_HOUSEKEY} share --house {house}\n"
+            "            (a page and a QR code that hand it out)\n"
             f"  try       curl --cacert {house / 'root.pem'} {https}/manifest.json",
             flush=True,
         )
@@ -131,9 +133,8 @@ def _sign_up(url: str, process: Supervised) -> Path:
 
 
 def _secure(config: Path, house: Path, url: str, token_file: Path) -> None:
-    housekey = Path(sys.executable).parent / "housekey"
     command = [
-        *(str(housekey), "secure", "--config", str(config), "--url", url),
+        *(str(_HOUSEKEY), "secure", "--config", str(config), "--url", url),
         *("--token-file", str(token_file), "--house", str(house), "--yes"),
     ]
     _say(" ".join(["housekey", *command[1:]]))

@@ -48,6 +48,10 @@ class Terminal:
         """Type `text` and Enter."""
         os.write(self._master, f"{text}\n".encode())
 
+    def press(self, key: str) -> None:
+        """Press one key, and no Enter: `\x04` is Ctrl-D."""
+        os.write(self._master, key.encode())
+
     def send(self, number: int) -> None:
         """Send it a signal: SIGINT is what Ctrl-C does."""
         self._process.send_signal(number)

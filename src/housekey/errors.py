@@ -53,6 +53,7 @@
     ├── DnsFailed                 a DNS record could not be looked up or changed
     │   └── DnsNotShown           it was changed, and the zone's own servers do not show it
     ├── Stopped                   the user said no to a question                            (exit 1)
+    │   └── CodeNotNoted          the one about the recovery code
     ├── YamlRefused               an edit that cannot be made safely; carries the lines to add
     └── SwitchFailed              something was changed, and has been put back              (exit 4)
 
@@ -398,10 +399,15 @@ class Stopped(HousekeyError):
 
     exit_code = 1
 
+    def __init__(self, *, hint: str = "run it again whenever you like") -> None:
+        super().__init__("stopped, before anything was changed", hint=hint)
+
+
+class CodeNotNoted(Stopped):
+    """The user said no, and was shown a recovery code before: of a root that there is not."""
+
     def __init__(self) -> None:
-        super().__init__(
-            "stopped, before anything was changed", hint="run it again whenever you like"
-        )
+        super().__init__(hint="the recovery code above opens nothing; the next run shows another")
 
 
 class YamlRefused(HousekeyError):

@@ -256,6 +256,17 @@ def test_a_person_who_has_not_noted_the_code_gets_no_house(answer: str, person: 
     assert code == (0 if answer == "y" else 1)
     assert person.house.exists() is (answer == "y")
     assert ("stopped, before anything was changed" in terminal.said) is (answer == "n")
+    # What was written down all the same is worth nothing.
+    assert ("the recovery code above opens nothing" in terminal.said) is (answer == "n")
+
+
+def test_ctrl_d_at_a_question_leaves_the_error_a_line_of_its_own(person: Person) -> None:
+    env = environment(HOUSEKEY_HOUSE=str(person.house))
+    with Terminal([*COMMAND, "cert", "new", "nas.lan"], env=env) as terminal:
+        terminal.expect("written it down? [y/N]: ")
+        terminal.press("\x04")
+        assert terminal.wait() == 130
+    assert "[y/N]: \nerror: interrupted" in terminal.said
 
 
 # Disks that fail

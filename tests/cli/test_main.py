@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+from demo.instance import free_port
 from housekey import __version__
 from housekey.cli.secure import command as secure
 from tests.command import COMMAND, environment, housekey
@@ -75,10 +76,20 @@ def test_the_version_is_told() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said", "hint"),
     [
-        (["sekure"], "No such command 'sekure'", "housekey --help"),
+        (["sekure"], "No such command 'sekure'. Did you mean housekey secure?", "housekey --help"),
+        (["backup"], "Did you mean housekey house backup?", "housekey --help"),
+        (["house", "rotat"], "Did you mean housekey house rotate?", "housekey house --help"),
+        (["xyz"], "No such command 'xyz'", "housekey --help"),
+        (["secure", "--install"], "requires an argument", "housekey secure --help"),
+        (["house", "backup", "--passphrase-file"], "an argument", "housekey house backup --help"),
+        (["secure", "ha.lan"], "'ha.lan' stands alone, and only --install", "--url"),
         (["secure", "--nmae", "x"], "No such option '--nmae'", "housekey secure --help"),
         (["cert", "new"], "Missing argument 'NAME...'", "housekey cert new --help"),
-        (["cert", "new", "a.lan", "--days", "826"], "826 is not in the range", "cert new --help"),
+        (
+            ["cert", "new", "a.lan", "--days", "826"],
+            "not in the range from 1 to 825",
+            "cert new --help",
+        ),
         (["cert", "new", "a.lan", "--key", "dsa"], "'dsa' is not one of", "cert new --help"),
         (["secure", "--port", "0"], "0 is not in the range", "housekey secure --help"),
     ],
@@ -143,3 +154,10 @@ def test_the_help_of_secure_has_every_option_once_and_the_roads_in_groups() -> N
     assert re.findall(r"^  (?:-\w, )?(-\S+)", first, re.MULTILINE) == [
         *("--dry-run", "--yes", "--house", "--json", "-v", "--help")
     ]
+
+
+def test_an_address_where_nothing_is_is_not_said_to_answer(person: Person) -> None:
+    port = free_port()
+    done = person.run("secure", "--yes", "--url", f"http://127.0.0.1:{port}")
+    assert done.code == 3, done
+    assert f"error: Home Assistant does not answer at http://127.0.0.1:{port}" in done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,3 +120,20 @@ def test_a_dry_run_changes_nothing_at_all(owner: Owner) -> None:
     assert not owner.house.exists()
     assert owner.home.starts == starts
     assert owner.home.scheme() == "http"
+
+
+def test_a_dry_run_says_what_would_stand_in_the_way(owner: Owner) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = owner.secure("--dry-run", "--port", str(port))
+    assert done.code == 3, done
+    assert f"port {port} is taken by another program" in done.err
+
+    nowhere = owner.home.config / "nowhere"
+    done = owner.secure("--dry-run", "--cert-path", nowhere / "certificate.pem")
+
+    assert done.code == 3, done
+    assert f"{nowhere}: the file or its folder is not there" in done.err
+    assert not nowhere.exists()

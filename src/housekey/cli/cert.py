@@ -23,7 +23,7 @@ from housekey.cli.output import (
     subject_options,
     yes_option,
 )
-from housekey.errors import HousekeyError, HouseMissing, Stopped
+from housekey.errors import CodeNotNoted, HousekeyError, HouseMissing
 from housekey.pki.keys import KeyType
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _house(
     if prepared.added:
         output.row("covers", f"beside the names of every home: {', '.join(prepared.added)}")
     if not note_code(output, prepared.recovery_code):
-        raise Stopped
+        raise CodeNotNoted
     code = prepared.recovery_code
     house = prepared.write(folder, files, there=lambda: promised.update(recovery_code=code.text))
     return house, code

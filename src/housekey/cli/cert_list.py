@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from housekey.house.records import Event
 
 
-@click.command("list")
+@click.command("list", short_help="Every certificate that is in use, and how long it is good.")
 @common_options
 def list_(**options: Any) -> None:
     """List every certificate that is in use; exit code 1 when one is damaged."""
@@ -55,7 +55,7 @@ def list_(**options: Any) -> None:
         raise click.exceptions.Exit(1)
 
 
-@click.command("show")
+@click.command("show", short_help="One certificate, by the name that it was issued for.")
 @click.argument("name", metavar="NAME")
 @common_options
 def show(**options: Any) -> None:

@@ -151,6 +151,7 @@ async def folder_of(home: Home, token: Secret | None, world: World, *, house: Pa
         return home.folder
     from housekey.homeassistant import find, paths  # noqa: PLC0415 - after --help
     from housekey.homeassistant.client import Client  # noqa: PLC0415
+    from housekey.homeassistant.look import must_answer  # noqa: PLC0415
 
     read, called = world.files.read, ""
     if token is not None:
@@ -164,6 +165,8 @@ async def folder_of(home: Home, token: Secret | None, world: World, *, house: Pa
             )
             if paths.judge(evidence).belongs:
                 return folder
+    else:
+        await must_answer(home.door)
     raise NotFound(
         f"Home Assistant answers at {home.door.url},"
         f" but its configuration folder{called} is not known on this computer",

@@ -34,6 +34,29 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a promise of every command file
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in self._table or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        meant = self._meant_by(ctx, name)
+        maybe = f". Did you mean {' or '.join(meant)}?" if meant else ""
+        raise click.UsageError(f"No such command {name!r}{maybe}", ctx)
+
+    def _meant_by(self, ctx: click.Context, name: str) -> list[str]:
+        """Return what somebody may have meant: one command deeper, or one that is spelled alike."""
+        from difflib import get_close_matches  # noqa: PLC0415 - only for what is no command
+
+        commands = {each: self.get_command(ctx, each) for each in self._table}
+        deeper = [
+            f"{ctx.command_path} {each} {name}"
+            for each, group in commands.items()
+            if isinstance(group, click.Group) and name in group.list_commands(ctx)
+        ]
+        alike = [f"{ctx.command_path} {each}" for each in get_close_matches(name, commands)]
+        return deeper or alike
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         # From the table: loading every command to print its first line would be slow.
         with formatter.section("Commands"):

@@ -98,12 +98,14 @@ def _exit_code(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each
     except HousekeyError as error:
         return _told(arguments, error.message, error.hint, error.exit_code, error)
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "housekey"
-        message = error.format_message().rstrip(".")
+        command = error.ctx.command_path if error.ctx else _named_in(arguments)
+        message = _range_in_words(error.format_message().rstrip("."))
         return _told(arguments, message, f"{command} --help shows what can be said", 2, error)
     except click.exceptions.Exit as error:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error, click.Abort) and sys.stderr.isatty():
+            click.echo(err=True)  # the question's line is still open
         return _told(arguments, "interrupted", "nothing was left half done", 130, error)
     except SystemExit:
         return 141  # what click makes of a reader that went away: `housekey status | head -1`
@@ -111,6 +113,27 @@ def _exit_code(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each
         what = f"housekey itself failed: {type(error).__name__}: {error}"
         return _told(arguments, what, "this is a bug; -vv shows where", 3, error)
     return code if isinstance(code, int) else 0
+
+
+def _range_in_words(message: str) -> str:
+    """Say `1<=x<=825` of click's as people do."""
+    message = re.sub(r"\b([\d.]+)<=x<=([\d.]+)", r"from \1 to \2", message)
+    return re.sub(r"\bx>=([\d.]+)", r"from \1 on", message)
+
+
+def _named_in(arguments: Sequence[str]) -> str:
+    """Return the command that was called: of an option without its value click does not say."""
+    words: list[str] = ["housekey"]
+    group: click.Group = main
+    for word in arguments:
+        found = group.get_command(click.Context(group), word)
+        if found is None:
+            break
+        words.append(word)
+        if not isinstance(found, click.Group):
+            break
+        group = found
+    return " ".join(words)
 
 
 def _told(

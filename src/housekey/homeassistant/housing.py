@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.errors import HouseMissing, Stopped
+from housekey.errors import CodeNotNoted, HouseMissing
 from housekey.house.house import House
 from housekey.house.lock import LOCK_SECONDS, house_lock
 
@@ -42,10 +42,10 @@ def create_house(
     """Put a new house on the disk, and lock it.
 
     The code is shown first: a house must not be there whose code nobody has seen. Raises
-    `Stopped`, and as `NewHouse.write`.
+    `CodeNotNoted`, and as `NewHouse.write`.
     """
     if not asker.note_code(new.recovery_code):
-        raise Stopped
+        raise CodeNotNoted
     house = new.write(folder, world.files, there=lambda: asker.created(new.recovery_code))
     held.enter_context(house_lock(house.folder, wait=LOCK_SECONDS, files=world.files))
     return house

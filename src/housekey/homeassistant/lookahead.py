@@ -41,19 +41,24 @@ def must_not_be_anothers_trial(view: View, standing: Sequence[Transaction]) -> N
     raise NotReady(f"Home Assistant is trying other network settings{until}", hint=hint)
 
 
-async def must_be_possible(view: View, house: House | None, drawn: Plan, world: World) -> None:
-    """Find out now what would fail later, while a failure still costs nothing."""
-    site = view.site
+async def must_be_possible(
+    view: View, house: House | None, drawn: Plan, world: World, *, only_look: bool
+) -> None:
+    """Find out now what would fail later, while a failure still costs nothing.
+
+    `only_look`: nothing at all may change, so a folder is looked at, not written into.
+    """
+    site, files = view.site, world.files
     if house is not None:
         if drawn.issue:
             house.must_be_able_to_issue()
         if not drawn.empty:
-            world.files.try_out(house.folder)
+            (files.must_take_files if only_look else files.try_out)(house.folder)
     if drawn.write or drawn.edit_yaml:
         _refuse_impossible_paths(drawn.pair)
         settings = settings_of(drawn, site.paths)
         if drawn.edit_yaml:
-            yaml_tree.plan_http_edit(site.folder, world.files.read, settings)
+            yaml_tree.plan_http_edit(site.folder, files.read, settings)
     moves = drawn.port != site.door.port and drawn.touches_server
     if moves and await listens(site.door.host, drawn.port):
         raise NotReady(
@@ -62,7 +67,10 @@ async def must_be_possible(view: View, house: House | None, drawn: Plan, world: 
         )
     if drawn.write:
         for folder in {drawn.pair.certificate.parent, drawn.pair.key.parent}:
-            world.files.try_out(folder, owner=site.owner)
+            if only_look:
+                files.must_take_files(folder)
+            else:
+                files.try_out(folder, owner=site.owner)
 
 
 def _refuse_impossible_paths(pair: Pair) -> None:

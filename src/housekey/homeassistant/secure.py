@@ -107,12 +107,12 @@ class _Run:
                 drawn = drawn.without_urls  # they can neither be seen nor set: no reason to begin
             self._tell_impacts(impacts, drawn)
             new = None if house is not None else self._prepare(view, names)
+            must_not_be_anothers_trial(view, standing)
+            await must_be_possible(view, house, drawn, world, only_look=request.dry_run)
             if request.dry_run:
                 for line in drawn.told():
                     world.tell("would", line)
                 return self._result(view, names, impacts, drawn)
-            must_not_be_anothers_trial(view, standing)
-            await must_be_possible(view, house, drawn, world)
             if request.renewal is not None and not drawn.empty:
                 self._live = await request.renewal.live(view, facts, drawn)
             else:

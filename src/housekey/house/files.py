@@ -188,6 +188,16 @@ class Files:
             raise FileTrouble(folder, trouble.reason, hint=trouble.hint) from trouble
         self.remove(probe)
 
+    def must_take_files(self, folder: Path) -> None:
+        """Raise `FileTrouble` for a folder that takes no file, as far as looking can tell."""
+        with told(folder):
+            if not stat.S_ISDIR(folder.stat().st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(folder, os.W_OK | os.X_OK):
+                read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+                code = errno.EROFS if read_only else errno.EACCES
+                raise OSError(code, os.strerror(code))
+
     @contextlib.contextmanager
     def room(self, folder: Path) -> Iterator[None]:
         """Hold what a pair takes in `folder` while the block runs, and give it back at its end.

@@ -18,7 +18,7 @@ from housekey.cli.output import (
     yes_option,
 )
 from housekey.cli.recovery_code import recovery_code, recovery_code_option
-from housekey.errors import HousekeyError, Stopped, UsageError
+from housekey.errors import CodeNotNoted, HousekeyError, Stopped, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,7 +137,7 @@ def _begin(house: House, options: Mapping[str, Any], output: Output) -> None:
     if how is Why.LEAKED and not output.confirm("Drop the old root at once?"):
         raise Stopped
     if not note_code(output, new.recovery_code, what="gets a new root"):
-        raise Stopped
+        raise CodeNotNoted
     not_noted = new.write(house)
     promised["recovery_code"] = new.recovery_code.text
 

@@ -31,7 +31,6 @@ _FOR_ONE = (  # options that have a meaning on one side only
     ("root_file", "--root", "install"),
     ("force", "--force", "install"),
     ("passphrase_file", "--passphrase-file", "install"),
-    ("more", "a file", "install"),
 )
 _NOT_HERE = (  # what the CA decides, or what concerns the house's own root
     ("days", "--days"),
@@ -93,6 +92,12 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
                 f"{option} is another road than a CA of your own",
                 hint="drop one of the two; docs/roads.md tells them apart",
             )
+    if options["more"] and not install:
+        raise UsageError(
+            f"{options['more'][0]!r} stands alone, and only --install takes files",
+            hint="an address goes with --url, Home Assistant's folder with --config, another name"
+            " with --name",
+        )
     for name, option, side in _FOR_ONE:
         if options[name] and not (csr if side == "csr" else install):
             raise UsageError(
