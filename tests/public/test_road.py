@@ -20,6 +20,7 @@ from tests.faults.stand_in import TOKEN, StandIn, free_port, furnish
 from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn, duckdns_certificate
 from tests.public.knot import Knot, free_address
 from tests.public.pebble import Pebble
+from tests.public.troubled import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,6 +216,26 @@ def test_what_fails_on_the_way_leaves_everything_as_it_was_and_orders_nothing_tw
     undone = owner.about_home("undo")
     assert undone.code == 0, undone
     assert contents(owner) == before
+
+
+def test_a_ca_that_asks_to_be_left_alone_is_asked_nothing_by_the_next_run(owner: Owner) -> None:
+    with Troubled(owner.ca) as ca:
+        at = ("--acme-directory", ca.directory)
+        ca.trouble("newAccount", status=429, headers={"Retry-After": "7200"}, body=b"")
+        first = owner.secure(*at)
+        assert first.code == 3, first
+        _, _, until = first.json["error"]["message"].partition("asks to wait until ")
+        assert ca.count("newAccount") == 1
+        ca.peace()
+        ca.asked.clear()
+        rehearsed = (sys.executable, "-W", "error", "-c", _REHEARSED, ca.directory)
+        for how in ({}, {"begin": rehearsed}):
+            again = owner.secure(*at, **how)
+            assert again.code == 3, again
+            assert f"is not asked before {until}: " in again.json["error"]["message"]
+        assert ca.asked == []
+        wish = owner.run("status").json["events"][0]["told"]
+        assert wish == f"a CA asked to be left alone until {until}"
 
 
 def test_a_certificate_is_revoked_where_it_was_signed_and_a_renewal_has_another_key(

@@ -20,13 +20,15 @@ from housekey.house.leaves import is_due
 from housekey.house.road import PUBLIC, RENEWAL
 from housekey.pki.encoding import fingerprint
 from housekey.public.later import retry_after
-from housekey.public.limits import FAILED, asked_to_wait
+from housekey.public.limits import FAILED, asked_to_wait, wishes
+from housekey.public.waiting import kept as kept_wish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cryptography.x509 import Certificate
 
+    from housekey.house.records import Event
     from housekey.house.view import HouseView
     from housekey.public.settings import PublicSettings
     from housekey.public.world import World
@@ -37,6 +39,7 @@ _VERSION = 1
 _SOONEST, _LATEST = timedelta(minutes=1), timedelta(days=1)
 _AFTER_A_FAILURE = timedelta(hours=6)
 _CLOCK_STEP = timedelta(minutes=5)
+_ASKED = "renewal info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,22 @@ def must_ask(certificate: Certificate, kept: Suggestion | None, *, now: datetime
     return was_ahead or now >= kept.ask_again_at
 
 
+def may_ask(failures: Iterable[Event], *, directory: str, now: datetime) -> bool:
+    """Whether the CA lets itself be asked, by the ledger's `failures`.
+
+    Not while it wants to be left alone; and if that was its answer to this very question, not for
+    some hours after that either, which are for orders: else a CA that never answers it would be
+    asked, and want to be left alone, at each look, and no order would ever be made.
+    """
+    if asked_to_wait(failures, directory=directory, now=now) is not None:
+        return False
+    answers = (each for each in failures if each.data.get("asked") == _ASKED)
+    return all(
+        now >= wish.until + _AFTER_A_FAILURE
+        for wish in wishes(answers, directory=directory, now=now)
+    )
+
+
 def id_of(certificate: Certificate) -> str | None:
     """Return the identifier of `certificate` (RFC 9773, section 4.1); None: it has none."""
     from cryptography import x509  # noqa: PLC0415 - who only asks when it is due needs it not
@@ -182,17 +201,19 @@ async def suggestion_for(
     now = world.clock()
     kept = kept_suggestion(house)
     failures = house.ledger.events(-1, kind=FAILED)
-    is_left_alone = asked_to_wait(failures, directory=settings.directory, now=now) is not None
+    is_left_alone = not may_ask(failures, directory=settings.directory, now=now)
     if is_left_alone or not must_ask(certificate, kept, now=now):
         return _of(kept, certificate)
     try:
-        answer = await suggested_window(certificate, settings, world=world)
+        with kept_wish(house, settings.directory, asked=_ASKED):
+            answer = await suggested_window(certificate, settings, world=world)
     except (PublicTrouble, ClockWrong) as trouble:
         known = _of(kept, certificate)
         if known is None:
             return None
-        later = trouble.until if isinstance(trouble, CaAsksToWait) else now + _AFTER_A_FAILURE
-        known = replace(known, asked_at=now, ask_again_at=min(later, now + _LATEST))
+        later = trouble.until if isinstance(trouble, CaAsksToWait) else now
+        later = min(later + _AFTER_A_FAILURE, now + _LATEST)
+        known = replace(known, asked_at=now, ask_again_at=later)
         _keep(house, known, world)
         return known
     if answer is None:

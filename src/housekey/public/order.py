@@ -31,6 +31,7 @@ from housekey.public.ari import due_at, id_of
 from housekey.public.limits import (
     FAILED,
     ORDER,
+    WAIT,
     asked_to_wait,
     at_a_limit,
     backed_off,
@@ -40,6 +41,7 @@ from housekey.public.limits import (
     told_wait,
 )
 from housekey.public.steps import State, Steps
+from housekey.public.waiting import LEFT_ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,9 +59,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0  # seconds for the CA to look at the records, and as many to sign
 ANSWER_WITHIN = 45.0  # seconds, each time it is asked
-
-
-_LEFT_ALONE = "it asked to be left alone until then"
 
 
 class Records(Protocol):
@@ -266,7 +265,7 @@ def _note(steps: Steps, state: State, error: HousekeyError) -> None:
     """Write down what failed, where it has to do with the CA or the DNS."""
     if isinstance(error, CaAsksToWait):
         steps.note_failure(
-            state, reason=error.why or _LEFT_ALONE, code="wait", counts=False, until=error.until
+            state, reason=error.why or LEFT_ALONE, code=WAIT, counts=False, until=error.until
         )
     elif isinstance(error, NotProven):
         names = error.names

@@ -223,17 +223,23 @@ async def choose_public(
     if before is not None and before.directory == settings.directory and before.terms:
         settings = replace(settings, terms=before.terms, email=settings.email or before.email)
     elif not options["dry_run"]:
-        settings = replace(settings, terms=await _agreed_terms(settings, options, world, output))
+        terms = await _agreed_terms(settings, options, world, output, house=house)
+        settings = replace(settings, terms=terms)
     return PublicRoad(settings, given)
 
 
 async def _agreed_terms(
-    settings: PublicSettings, options: Mapping[str, Any], world: World, output: Output
+    settings: PublicSettings,
+    options: Mapping[str, Any],
+    world: World,
+    output: Output,
+    *,
+    house: Path,
 ) -> str | None:
     from housekey.public.account import about  # noqa: PLC0415 - only to register
 
     output.busy("asking the CA for its terms")
-    ca = await about(settings, world=world)
+    ca = await about(settings, world=world, house=house)
     output.busy("")
     if ca.needs_eab and settings.eab_kid is None:
         raise PublicTrouble(
