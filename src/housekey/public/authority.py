@@ -167,15 +167,27 @@ class PublicAuthority:
 
     def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:  # noqa: ARG002
         """Make what `prepare` got the leaf of the house."""
-        from housekey.public.order import taken  # noqa: PLC0415 - as above
+        from housekey.public.ari import is_wanted_early, kept_suggestion  # noqa: PLC0415 - as above
+        from housekey.public.early import EARLY  # noqa: PLC0415
+        from housekey.public.order import taken  # noqa: PLC0415
 
         obtained = self._obtained
         assert obtained is not None  # noqa: S101 - prepare() has raised otherwise
+        present = self._house.leaf(self._label)
+        early = present is not None and is_wanted_early(
+            present.certificate,
+            now=self._world.clock(),
+            suggestion=kept_suggestion(self._house),
+        )
         leaf = self._house.take(
             self._label,
             chain=obtained.chain,
             key=obtained.key,
-            data={"directory": self._settings.directory, "profile": self._settings.profile},
+            data={
+                "directory": self._settings.directory,
+                "profile": self._settings.profile,
+                EARLY: early,
+            },
         )
         taken(self._house)
         return leaf
