@@ -34,7 +34,14 @@ from custom_components.housekey.settings import chosen_at, settings_of
 from custom_components.housekey.switch_files import announce, stage
 from custom_components.housekey.troubles import told_of
 from custom_components.housekey.way_back import WayBack
-from housekey.errors import CaRefused, CaUnreachable, DnsNotShown, NotProven, RenewalFailed
+from housekey.errors import (
+    CaRefused,
+    CaUnreachable,
+    DnsNotShown,
+    NotProven,
+    RenewalFailed,
+    TermsChanged,
+)
 from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.house.road import ROAD, Kind, Road
@@ -430,6 +437,10 @@ def test_a_form_is_read_as_it_is_meant(ca: FakeCa) -> None:
     ):
         assert told_of(trouble).key == key
         assert told_of(trouble).values == {"detail": "no", "hint": "h"}
+    for terms, page, shown in (("t", "p", ("t", "p")), ("t", None, ("t", "t")), (None, None, "--")):
+        changed = TermsChanged("no", hint="h", code="c", status=403, terms=terms, page=page)
+        told = told_of(changed)
+        assert (told.key, *told.values.values()) == ("terms_changed", *shown)
 
 
 # What it takes

@@ -275,6 +275,40 @@ def test_who_has_to_register_again_can_agree_to_terms_that_have_changed(owner: O
     assert owner.presented != before
 
 
+def test_new_terms_that_a_ca_insists_on_are_told_and_agreed_to_by_a_person_alone(
+    owner: Owner,
+) -> None:
+    """Pebble does not insist; the proxy in front of it does."""
+    terms = "https://ca.test/terms-of-next-year"
+    road, account = owner.house / "road.json", owner.house / "public" / "account.json"
+    with Troubled(owner.ca) as ca:
+        at = ("--acme-directory", ca.directory)
+        assert owner.secure(*at).code == 0
+        before = owner.presented
+        ca.terms, ca.demands = terms, True
+        refused = owner.about_home("renew", "--all", "--now")
+        assert refused.code == 1, refused
+        told = refused.json["certificates"][0]["error"]
+        assert told["message"].endswith(f"for those who agree to its new terms: {terms}")
+        assert told["hint"] == "read them, then agree: housekey secure --agree-tos"
+        assert owner.presented == before
+
+        asked = len(ca.asked)
+        dns = ("--dns", "ddns", "--acme-root", owner.folder / "ca.pem")
+        unread = owner.about_home("secure", "--public", NAME, *at, *dns)
+        assert (unread.code, ca.agreed, len(ca.asked)) == (2, 0, asked), unread
+        assert "--agree-tos" in unread.json["error"]["hint"]
+
+        agreed = owner.about_home("secure", "--agree-tos")
+        assert (agreed.code, ca.agreed) == (0, 1), agreed
+        assert json.loads(road.read_text())["settings"]["terms"] == terms
+        assert json.loads(account.read_text())["terms"] == terms
+        renewed = owner.about_home("renew", "--all", "--now")
+        assert renewed.code == 0, renewed
+        assert owner.presented != before
+        assert (ca.agreed, len(ca.wanted)) == (1, 2)
+
+
 def test_a_rehearsal_orders_and_switches_nothing(owner: Owner) -> None:
     before = sorted(path for path in owner.home.folder.rglob("*") if path.is_file())
     begin = (sys.executable, "-W", "error", "-c", _REHEARSED, owner.ca.directory)

@@ -135,10 +135,15 @@ async def register(
         if not only_known or refused.code != "accountDoesNotExist":
             raise
         raise stranger from refused
-    document = json.dumps({"version": 1, **asdict(account)}, indent=2, sort_keys=True) + "\n"
-    world.files.write(house.folder / ACCOUNT, document.encode(), mode=0o600)
+    keep_account(house, account)
     hook("account kept")
     return account
+
+
+def keep_account(house: House, account: Account) -> None:
+    """Keep it as the house's. Raises `FileTrouble`."""
+    document = json.dumps({"version": 1, **asdict(account)}, indent=2, sort_keys=True) + "\n"
+    house.files.write(house.folder / ACCOUNT, document.encode(), mode=0o600)
 
 
 def account_of(house: House, directory: str) -> Account | None:

@@ -138,6 +138,7 @@ class PublicAuthority:
         from housekey.public.credentials import keep, must_be_kept  # noqa: PLC0415
         from housekey.public.providers import provider  # noqa: PLC0415
         from housekey.public.records import records_of  # noqa: PLC0415
+        from housekey.public.terms import agree  # noqa: PLC0415
 
         house, settings, given = self._house, self._settings, self._given
         credentials = given.credentials
@@ -145,7 +146,8 @@ class PublicAuthority:
             credentials = must_be_kept(house.folder, settings.provider, files=house.files)
         records = records_of(settings, credentials, world=self._world)
         await records.ready()  # what could not be published is best known before a CA is asked
-        if account_of(house, settings.directory) is None or given.eab_hmac is not None:
+        account = account_of(house, settings.directory)
+        if account is None or given.eab_hmac is not None:
             await register(
                 house,
                 settings,
@@ -153,6 +155,8 @@ class PublicAuthority:
                 eab_hmac=given.eab_hmac,
                 world=self._world,
             )
+        elif settings.terms is not None and settings.terms != account.terms:
+            await agree(house, settings, account, world=self._world)
         if plan.issue is not None:
             self._obtained = self._once_more(plan) or await self._ordered(plan, records)
         if self._rehearsal:

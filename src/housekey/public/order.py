@@ -22,6 +22,7 @@ from housekey.errors import (
     HousekeyError,
     HouseTrouble,
     NotProven,
+    TermsChanged,
 )
 from housekey.house.labels import shown
 from housekey.house.records import OBTAINED
@@ -161,6 +162,8 @@ async def obtain(
     except HousekeyError as error:
         state = steps.state()
         _note(steps, state or wanted, error)
+        if isinstance(error, TermsChanged):
+            raise  # the same order goes on when they are agreed to
         if state is not None and isinstance(error, NotProven | CaRefused):
             await ordering.end(state)  # of this one nothing can come any more
         if isinstance(error, CaRefused) and error.code == "accountDoesNotExist":
@@ -272,6 +275,10 @@ def _note(steps: Steps, state: State, error: HousekeyError) -> None:
         steps.note_failure(
             state, reason=error.message, code="not-proven", counts=True, unproven=names
         )
+    elif isinstance(error, TermsChanged):
+        # No back-off: it would hide what is to be done, and once a day is seldom enough.
+        more = {"terms": error.terms, "page": error.page}
+        steps.note_failure(state, reason=error.message, code=error.code, counts=False, more=more)
     elif isinstance(error, CaRefused):
         steps.note_failure(state, reason=error.message, code=error.code, counts=True)
     else:
