@@ -213,20 +213,12 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
             return
         if self.data.road is Kind.OWN or self.renewal.is_ordering:
             return  # a CA of the user's own signs for its owner alone, and no order is made twice
-        if self.data.road is Kind.PUBLIC and self._is_new():
-            return  # whatever a CA says: one that wants each new certificate renewed at once is ill
         try:
             if await self.renewal.async_renew(self.renewal.names_now(now()), force=False):
                 await self.async_refresh()
         except HomeAssistantError as trouble:
             _LOGGER.warning("The certificate could not be renewed: %s", trouble)
             self._tell_trouble()
-
-    def _is_new(self) -> bool:
-        leaf = self.house.leaf if self.house is not None else None
-        if leaf is None:
-            return False
-        return now() < leaf.not_before + min(_DAILY, (leaf.not_after - leaf.not_before) / 10)
 
     @callback
     def _tell_trouble(self) -> None:

@@ -55,7 +55,7 @@ async def async_about(access: HouseAccess, settings: PublicSettings) -> About:
     """Ask the CA what it says of itself. Raises `HousekeyError`."""
     from housekey.public.account import about  # noqa: PLC0415 - only on this road
 
-    return await about(settings, world=HouseWorld(access.files))
+    return await about(settings, world=HouseWorld(access.files), house=access.folder)
 
 
 async def async_order(

@@ -32,6 +32,7 @@ from housekey.errors import (
     ProviderRefused,
     ShareFailed,
     SwapRefused,
+    TermsChanged,
     YamlRefused,
 )
 
@@ -122,6 +123,9 @@ def told_of(trouble: HousekeyError) -> Told:  # noqa: PLR0911 - a list
                 "yaml_refused",
                 {"file": str(trouble.path), "detail": trouble.reason, "by_hand": trouble.hint},
             )
+        case TermsChanged():
+            terms = trouble.terms or "-"
+            return Told("terms_changed", {"terms": terms, "page": trouble.page or terms})
         case PairRefused() | SwapRefused():
             key = "pair_refused" if isinstance(trouble, PairRefused) else "swap_refused"
             return Told(key, {"detail": trouble.reason})

@@ -46,6 +46,7 @@
     ├── PublicTrouble             a public name: the CA that is to sign for it
     │   ├── CaUnreachable         it does not answer, or not as an ACME CA does
     │   ├── CaRefused             it understood and refused; carries its own code
+    │   │   └── TermsChanged      until somebody agrees to its new terms
     │   ├── CaAsksToWait          it, or a limit that it publishes, allows this only later
     │   └── NotProven             it did not find the record that proves a name
     ├── ServiceTrouble            the service of systemd could not be installed or removed
@@ -346,6 +347,24 @@ class CaRefused(PublicTrouble):
         super().__init__(message, hint=hint)
         self.code = code
         self.status = status
+
+
+class TermsChanged(CaRefused):
+    """The CA refuses until its new terms are agreed to; `terms` and `page` are addresses."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str,
+        code: str,
+        status: int,
+        terms: str | None,
+        page: str | None,
+    ) -> None:
+        super().__init__(message, hint=hint, code=code, status=status)
+        self.terms = terms
+        self.page = page
 
 
 class CaAsksToWait(PublicTrouble):

@@ -41,6 +41,7 @@ from housekey.errors import (
     DnsNotShown,
     NotProven,
     RenewalFailed,
+    TermsChanged,
 )
 from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL, RESTART
 from housekey.house.journal import SettingChange, State
@@ -50,6 +51,7 @@ from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
 from housekey.pki.names import parse_name
 from housekey.pki.secret import Secret
+from housekey.public.ari import Window, suggestion_for
 from housekey.public.authority import PublicAuthority
 from housekey.public.credentials import keep
 from housekey.public.credentials import kept as kept_in_house
@@ -474,6 +476,10 @@ def test_a_form_is_read_as_it_is_meant(ca: FakeCa) -> None:
     ):
         assert told_of(trouble).key == key
         assert told_of(trouble).values == {"detail": "no", "hint": "H"}
+    for terms, page, shown in (("t", "p", ("t", "p")), ("t", None, ("t", "t")), (None, None, "--")):
+        changed = TermsChanged("no", hint="h", code="c", status=403, terms=terms, page=page)
+        told = told_of(changed)
+        assert (told.key, *told.values.values()) == ("terms_changed", *shown)
 
 
 # What it takes
@@ -773,7 +779,7 @@ async def test_a_renewal_that_fails_is_a_repair_in_the_words_of_whoever_refused(
 
 
 @pytest.mark.parametrize("ill", [False, True])
-async def test_the_ca_says_when_it_wants_to_renew_but_not_each_new_certificate_at_once(
+async def test_a_ca_is_obeyed_that_wants_to_renew_early_but_not_of_each_new_certificate(
     hass: HomeAssistant,
     house: HouseAccess,
     public: Kept,
@@ -784,16 +790,20 @@ async def test_the_ca_says_when_it_wants_to_renew_but_not_each_new_certificate_a
     coordinator = await set_up()
     first = coordinator.data.leaf_ends
 
-    def due_at(certificate: Any, *_: Any) -> Any:
+    async def window(certificate: Any, *_: Any, **__: Any) -> Any:
         is_meant = ill or certificate.not_valid_after_utc == first
-        return now() - timedelta(hours=1) if is_meant else now() + timedelta(days=30)
+        start = now() - timedelta(hours=1) if is_meant else now() + timedelta(days=30)
+        return Window(start, start + timedelta(minutes=1)), None
 
-    with patch("housekey.public.ari.due_at", due_at):
-        await coordinator.async_refresh()
-        await hass.async_block_till_done(wait_background_tasks=True)
-        await coordinator.async_refresh()
-        await hass.async_block_till_done(wait_background_tasks=True)
+    with (
+        patch("housekey.public.ari.suggestion_for", suggestion_for),
+        patch("housekey.public.ari.suggested_window", window),
+    ):
+        for _ in range(3):
+            await coordinator.async_refresh()
+            await hass.async_block_till_done(wait_background_tasks=True)
     assert ca.orders == ["its CA suggests it"]
+    assert coordinator.data.leaf_renews > now() + timedelta(days=29)
 
 
 async def test_an_order_is_not_made_twice_while_one_is_under_way(

@@ -33,6 +33,7 @@ from tests.public.troubled import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from housekey.house.house import House
     from housekey.public.order import Obtained
@@ -251,8 +252,9 @@ def test_a_certificate_that_may_not_be_replaced_is_ordered_all_the_same(
     assert ca.pebble.orders == orders + 1
 
 
-def test_a_ca_says_what_it_is_before_anybody_registers(ca: Troubled) -> None:
-    said = asyncio.run(about(settings_for(ca.directory, ca.pebble.roots_pem()), world=TestWorld()))
+def test_a_ca_says_what_it_is_before_anybody_registers(ca: Troubled, in_memory: Path) -> None:
+    settings = settings_for(ca.directory, ca.pebble.roots_pem())
+    said = asyncio.run(about(settings, world=TestWorld(), house=in_memory / "none"))
     assert (said.terms, said.needs_eab, said.profiles) == (TERMS, False, ())
     assert said.name == ca.directory.split("/")[2]
 

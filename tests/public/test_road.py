@@ -20,6 +20,7 @@ from tests.faults.stand_in import TOKEN, StandIn, free_port, furnish
 from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn, duckdns_certificate
 from tests.public.knot import Knot, free_address
 from tests.public.pebble import Pebble
+from tests.public.troubled import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,6 +218,26 @@ def test_what_fails_on_the_way_leaves_everything_as_it_was_and_orders_nothing_tw
     assert contents(owner) == before
 
 
+def test_a_ca_that_asks_to_be_left_alone_is_asked_nothing_by_the_next_run(owner: Owner) -> None:
+    with Troubled(owner.ca) as ca:
+        at = ("--acme-directory", ca.directory)
+        ca.trouble("newAccount", status=429, headers={"Retry-After": "7200"}, body=b"")
+        first = owner.secure(*at)
+        assert first.code == 3, first
+        _, _, until = first.json["error"]["message"].partition("asks to wait until ")
+        assert ca.count("newAccount") == 1
+        ca.peace()
+        ca.asked.clear()
+        rehearsed = (sys.executable, "-W", "error", "-c", _REHEARSED, ca.directory)
+        for how in ({}, {"begin": rehearsed}):
+            again = owner.secure(*at, **how)
+            assert again.code == 3, again
+            assert f"is not asked before {until}: " in again.json["error"]["message"]
+        assert ca.asked == []
+        wish = owner.run("status").json["events"][0]["told"]
+        assert wish == f"a CA asked to be left alone until {until}"
+
+
 def test_a_certificate_is_revoked_where_it_was_signed_and_a_renewal_has_another_key(
     owner: Owner,
 ) -> None:
@@ -252,6 +273,40 @@ def test_who_has_to_register_again_can_agree_to_terms_that_have_changed(owner: O
     renewed = owner.about_home("renew", "--all", "--now")
     assert renewed.code == 0, renewed
     assert owner.presented != before
+
+
+def test_new_terms_that_a_ca_insists_on_are_told_and_agreed_to_by_a_person_alone(
+    owner: Owner,
+) -> None:
+    """Pebble does not insist; the proxy in front of it does."""
+    terms = "https://ca.test/terms-of-next-year"
+    road, account = owner.house / "road.json", owner.house / "public" / "account.json"
+    with Troubled(owner.ca) as ca:
+        at = ("--acme-directory", ca.directory)
+        assert owner.secure(*at).code == 0
+        before = owner.presented
+        ca.terms, ca.demands = terms, True
+        refused = owner.about_home("renew", "--all", "--now")
+        assert refused.code == 1, refused
+        told = refused.json["certificates"][0]["error"]
+        assert told["message"].endswith(f"for those who agree to its new terms: {terms}")
+        assert told["hint"] == "read them, then agree: housekey secure --agree-tos"
+        assert owner.presented == before
+
+        asked = len(ca.asked)
+        dns = ("--dns", "ddns", "--acme-root", owner.folder / "ca.pem")
+        unread = owner.about_home("secure", "--public", NAME, *at, *dns)
+        assert (unread.code, ca.agreed, len(ca.asked)) == (2, 0, asked), unread
+        assert "--agree-tos" in unread.json["error"]["hint"]
+
+        agreed = owner.about_home("secure", "--agree-tos")
+        assert (agreed.code, ca.agreed) == (0, 1), agreed
+        assert json.loads(road.read_text())["settings"]["terms"] == terms
+        assert json.loads(account.read_text())["terms"] == terms
+        renewed = owner.about_home("renew", "--all", "--now")
+        assert renewed.code == 0, renewed
+        assert owner.presented != before
+        assert (ca.agreed, len(ca.wanted)) == (1, 2)
 
 
 def test_a_rehearsal_orders_and_switches_nothing(owner: Owner) -> None:

@@ -171,14 +171,14 @@ def test_a_refusal_in_no_words_is_a_refusal_all_the_same(
     assert [failure["code"] for failure in _failures(house)] == ["malformed"] * 2
 
 
-def test_profiles_that_are_none_are_none(ca: Troubled, settings: Any) -> None:
+def test_profiles_that_are_none_are_none(ca: Troubled, house: House, settings: Any) -> None:
     def changed(directory: bytes) -> bytes:
         document = json.loads(directory)
         document["meta"]["profiles"] = 7
         return json.dumps(document).encode()
 
     ca.trouble("directory", change=changed)
-    assert asyncio.run(about(settings, world=TestWorld())).profiles == ()
+    assert asyncio.run(about(settings, world=TestWorld(), house=house.folder)).profiles == ()
 
 
 def test_a_ca_that_lists_no_orders_is_not_asked_twice_in_one_run(

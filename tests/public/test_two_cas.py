@@ -14,7 +14,7 @@ import pytest
 from housekey.errors import DnsNotShown
 from housekey.house.road import ORDER
 from housekey.pki.names import names_of
-from housekey.public.account import account_of, terms_of
+from housekey.public.account import about, account_of
 from housekey.public.lookup import Lookup
 from housekey.public.records import DnsRecords, records_of
 from housekey.public.revoking import revoke
@@ -53,7 +53,7 @@ def ca(request: pytest.FixtureRequest, knot: Knot) -> Iterator[Pebble | Caddy]:
 
 def _settled(ca: Pebble | Caddy, house: House) -> PublicSettings:
     settings = settings_for(ca.directory, ca.roots_pem(), names=NAMES)
-    terms = asyncio.run(terms_of(settings, world=TestWorld()))
+    terms = asyncio.run(about(settings, world=TestWorld(), house=house.folder)).terms
     registered(house, settings, terms=terms)
     return settings
 

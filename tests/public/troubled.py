@@ -4,8 +4,9 @@
         ca.trouble("newOrder", status=503, headers={"Retry-After": "60"})
         ca.trouble("finalize", lose_answer=True)     # it has been done, and nobody is told
 
-Everything else is handed on as it is, over TLS on both sides, and counted. It can also serve what
-Debian's Pebble does not have yet: renewal information (RFC 9773).
+Everything else is handed on as it is, over TLS on both sides, and counted. It can also do what
+Debian's Pebble does not: serve renewal information (RFC 9773), and demand that its new terms are
+agreed to (RFC 8555, section 7.3.3).
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ class Troubled:
         self.renewal: dict[str, Any] | None = None  # what it says of any certificate
         self.renewal_headers: dict[str, str] = {}
         self.renewals_asked: list[str] = []  # the identifiers
+        self.terms: str | None = None  # other ones than Pebble's, in its directory
+        self.demands = False  # it signs for nobody who has not agreed to those
+        self.page: str | None = None  # where it says how to
+        self.heeds_accounts = True  # an account's word is enough to it
+        self.agreed = 0  # how often an account has given it
         self.ahead = timedelta(0)  # of its clock, as its answers show it
         self._troubles: list[_Trouble] = []
         self._lock = threading.Lock()
@@ -105,6 +111,18 @@ class Troubled:
         """Get in nobody's way any more."""
         with self._lock:
             self._troubles.clear()
+
+    def demand(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Its answer to whoever has not agreed to its new terms."""
+        problem = {
+            "type": "urn:ietf:params:acme:error:userActionRequired",
+            "detail": "Terms of service have changed",
+            **({"instance": self.page} if self.page else {}),
+        }
+        headers = [("Content-Type", "application/problem+json")]
+        if self.terms is not None:
+            headers.append(("Link", f'<{self.terms}>;rel="terms-of-service"'))
+        return 403, headers, json.dumps(problem).encode()
 
     def __enter__(self) -> Self:
         _, certificate, key = https_files()
@@ -167,6 +185,14 @@ class _Server(ThreadingHTTPServer):
         """Whoever broke a connection off knows it."""
 
 
+def _payload(body: bytes) -> dict[str, Any]:
+    """What was signed and sent; nothing where only an answer is asked for."""
+    payload = json.loads(body)["payload"]
+    decoded = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    found = json.loads(decoded or b"{}")
+    return found if isinstance(found, dict) else {}
+
+
 def _handler(troubled: Troubled) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -186,6 +212,10 @@ def _handler(troubled: Troubled) -> type[BaseHTTPRequestHandler]:
             if trouble is not None and trouble.status is not None:
                 self._answer(trouble.status, list(trouble.headers.items()), trouble.body)
                 return
+            if kind == "newOrder" and troubled.demands:
+                self._answer(*troubled.demand())
+                return
+            agrees = kind == "account" and _payload(body).get("termsOfServiceAgreed") is True
             if kind == "renewalInfo":
                 troubled.renewals_asked.append(self.path.rpartition("/")[2])
                 headers = [("Content-Type", "application/json"), *troubled.renewal_headers.items()]
@@ -199,15 +229,21 @@ def _handler(troubled: Troubled) -> type[BaseHTTPRequestHandler]:
                 self._break_off()
                 return
             if kind == "newOrder" and status == 201:
-                payload = json.loads(body)["payload"]
-                decoded = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-                troubled.wanted.append(json.loads(decoded))
+                troubled.wanted.append(_payload(body))
+            if agrees:
+                troubled.agreed += 1
+                if troubled.heeds_accounts:  # Pebble itself refuses it as an empty update
+                    troubled.demands, status, answer = False, 200, b'{"status": "valid"}'
             if trouble is not None and trouble.lose_answer:
                 self._break_off()
                 return
             if kind == "directory" and troubled.renewal is not None:
                 directory = json.loads(answer)
                 directory["renewalInfo"] = troubled.directory.replace("/dir", "/renewal")
+                answer = json.dumps(directory).encode()
+            if kind == "directory" and troubled.terms is not None:
+                directory = json.loads(answer)
+                directory["meta"]["termsOfService"] = troubled.terms
                 answer = json.dumps(directory).encode()
             if trouble is not None and trouble.change is not None:
                 answer = trouble.change(answer)

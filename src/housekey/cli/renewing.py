@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from housekey.cli.home import REMEMBERED, choose_home, folder_of, known_token
-from housekey.errors import CopyNotRenewed, UsageError
+from housekey.errors import CopyNotRenewed, TermsChanged, UsageError
 from housekey.house.labels import shown
 
 if TYPE_CHECKING:
@@ -93,11 +93,14 @@ def told(item: Item, *, now: datetime) -> tuple[str, str]:
             return "unused", f"{what}: Home Assistant does not present it; housekey secure does"
         case Became.FAILED:
             trouble = "" if item.trouble is None else f": {item.trouble.message}"
-            was = isinstance(item.trouble, CopyNotRenewed)  # it says so itself
-            return (
-                "failed",
-                f"{what}: {until}{'' if was else ', and could not be renewed'}{trouble}",
-            )
+            return _told_trouble(item, f"{what}: {until}", trouble)
+
+
+def _told_trouble(item: Item, what: str, trouble: str) -> tuple[str, str]:
+    if isinstance(item.trouble, TermsChanged):  # nothing is broken: a person has to agree
+        return "waits", f"{what}, and waits for you{trouble}"
+    was = isinstance(item.trouble, CopyNotRenewed)  # it says so itself
+    return "failed", f"{what}{'' if was else ', and could not be renewed'}{trouble}"
 
 
 def told_of_copies(item: Item) -> Iterator[tuple[str, str]]:

@@ -169,19 +169,21 @@ def _read(folder: Path, label: str, named: str, *, files: Files) -> Leaf | None:
     )
 
 
-def read_public(leaves: Path, label: str, *, files: Files) -> PublicLeaf | None:
-    """Read a leaf without its key; None if there is none.
+def read_public(
+    leaves: Path, label: str, *, files: Files, named: str = CERTIFICATE
+) -> PublicLeaf | None:
+    """Read a leaf, or the one before it (`named`), without its key; None if there is none.
 
     Whether key and certificate belong together is not seen. Raises as `read_leaf` otherwise.
     """
     folder = leaves / folder_name(label)
-    if not (folder / CERTIFICATE).exists():
+    if not (folder / named).exists():
         return None
     for name in (KEY, PREVIOUS_KEY):
         if (folder / name).exists():
             refuse_if_open(folder / name, "key")
     try:
-        chain_pem = files.read(folder / CERTIFICATE)
+        chain_pem = files.read(folder / named)
         return PublicLeaf(label.lower(), certificate_from_pem(chain_pem), chain_pem)
     except PemUnreadable as error:
         raise HouseBroken(f"the leaf in {folder}: {error.message}", hint=_AGAIN) from error

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from housekey.errors import HouseBroken, HouseMissing
+from housekey.errors import HouseBroken, HousekeyError, HouseMissing
 from housekey.house.closing import Closing
 from housekey.house.generations import (
     FROM_BACKUP,
@@ -264,6 +264,15 @@ class HouseView(Closing):
         """Read all leaves without their keys, by label; and name those that cannot be read."""
         leaves = self.folder / LEAVES
         return read_each(self.labels(), lambda label: read_public(leaves, label, files=self.files))
+
+    def previous_certificate(self, label: str) -> Certificate | None:
+        """Return the certificate that was kept under `label` before it; what is damaged is none."""
+        leaves = self.folder / LEAVES
+        try:
+            before = read_public(leaves, label, files=self.files, named=PREVIOUS_CERTIFICATE)
+        except HousekeyError:
+            return None
+        return None if before is None else before.certificate
 
     def close(self) -> None:
         self.ledger.close()

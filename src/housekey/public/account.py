@@ -12,18 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from housekey.errors import CaAsksToWait, CaRefused, FileTrouble, HouseBroken, PublicTrouble
+from housekey.errors import CaRefused, FileTrouble, HouseBroken, PublicTrouble
 from housekey.house.leaves import read_key
 from housekey.house.road import ACCOUNT, ACCOUNT_KEY, PUBLIC
 from housekey.house.who import who
-from housekey.public.limits import (
-    ACCOUNT_STEP,
-    ORDER,
-    asked_to_wait,
-    limits_of,
-    no_more_accounts,
-    told_wait,
-)
+from housekey.public.limits import ACCOUNT_STEP, ORDER, limits_of, no_more_accounts
+from housekey.public.waiting import honoured_in, kept, must_not_wait, not_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +28,6 @@ if TYPE_CHECKING:
     from housekey.pki.keys import PrivateKey
     from housekey.pki.secret import Secret
     from housekey.public.ca import Ca
-    from housekey.public.limits import Wait
     from housekey.public.settings import PublicSettings
     from housekey.public.world import World
 
@@ -61,11 +54,16 @@ class About:
     suggests_renewal: bool  # RFC 9773
 
 
-async def about(settings: PublicSettings, *, world: World) -> About:
-    """Ask the CA what it says of itself. Raises as `Ca.at`."""
+async def about(settings: PublicSettings, *, world: World, house: Path) -> About:
+    """Ask the CA what it says of itself.
+
+    `house`: the folder of the house that remembers when the CA asks to wait; there may be none in
+    it yet. Raises as `Ca.at` and `HouseView.open`.
+    """
     from housekey.public.ca import Ca  # noqa: PLC0415 - slow
 
-    ca = await Ca.at(settings, world=world)
+    with honoured_in(house, settings.directory, asked="directory", world=world):
+        ca = await Ca.at(settings, world=world)
     meta = ca.client.directory["meta"]
     profiles = meta.profiles if hasattr(meta, "profiles") else None
     return About(
@@ -75,11 +73,6 @@ async def about(settings: PublicSettings, *, world: World) -> About:
         profiles=tuple(profiles) if isinstance(profiles, Mapping) else (),
         suggests_renewal=ca.offers("renewalInfo"),
     )
-
-
-async def terms_of(settings: PublicSettings, *, world: World) -> str | None:
-    """Return the URL of the CA's terms of service; None: it has none. Raises as `Ca.at`."""
-    return (await about(settings, world=world)).terms
 
 
 async def register(
@@ -98,11 +91,10 @@ async def register(
     """
     from housekey.public.ca import Ca  # noqa: PLC0415 - slow
 
-    now = house.clock()
-    events = house.ledger.events(-1, kind="order-failed")
-    if (wait := asked_to_wait(events, directory=settings.directory, now=now)) is not None:
-        raise _later(wait, settings)
-    ca = await Ca.at(settings, world=world, hook=hook)
+    now, directory = house.clock(), settings.directory
+    must_not_wait(house, directory)
+    with kept(house, directory, asked="directory"):
+        ca = await Ca.at(settings, world=world, hook=hook)
     terms = ca.client.directory["meta"].terms_of_service
     if terms is not None and terms != agreed_terms:
         raise PublicTrouble(
@@ -126,7 +118,7 @@ async def register(
         made = house.ledger.events(-1, kind=ORDER)
         wait = no_more_accounts(made, limits, directory=settings.directory, now=now)
         if wait is not None:
-            raise _later(wait, settings)
+            raise not_before(wait, directory)
         house.ledger.record_event(
             ORDER,
             at=now,
@@ -135,17 +127,23 @@ async def register(
         )
     ca.network.key = _jwk(key)
     try:
-        account = await _registered(
-            ca, settings, key, eab_hmac=eab_hmac, terms=terms, only_known=only_known
-        )
+        with kept(house, directory, asked="account"):
+            account = await _registered(
+                ca, settings, key, eab_hmac=eab_hmac, terms=terms, only_known=only_known
+            )
     except CaRefused as refused:
         if not only_known or refused.code != "accountDoesNotExist":
             raise
         raise stranger from refused
-    document = json.dumps({"version": 1, **asdict(account)}, indent=2, sort_keys=True) + "\n"
-    world.files.write(house.folder / ACCOUNT, document.encode(), mode=0o600)
+    keep_account(house, account)
     hook("account kept")
     return account
+
+
+def keep_account(house: House, account: Account) -> None:
+    """Keep it as the house's. Raises `FileTrouble`."""
+    document = json.dumps({"version": 1, **asdict(account)}, indent=2, sort_keys=True) + "\n"
+    house.files.write(house.folder / ACCOUNT, document.encode(), mode=0o600)
 
 
 def account_of(house: House, directory: str) -> Account | None:
@@ -287,11 +285,3 @@ def _jwk(key: PrivateKey) -> Any:
     from housekey.public.network import jwk_of  # noqa: PLC0415 - slow
 
     return jwk_of(key)[0]
-
-
-def _later(wait: Wait, settings: PublicSettings) -> CaAsksToWait:
-    return CaAsksToWait(
-        f"{settings.signer} is not asked before {told_wait(wait)}: {wait.why}",
-        hint="nothing was changed; run it again after that",
-        until=wait.until,
-    )

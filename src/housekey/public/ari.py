@@ -19,14 +19,17 @@ from housekey.errors import CaAsksToWait, ClockWrong, FileTrouble, PublicTrouble
 from housekey.house.leaves import is_due
 from housekey.house.road import PUBLIC, RENEWAL
 from housekey.pki.encoding import fingerprint
+from housekey.public.early import believed_from, early_in
 from housekey.public.later import retry_after
-from housekey.public.limits import FAILED, asked_to_wait
+from housekey.public.limits import FAILED, asked_to_wait, wishes
+from housekey.public.waiting import kept as kept_wish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cryptography.x509 import Certificate
 
+    from housekey.house.records import Event
     from housekey.house.view import HouseView
     from housekey.public.settings import PublicSettings
     from housekey.public.world import World
@@ -37,6 +40,7 @@ _VERSION = 1
 _SOONEST, _LATEST = timedelta(minutes=1), timedelta(days=1)
 _AFTER_A_FAILURE = timedelta(hours=6)
 _CLOCK_STEP = timedelta(minutes=5)
+_ASKED = "renewal info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Suggestion:
     moment: datetime
     asked_at: datetime
     ask_again_at: datetime
+    believed_from: datetime | None = None  # before that it is not: see early.py
 
 
 # Decided
@@ -65,14 +70,17 @@ class Suggestion:
 def due_at(certificate: Certificate, suggestion: Suggestion | None = None) -> datetime:
     """Return when `certificate` is due.
 
-    At the moment that was drawn from the CA's window, but never later than a tenth of the life is
-    left: a window past that helps nobody. Without a suggestion for this very certificate when a
-    third of the life is left, of six days as of ninety.
+    At the moment that was drawn from the CA's window, or when that is believed, but never later
+    than a tenth of the life is left: a window past that helps nobody. Without a suggestion for this
+    very certificate when a third of the life is left, of six days as of ninety.
     """
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if suggestion is None or suggestion.sha256 != fingerprint(certificate):
         return end - (end - begin) / 3
-    return min(suggestion.moment, end - (end - begin) / 10)
+    moment = suggestion.moment
+    if suggestion.believed_from is not None:
+        moment = max(moment, suggestion.believed_from)
+    return min(moment, end - (end - begin) / 10)
 
 
 def is_due_now(
@@ -84,6 +92,14 @@ def is_due_now(
     return now >= due_at(certificate, suggestion)
 
 
+def is_wanted_early(
+    certificate: Certificate, *, now: datetime, suggestion: Suggestion | None
+) -> bool:
+    """Whether `certificate` is due at `now` because its CA suggests it, and for no other reason."""
+    wanted = is_due_now(certificate, now=now, suggestion=suggestion)
+    return wanted and not is_due(certificate, now=now)
+
+
 def draw(
     window: Window,
     *,
@@ -91,6 +107,7 @@ def draw(
     now: datetime,
     ask_again_in: timedelta | None,
     before: Suggestion | None,
+    believed_from: datetime | None = None,
     chance: Callable[[], float] = random.random,
 ) -> Suggestion:
     """Draw the moment in `window`, or keep the one that was drawn from the same window before.
@@ -103,7 +120,7 @@ def draw(
     else:
         moment = window.start + (window.end - window.start) * chance()
     pause = min(max(ask_again_in or _AFTER_A_FAILURE, _SOONEST), _LATEST)
-    return Suggestion(sha256, window, moment, asked_at=now, ask_again_at=now + pause)
+    return Suggestion(sha256, window, moment, now, now + pause, believed_from)
 
 
 def must_ask(certificate: Certificate, kept: Suggestion | None, *, now: datetime) -> bool:
@@ -114,6 +131,22 @@ def must_ask(certificate: Certificate, kept: Suggestion | None, *, now: datetime
         return True
     was_ahead = kept.asked_at > now + _CLOCK_STEP  # the clock was: its "again" may be years off
     return was_ahead or now >= kept.ask_again_at
+
+
+def may_ask(failures: Iterable[Event], *, directory: str, now: datetime) -> bool:
+    """Whether the CA lets itself be asked, by the ledger's `failures`.
+
+    Not while it wants to be left alone; and if that was its answer to this very question, not for
+    some hours after that either, which are for orders: else a CA that never answers it would be
+    asked, and want to be left alone, at each look, and no order would ever be made.
+    """
+    if asked_to_wait(failures, directory=directory, now=now) is not None:
+        return False
+    answers = (each for each in failures if each.data.get("asked") == _ASKED)
+    return all(
+        now >= wish.until + _AFTER_A_FAILURE
+        for wish in wishes(answers, directory=directory, now=now)
+    )
 
 
 def id_of(certificate: Certificate) -> str | None:
@@ -182,23 +215,32 @@ async def suggestion_for(
     now = world.clock()
     kept = kept_suggestion(house)
     failures = house.ledger.events(-1, kind=FAILED)
-    is_left_alone = asked_to_wait(failures, directory=settings.directory, now=now) is not None
+    is_left_alone = not may_ask(failures, directory=settings.directory, now=now)
     if is_left_alone or not must_ask(certificate, kept, now=now):
         return _of(kept, certificate)
     try:
-        answer = await suggested_window(certificate, settings, world=world)
+        with kept_wish(house, settings.directory, asked=_ASKED):
+            answer = await suggested_window(certificate, settings, world=world)
     except (PublicTrouble, ClockWrong) as trouble:
         known = _of(kept, certificate)
         if known is None:
             return None
-        later = trouble.until if isinstance(trouble, CaAsksToWait) else now + _AFTER_A_FAILURE
-        known = replace(known, asked_at=now, ask_again_at=min(later, now + _LATEST))
+        later = trouble.until if isinstance(trouble, CaAsksToWait) else now
+        later = min(later + _AFTER_A_FAILURE, now + _LATEST)
+        known = replace(known, asked_at=now, ask_again_at=later)
         _keep(house, known, world)
         return known
     if answer is None:
         return None
     window, again_in = answer
-    drawn = draw(window, certificate=certificate, now=now, ask_again_in=again_in, before=kept)
+    drawn = draw(
+        window,
+        certificate=certificate,
+        now=now,
+        ask_again_in=again_in,
+        before=kept,
+        believed_from=believed_from(certificate, early=early_in(house, certificate)),
+    )
     _keep(house, drawn, world)
     return drawn
 
@@ -215,12 +257,14 @@ def kept_suggestion(house: HouseView) -> Suggestion | None:
             moment=_moment(kept["moment"]),
             asked_at=_moment(kept["asked_at"]),
             ask_again_at=_moment(kept["ask_again_at"]),
+            believed_from=_moment(since) if (since := kept.get("believed_from")) else None,
         )
     except (FileTrouble, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
 def _keep(house: HouseView, suggestion: Suggestion, world: World) -> None:
+    believed = suggestion.believed_from
     document = {
         "version": _VERSION,
         "sha256": suggestion.sha256,
@@ -230,6 +274,7 @@ def _keep(house: HouseView, suggestion: Suggestion, world: World) -> None:
         "moment": suggestion.moment.isoformat(),
         "asked_at": suggestion.asked_at.isoformat(),
         "ask_again_at": suggestion.ask_again_at.isoformat(),
+        "believed_from": believed and believed.isoformat(),
     }
     world.files.make_folder(house.folder / PUBLIC, 0o700)
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"

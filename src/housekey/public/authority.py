@@ -138,6 +138,7 @@ class PublicAuthority:
         from housekey.public.credentials import keep, must_be_kept  # noqa: PLC0415
         from housekey.public.providers import provider  # noqa: PLC0415
         from housekey.public.records import records_of  # noqa: PLC0415
+        from housekey.public.terms import agree  # noqa: PLC0415
 
         house, settings, given = self._house, self._settings, self._given
         credentials = given.credentials
@@ -145,7 +146,8 @@ class PublicAuthority:
             credentials = must_be_kept(house.folder, settings.provider, files=house.files)
         records = records_of(settings, credentials, world=self._world)
         await records.ready()  # what could not be published is best known before a CA is asked
-        if account_of(house, settings.directory) is None or given.eab_hmac is not None:
+        account = account_of(house, settings.directory)
+        if account is None or given.eab_hmac is not None:
             await register(
                 house,
                 settings,
@@ -153,6 +155,8 @@ class PublicAuthority:
                 eab_hmac=given.eab_hmac,
                 world=self._world,
             )
+        elif settings.terms is not None and settings.terms != account.terms:
+            await agree(house, settings, account, world=self._world)
         if plan.issue is not None:
             self._obtained = self._once_more(plan) or await self._ordered(plan, records)
         if self._rehearsal:
@@ -167,15 +171,27 @@ class PublicAuthority:
 
     def issue(self, plan: Plan, names: Sequence[Name], subject: Subject | None) -> Leaf:  # noqa: ARG002
         """Make what `prepare` got the leaf of the house."""
-        from housekey.public.order import taken  # noqa: PLC0415 - as above
+        from housekey.public.ari import is_wanted_early, kept_suggestion  # noqa: PLC0415 - as above
+        from housekey.public.early import EARLY  # noqa: PLC0415
+        from housekey.public.order import taken  # noqa: PLC0415
 
         obtained = self._obtained
         assert obtained is not None  # noqa: S101 - prepare() has raised otherwise
+        present = self._house.leaf(self._label)
+        early = present is not None and is_wanted_early(
+            present.certificate,
+            now=self._world.clock(),
+            suggestion=kept_suggestion(self._house),
+        )
         leaf = self._house.take(
             self._label,
             chain=obtained.chain,
             key=obtained.key,
-            data={"directory": self._settings.directory, "profile": self._settings.profile},
+            data={
+                "directory": self._settings.directory,
+                "profile": self._settings.profile,
+                EARLY: early,
+            },
         )
         taken(self._house)
         return leaf

@@ -20,12 +20,20 @@ from acme.client import ClientV2
 from josepy import errors as josepy_errors
 from josepy.json_util import JSONObjectWithFields, encode_b64jose, field
 
-from housekey.errors import CaAsksToWait, CaRefused, CaUnreachable, ClockWrong, PublicTrouble
+from housekey.errors import (
+    CaAsksToWait,
+    CaRefused,
+    CaUnreachable,
+    ClockWrong,
+    PublicTrouble,
+    TermsChanged,
+)
 from housekey.live.tls import context_trusting
 from housekey.pki.encoding import to_der
 from housekey.public.later import date_of, retry_after, rounded_up, told
 from housekey.public.limits import name_of
 from housekey.public.network import Network
+from housekey.public.terms import DEMANDED, demand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,7 +243,25 @@ class Ca:
                 hint="nothing is lost: what was begun goes on at the next run",
                 again_in=self._asked(),
             )
+        if code == DEMANDED:
+            return self._terms_changed(why, status)
         return CaRefused(f"{self.name} refused: {why}", hint=_hint(code), code=code, status=status)
+
+    def _terms_changed(self, why: str, status: int) -> TermsChanged:
+        heard = self.network.heard
+        assert heard is not None  # noqa: S101 - it is what is told here
+        demand = demand_in(heard.headers, heard.json())
+        hint = "read them, then agree: housekey secure --agree-tos"
+        if demand.page is not None:
+            hint += f"; if they are asked for again after that, agree at {demand.page}"
+        return TermsChanged(
+            f"{self.name} goes on only for those who agree to its new terms: {demand.terms or why}",
+            hint=hint,
+            code=DEMANDED,
+            status=status,
+            terms=demand.terms,
+            page=demand.page,
+        )
 
 
 class _Revocation(JSONObjectWithFields):
@@ -257,8 +283,6 @@ def _hint(code: str) -> str:
         "accountDoesNotExist": "run it again: the house registers anew",
         "externalAccountRequired": "this CA knows its customers: it gives a key id and a key for"
         " new accounts, for --eab-kid and --eab-hmac-file",
-        "userActionRequired": "its terms have changed: read them and agree again with housekey"
-        " secure --public",
         "rejectedIdentifier": "this CA does not sign for that name; look for a typing mistake",
         "caa": "a CAA record in the DNS says which CAs may sign for this name; add this one",
         "invalidContact": "look at the address of --account-email",

@@ -29,6 +29,7 @@ FAILED = "order-failed"
 ACCOUNT_STEP = "account"  # the values of "step" that are counted
 ORDER_STEP = "new-order"
 FINALIZE_STEP = "finalize"
+WAIT = "wait"  # the value of "code" for a CA that asks to be left alone
 
 _FUTURE = timedelta(minutes=5)  # two clocks, or a small step back
 
@@ -112,18 +113,20 @@ def limits_of(directory: str) -> tuple[Limit, ...]:
 
 
 def asked_to_wait(events: Iterable[Event], *, directory: str, now: datetime) -> Wait | None:
-    """Return until when the CA itself wants not to be asked; None: it may be.
-
-    `events` in any order. A wait that is longer than any limit is cut: the clock jumped.
-    """
-    waits = []
-    for event in _past(events, directory, now):
-        if event.kind != FAILED or (until := _moment(event.data.get("until"))) is None:
-            continue
-        until = min(until, event.at + LONGEST)
-        if now < until:
-            waits.append(Wait(until, str(event.data.get("reason") or "it asked for that")))
+    """Return until when the CA itself wants not to be asked; None: it may be. `events` unsorted."""
+    waits = (wait for wait in wishes(events, directory=directory, now=now) if now < wait.until)
     return max(waits, key=lambda wait: wait.until, default=None)
+
+
+def wishes(events: Iterable[Event], *, directory: str, now: datetime) -> Iterator[Wait]:
+    """Yield each time at which the CA has asked to be left alone, over or not.
+
+    A wait that is longer than any limit is cut: the clock jumped.
+    """
+    for event in _past(events, directory, now):
+        if event.kind == FAILED and (until := _moment(event.data.get("until"))) is not None:
+            why = str(event.data.get("reason") or "it asked for that")
+            yield Wait(min(until, event.at + LONGEST), why)
 
 
 def backed_off(

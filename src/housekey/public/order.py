@@ -22,6 +22,7 @@ from housekey.errors import (
     HousekeyError,
     HouseTrouble,
     NotProven,
+    TermsChanged,
 )
 from housekey.house.labels import shown
 from housekey.house.records import OBTAINED
@@ -31,6 +32,7 @@ from housekey.public.ari import due_at, id_of
 from housekey.public.limits import (
     FAILED,
     ORDER,
+    WAIT,
     asked_to_wait,
     at_a_limit,
     backed_off,
@@ -40,6 +42,7 @@ from housekey.public.limits import (
     told_wait,
 )
 from housekey.public.steps import State, Steps
+from housekey.public.waiting import LEFT_ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,9 +60,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0  # seconds for the CA to look at the records, and as many to sign
 ANSWER_WITHIN = 45.0  # seconds, each time it is asked
-
-
-_LEFT_ALONE = "it asked to be left alone until then"
 
 
 class Records(Protocol):
@@ -162,6 +162,8 @@ async def obtain(
     except HousekeyError as error:
         state = steps.state()
         _note(steps, state or wanted, error)
+        if isinstance(error, TermsChanged):
+            raise  # the same order goes on when they are agreed to
         if state is not None and isinstance(error, NotProven | CaRefused):
             await ordering.end(state)  # of this one nothing can come any more
         if isinstance(error, CaRefused) and error.code == "accountDoesNotExist":
@@ -266,13 +268,17 @@ def _note(steps: Steps, state: State, error: HousekeyError) -> None:
     """Write down what failed, where it has to do with the CA or the DNS."""
     if isinstance(error, CaAsksToWait):
         steps.note_failure(
-            state, reason=error.why or _LEFT_ALONE, code="wait", counts=False, until=error.until
+            state, reason=error.why or LEFT_ALONE, code=WAIT, counts=False, until=error.until
         )
     elif isinstance(error, NotProven):
         names = error.names
         steps.note_failure(
             state, reason=error.message, code="not-proven", counts=True, unproven=names
         )
+    elif isinstance(error, TermsChanged):
+        # No back-off: it would hide what is to be done, and once a day is seldom enough.
+        more = {"terms": error.terms, "page": error.page}
+        steps.note_failure(state, reason=error.message, code=error.code, counts=False, more=more)
     elif isinstance(error, CaRefused):
         steps.note_failure(state, reason=error.message, code=error.code, counts=True)
     else:

@@ -173,10 +173,12 @@ class Steps:
         counts: bool,
         unproven: tuple[str, ...] = (),
         until: datetime | None = None,
+        more: Mapping[str, JsonValue] | None = None,
     ) -> None:
         """Write into the ledger that it did not go on, and how long to leave it alone.
 
-        `counts`: towards the back-off. `unproven`: the names whose proof failed.
+        `counts`: towards the back-off. `unproven`: the names whose proof failed. `more`: what else
+        there is to remember.
         """
         self._hook("before a failure in the ledger")
         self._house.ledger.record_event(
@@ -190,6 +192,7 @@ class Steps:
                 "counts": counts,
                 "unproven": list(unproven),
                 "until": until.isoformat() if until is not None else None,
+                **(more or {}),
             },
         )
         self._hook("after a failure in the ledger")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from housekey.errors import HomeAssistantTrouble, SignatureNeeded
+from housekey.errors import HomeAssistantTrouble, SignatureNeeded, TermsChanged
 from housekey.homeassistant.client import Client
 from housekey.homeassistant.secure import met_under
 from housekey.house.labels import shown
@@ -44,7 +44,7 @@ def notice_of(items: Sequence[Item], *, now: datetime) -> Notice | None:
     failed = [each for each in items if each.became is Became.FAILED]
     if not failed:
         return None
-    if all(isinstance(each.trouble, SignatureNeeded) for each in failed):
+    if all(isinstance(each.trouble, SignatureNeeded | TermsChanged) for each in failed):
         return _reminder(failed[0], now)
     one = len(failed) == 1
     return Notice(
@@ -55,15 +55,20 @@ def notice_of(items: Sequence[Item], *, now: datetime) -> Notice | None:
 
 
 def _reminder(item: Item, now: datetime) -> Notice:
-    """A certificate that a CA of the user's own has to sign: it only waits for them, until late."""
+    """A certificate that only waits for a person, until late: to have it signed, or to agree."""
     assert item.trouble is not None  # noqa: S101 - it is what this is about
     ends, what = item.ends, "Home Assistant's certificate"
+    by_hand = isinstance(item.trouble, SignatureNeeded)
     title = f"{what} has to be signed anew by your own CA"
+    if not by_hand:
+        title = "The CA of Home Assistant's certificate has new terms"
     if ends is not None and ends <= now:
         title = f"{what} has ended: devices refuse it"
     elif ends is not None and ends - now < _SOON:
         days = (ends - now).days
-        title = f"{what} ends in {days} day{'' if days == 1 else 's'}, and your own CA has to sign"
+        title = f"{what} ends in {days} day{'' if days == 1 else 's'}, and " + (
+            "your own CA has to sign" if by_hand else "its CA has new terms"
+        )
     return Notice(title, f"{_told(item, now)}\n\nThis goes away when that is done.")
 
 

@@ -17,6 +17,7 @@ from housekey.errors import (
     HomeAssistantTrouble,
     HouseBusy,
     PublicTrouble,
+    TermsChanged,
 )
 from housekey.renewal.delivery import Way
 from housekey.renewal.round import Became
@@ -72,10 +73,14 @@ def retry(items: Sequence[Item], *, tries: int) -> timedelta | None:
     failed was put back, which took two restarts: that is for the next quiet hours.
     """
     troubled = [each for each in items if each.trouble is not None]
-    passing = any(isinstance(each.trouble, _MAY_PASS) for each in troubled)
+    passing = any(map(_may_pass, troubled))
     if not passing or tries >= MOST_TRIES or any(map(_was_put_back, troubled)):
         return None
     return later(tries)
+
+
+def _may_pass(item: Item) -> bool:
+    return isinstance(item.trouble, _MAY_PASS) and not isinstance(item.trouble, TermsChanged)
 
 
 def _was_put_back(item: Item) -> bool:
@@ -111,9 +116,6 @@ def next_round(
     moments += [
         now + max((each.ends - now) / _TRIES_LEFT, LAST_RETRY)
         for each in items
-        if isinstance(each.trouble, _MAY_PASS)
-        and not _was_put_back(each)
-        and each.ends is not None
-        and each.ends > now
+        if _may_pass(each) and not _was_put_back(each) and each.ends is not None and each.ends > now
     ]
     return min(moments, key=lambda moment: moment.astimezone(UTC))

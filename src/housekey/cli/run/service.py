@@ -148,7 +148,7 @@ class Service:
             if item.trouble is not None:
                 text += f": {item.trouble.message}" if item.became is Became.GOOD else ""
                 text += f"; {item.trouble.hint}"
-                label = "failed" if item.became is Became.FAILED else "warning"
+                label = label if item.became is Became.FAILED else "warning"
             self._say(label, text)
             for warning in item.warnings:
                 self._say("warning", warning)

@@ -172,6 +172,9 @@ def public_road(options: Mapping[str, Any], world: World, *, house: Path) -> Pub
             f"--private is the house's own CA, and {' '.join(told)} another one",
             hint="drop one of the two",
         )
+    before = _settled(house, world)
+    if given == ["--agree-tos"] and not names and before is not None:
+        return PublicRoad(before)  # as it is settled; there are new terms
     if not names:
         if given:
             raise UsageError(
@@ -182,7 +185,6 @@ def public_road(options: Mapping[str, Any], world: World, *, house: Path) -> Pub
     _must_fit(options)
     from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
 
-    before = _settled(house, world)
     return PublicRoad(
         PublicSettings(
             names=_names(names, private_ca=bool(options["acme_root"])),
@@ -211,6 +213,7 @@ async def choose_public(
     from housekey.cli.secure.public_asking import credentials, eab_hmac  # noqa: PLC0415
     from housekey.public.account import account_in  # noqa: PLC0415 - only on this road
     from housekey.public.authority import Given  # noqa: PLC0415
+    from housekey.public.terms import demanded  # noqa: PLC0415
 
     settings = road.settings
     given = Given(
@@ -220,20 +223,33 @@ async def choose_public(
     before = _settled(house, world)
     if options["agree_tos"] and account_in(house, settings.directory, files=world.files) is None:
         before = None  # it has to register again, on the terms of today
+    demand = None
     if before is not None and before.directory == settings.directory and before.terms:
         settings = replace(settings, terms=before.terms, email=settings.email or before.email)
-    elif not options["dry_run"]:
-        settings = replace(settings, terms=await _agreed_terms(settings, options, world, output))
+        demand = demanded(house, settings.directory, world=world)
+        is_settled = demand is None and bool(options["public_names"])
+    else:
+        is_settled = False
+    if demand is not None and demand.terms is not None and not options["dry_run"]:
+        settings = replace(settings, terms=_agreed(settings.signer, demand.terms, options, output))
+    elif not is_settled and not options["dry_run"]:
+        terms = await _agreed_terms(settings, options, world, output, house=house)
+        settings = replace(settings, terms=terms)
     return PublicRoad(settings, given)
 
 
 async def _agreed_terms(
-    settings: PublicSettings, options: Mapping[str, Any], world: World, output: Output
+    settings: PublicSettings,
+    options: Mapping[str, Any],
+    world: World,
+    output: Output,
+    *,
+    house: Path,
 ) -> str | None:
     from housekey.public.account import about  # noqa: PLC0415 - only to register
 
     output.busy("asking the CA for its terms")
-    ca = await about(settings, world=world)
+    ca = await about(settings, world=world, house=house)
     output.busy("")
     if ca.needs_eab and settings.eab_kid is None:
         raise PublicTrouble(
@@ -247,15 +263,18 @@ async def _agreed_terms(
             f"{ca.name} has no profile {settings.profile!r}",
             hint=f"it offers {listed}" if listed else "it offers none: drop --profile",
         )
-    if ca.terms is None:
-        return None
-    output.row("terms", f"{ca.name} signs for those who agree to its terms: {ca.terms}")
+    return None if ca.terms is None else _agreed(ca.name, ca.terms, options, output)
+
+
+def _agreed(ca: str, terms: str, options: Mapping[str, Any], output: Output) -> str:
+    """Return the address of `terms`, once they are agreed to."""
+    output.row("terms", f"{ca} signs for those who agree to its terms: {terms}")
     if not options["agree_tos"]:
         question = "Have you read them, and do you agree?"
         output.must_be_a_terminal(question, option="--agree-tos")
         if not click.confirm(f"  {question}", err=True):  # --yes is no answer to this one
             raise Stopped
-    return ca.terms
+    return terms
 
 
 def _must_fit(options: Mapping[str, Any]) -> None:

@@ -53,6 +53,11 @@ def _said(data: Mapping[str, Any]) -> str:
     return f": {data['reason']}" if data.get("reason") else ""
 
 
+def _moment(text: object) -> str:
+    """Show a moment of UTC as all others are shown."""
+    return f"{text[:16].replace('T', ' ')} UTC" if isinstance(text, str) else "it says"
+
+
 _WHY_RENEWED = {
     "age": "two thirds of its life were over",
     "names": "it lacked a name",
@@ -88,5 +93,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "trial-ended": lambda data: f"a trial of https ended{_because(data, 'reason', {})}",
     "ledger-rebuilt": lambda _: "the ledger was made again",
     "order": lambda data: f"ordering a certificate for {_label(data)}",
-    "order-failed": lambda data: f"no certificate for {_label(data)}{_said(data)}",
+    "order-failed": lambda data: (
+        f"no certificate for {_label(data)}{_said(data)}"
+        if "label" in data
+        else f"a CA asked to be left alone until {_moment(data.get('until'))}"
+    ),
 }
