@@ -133,16 +133,18 @@ class _Pointing:
     world: World
     from_outside: bool
 
-    async def __call__(self, site: Site) -> None:
+    async def __call__(self, site: Site) -> tuple[tuple[str, str], ...]:
         """Point each name that was registered. Raises `NotReady` and as `duckdns.point`."""
         from housekey.public import duckdns  # noqa: PLC0415 - only on this road
 
         addresses = () if self.from_outside else (await self._at_home(site),)
-        told = ", ".join(map(str, addresses)) or "the address that DuckDNS sees this home come from"
+        told = ", ".join(map(str, addresses)) or "this home's public address, as DuckDNS sees it"
         for name in dict.fromkeys(map(duckdns.domain_of, self.names)):
             await duckdns.point(name, addresses, self.credentials, world=self.world)
             self.world.tell("points", f"{name} leads to {told}")
-        await self._until_seen(next(each for each in self.names if not each.startswith("*.")))
+        return await self._until_seen(
+            next(each for each in self.names if not each.startswith("*."))
+        )
 
     async def _at_home(self, site: Site) -> Address:
         """Return the address at which devices reach Home Assistant; IPv4, if it can be."""
@@ -164,8 +166,8 @@ class _Pointing:
             )
         return private[0]
 
-    async def _until_seen(self, name: str) -> None:
-        """Give this machine's resolver time to forget an older answer; tell what it says."""
+    async def _until_seen(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Give this machine's resolver time to forget an older answer; return what it does."""
         from housekey.public.lookup import Lookup  # noqa: PLC0415 - only on this road
         from housekey.public.rebinding import (  # noqa: PLC0415
             Kind,
@@ -183,14 +185,10 @@ class _Pointing:
                 await world.sleep(_LOOKS_EVERY)
                 left -= _LOOKS_EVERY
         except DnsFailed as trouble:
-            world.tell("heads up", f"{trouble.message}; {trouble.hint}")
-            return
+            return (("heads up", f"{trouble.message}; {trouble.hint}"),)
         finally:
             world.busy("")
-        if (words := told(seen)) is None:
-            return
-        for line in words:
-            world.tell("heads up", line)
+        lines = [("heads up", line) for line in told(seen) or ()]
         if seen.kind is Kind.FILTERED:
-            for router, how in exceptions_for(name):
-                world.tell("", f"{router}: {how}")
+            lines += [("", f"{router}: {how}") for router, how in exceptions_for(name)]
+        return tuple(lines)
