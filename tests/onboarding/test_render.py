@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from housekey.onboarding import guides, texts
+from housekey.onboarding.offer import SignedBy
 from housekey.onboarding.render import Asset, Page
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import fingerprint
@@ -312,6 +313,19 @@ def test_that_there_is_a_new_root_is_for_browsers_that_know_an_old_one() -> None
     ]
     over = page(made=Page(an_offer(former=FORMER[:3]))).by_id("new-root").text
     assert "of no use any more" in over
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_home_assistant_itself_needs_is_said_first(language: str) -> None:
+    """A public name needs nothing, and another CA's root is not to be had here."""
+    said = {}
+    for by in SignedBy:
+        made = Page(replace(an_offer(), home_assistant_by=by))
+        parsed = page(made=made, language=language)
+        (lead,) = parsed.with_class("lead")
+        said[by] = lead.text
+        assert said[by] == texts.read(language).plain(f"lead.{by.value}")
+    assert len(set(said.values())) == len(SignedBy)
 
 
 def test_a_root_that_came_back_is_no_earlier_one() -> None:
