@@ -39,6 +39,7 @@ from housekey.house.journal import Journal, State
 from housekey.house.road import Kind
 from housekey.live.handshake import Speech, prove, speaks
 from housekey.pki.names import DnsName, IpName, parse_name
+from housekey.pki.span import span
 from housekey.pki.subject import Subject
 
 if TYPE_CHECKING:
@@ -422,8 +423,8 @@ class _Run:
         )
         signed_in = True if site.token is not None else None
         self._world.tell("proven", told_proofs(proofs, signed_in=signed_in))
-        days = (leaf.certificate.not_valid_after_utc - self._world.clock()).days
-        self._world.tell("nothing", f"to do: the certificate is served, and good for {days} days")
+        left = span(leaf.certificate.not_valid_after_utc - self._world.clock())
+        self._world.tell("nothing", f"to do: the certificate is served, and good for {left}")
         return Outcome(
             leaf=leaf,
             pair_path=str(drawn.pair.certificate),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from housekey.cli.renewing import told, told_of_copies
 from housekey.errors import HousekeyError
 from housekey.homeassistant.site import Interrupted
+from housekey.pki.span import span
 from housekey.renewal.round import Became
 from housekey.renewal.schedule import later, next_round
 
@@ -152,9 +153,9 @@ class Service:
             for warning in item.warnings:
                 self._say("warning", warning)
         if good:
-            ends = min(each.ends for each in good if each.ends is not None)
+            left = max(min(each.ends for each in good if each.ends is not None) - now, timedelta())
             many = f"{len(good)} certificate{'' if len(good) == 1 else 's'}"
-            self._say("good", f"{many}; the first ends in {(ends - now).days} days")
+            self._say("good", f"{many}; the first ends in {span(left)}")
         self.renewed += sum(each.became is Became.RENEWED for each in items)
         self.failed = tuple(each.label for each in items if each.became is Became.FAILED)
 
