@@ -8,17 +8,21 @@ lexicon's real provider asks over https at its real address.
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from housekey.homeassistant.roads import QUESTIONS
 from housekey.public.rebinding import exceptions_for
-from tests.command import COMMAND
+from tests.command import COMMAND, environment
 from tests.homes.own_network import give_address, own_network
 from tests.public.dnsmasq import Dnsmasq
 from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn, duckdns_certificate
 from tests.public.knot import free_address
 from tests.public.owner import owner_in
+from tests.public.pebble import TERMS
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,6 +168,62 @@ def test_a_router_that_hides_the_name_is_told_of_with_what_to_do(
     assert again.code == 0, again
     assert again.out.count("at home the name will not work") == 1
     assert f"dnsmasq: rebind-domain-ok={NAME}" in again.out
+
+
+def test_who_answers_three_questions_ends_on_https_under_a_public_name(
+    owner: Owner, duckdns: DuckDnsStandIn
+) -> None:
+    """Nothing is said on the command line but which Home Assistant, and where the house goes.
+
+    Let's Encrypt cannot be asked here: Pebble is taken for it, and its root for one that this
+    machine came with.
+    """
+    at = ("--config", str(owner.home.folder), "--token-file", str(owner.folder / "token"))
+    command = (sys.executable, "-W", "error", "-c", _FOR_LETS_ENCRYPT, owner.ca.directory)
+    env = environment(
+        TERM="dumb",
+        COLUMNS="100",
+        SSL_CERT_FILE=str(owner.folder / "ca.pem"),
+        REQUESTS_CA_BUNDLE=str(owner.folder / "certificate.pem"),
+    )
+    begin = owner.dns.seen_by(*command, "secure", *at, "--house", str(owner.house))
+    with Terminal(begin, env=env) as terminal:
+        for question, said in zip(QUESTIONS, "nny", strict=True):
+            terminal.expect(f"{question} [y/n]: ")
+            terminal.type(said)
+        terminal.expect("advice    a public name")
+        terminal.expect("Which road do you take? [2]: ")
+        terminal.type("")
+        terminal.expect("Your name, such as myhome.duckdns.org: ")
+        terminal.type(NAME)
+        terminal.expect("Shall it lead to Home Assistant's address at home from now on? [y/n]: ")
+        terminal.type("y")
+        terminal.expect("What you type is not shown")
+        terminal.expect("duckdns: auth_token (specify the account token for authentication): ")
+        terminal.type(TOKEN)
+        terminal.expect(TERMS)
+        terminal.expect("Have you read them, and do you agree? [y/N]: ")
+        assert owner.ca.accounts == 0
+        terminal.type("y")
+        terminal.expect("Have you written it down? [y/N]: ")
+        terminal.type("y")
+        assert terminal.wait() == 0, terminal.said
+    owner.home.settle()
+    assert TOKEN not in terminal.said
+    assert "kept      promoted; internal URL is now https://myhome.duckdns.org" in terminal.said
+    assert "next      nothing on any device" in terminal.said
+    assert owner.names_presented == {NAME}
+    assert pointed(duckdns) == [("myhome", PRIVATE)]
+
+
+_FOR_LETS_ENCRYPT = """
+import sys
+from housekey.cli.secure import public
+public.LETS_ENCRYPT = sys.argv.pop(1)
+from housekey.cli.main import run
+sys.argv[0] = "housekey"
+run()
+"""
 
 
 def with_hosts(hosts: Path) -> tuple[str, ...]:

@@ -56,8 +56,8 @@ def credentials(
     if _can_ask(output):
         output.row(
             "asks",
-            f"what lets it change the DNS at {settings.provider}. It is kept in the house, for you"
-            " alone (mode 0600). What you type is not shown; leave empty what you do not need",
+            f"for what {settings.provider} lets it change your DNS by. It is kept in the house, for"
+            " you alone (mode 0600). What you type is not shown; leave empty what you do not need",
         )
 
     def question(text: str) -> Secret | None:
