@@ -35,7 +35,7 @@ from housekey.onboarding.page_server import PageServer
 from housekey.onboarding.proof_server import ProofServer, proof_context
 from housekey.onboarding.reach import Facts, decide, url
 from housekey.onboarding.render import Page
-from housekey.onboarding.roots import former_roots, opens_later
+from housekey.onboarding.roots import former_roots, opens_later, signed_by
 from housekey.pki.encoding import fingerprint, to_der
 from housekey.pki.secret import Secret
 
@@ -117,6 +117,7 @@ def make_ready(
         crl_der = list_to_serve(house, files=access.files, by="integration", at=now())
         theirs = house.leaf(HOME_ASSISTANT)
         later = opens_later(house, theirs)
+        by = signed_by(house.road_of(HOME_ASSISTANT))
     if leaf is None:
         with access.held() as house:
             leaf = new_leaf(house, reach.leaf_names)
@@ -141,6 +142,7 @@ def make_ready(
         home_assistant_hosts=tuple(map(str, theirs.names)) if theirs and home_assistant else (),
         former=former,
         opens_later=later and home_assistant is not None,
+        home_assistant_by=by,
         crl_der=crl_der,
         awaits_https=home_assistant is None or trial is not None,
         trial_path=None if trial is None else PATH,

@@ -67,6 +67,7 @@ class StandIn:
     folder: Path
     road: str
     port: int
+    host: str = "127.0.0.1"  # where it listens
     starts: int = 0
     trouble: str = ""  # why the last start was not as configured
     active: str = "stable"
@@ -146,7 +147,7 @@ class StandIn:
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         port = settings.get("server_port", 8123)
-        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=context, reuse_address=True)
+        site = web.TCPSite(self._runner, self.host, port, ssl_context=context, reuse_address=True)
         await site.start()
 
     def _stable_settings(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from housekey.onboarding import guides, texts
+from housekey.onboarding.offer import SignedBy
 from housekey.onboarding.render import Asset, Page
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.encoding import fingerprint
@@ -328,6 +329,19 @@ def test_who_would_get_the_new_root_alone_is_told_that_home_assistant_follows_la
     proven = early.trusted_html(Visitor(kind, Browser.SAFARI), host=HOSTS[0], language=language)
     assert words("opens-later.text") in Parsed(proven).named("main")[0].text
     assert words("opens-later.text") not in page(kind, language=language).named("body")[0].text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_home_assistant_itself_needs_is_said_first(language: str) -> None:
+    """A public name needs nothing, and another CA's root is not to be had here."""
+    said = {}
+    for by in SignedBy:
+        made = Page(replace(an_offer(), home_assistant_by=by))
+        parsed = page(made=made, language=language)
+        (lead,) = parsed.with_class("lead")
+        said[by] = lead.text
+        assert said[by] == texts.read(language).plain(f"lead.{by.value}")
+    assert len(set(said.values())) == len(SignedBy)
 
 
 def test_a_root_that_came_back_is_no_earlier_one() -> None:

@@ -12,6 +12,7 @@ import pytest
 from housekey.homeassistant.roads import QUESTIONS, Answers, recommended
 from housekey.house.road import Kind
 from tests.command import COMMAND, environment
+from tests.own.authorities import by_openssl
 from tests.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def test_who_is_led_to_the_private_root_goes_on_with_it(place: Place) -> None:
     with asked(place) as terminal:
         answer(terminal, "n", "y", "n")
         terminal.expect("advice    a private root, for your home alone")
+        terminal.expect("Which road do you take? [1]: ")
+        terminal.type("")
         terminal.expect("written it down? [y/N]: ")
         terminal.type("y")
         assert terminal.wait() == 0, terminal.said
@@ -72,18 +75,41 @@ def test_who_is_led_to_the_private_root_goes_on_with_it(place: Place) -> None:
     assert "roads" not in again.said
 
 
-def test_who_is_led_to_a_public_name_is_told_the_command_and_nothing_is_changed(
-    place: Place,
-) -> None:
+def test_who_is_led_to_a_public_name_can_take_the_private_root(place: Place) -> None:
     before = place.files()
     with asked(place) as terminal:
         answer(terminal, "n", "n", "y")
-        terminal.expect("next      housekey secure --public NAME.duckdns.org --dns duckdns")
-        terminal.expect("Take the private root all the same? [y/N]: ")
+        terminal.expect("command   housekey secure --public NAME.duckdns.org --dns duckdns")
+        terminal.expect("Which road do you take? [2]: ")
+        terminal.type("1")
+        terminal.expect("written it down? [y/N]: ")
         terminal.type("n")
         assert terminal.wait() == 1, terminal.said
     assert place.files() == before
     assert not place.house.exists()
+
+
+def test_who_has_a_ca_goes_from_the_questions_to_its_https(place: Place, tmp_path: Path) -> None:
+    """The request is written where it was said; what the CA made of it is installed."""
+    with asked(place) as terminal:
+        answer(terminal, "n", "y", "n")
+        terminal.expect("3  a CA of your own, if you have one")
+        terminal.expect("Which road do you take? [1]: ")
+        terminal.type("3")
+        terminal.expect("File for the request to your CA [home-assistant.csr]: ")
+        terminal.type(str(place.csr))
+        terminal.expect("written it down? [y/N]: ")
+        terminal.type("y")
+        assert terminal.wait() == 0, terminal.said
+    assert "next      let your CA sign it as a TLS server, with all names; then" in terminal.said
+
+    signed = by_openssl(tmp_path / "ca", place.csr)
+    answers = (signed.leaf, *signed.between, signed.root)
+    with asked(place, "--install", *map(str, answers)) as terminal:
+        assert terminal.wait() == 0, terminal.said
+    assert "kept" in terminal.said
+    assert "every device has to trust the root of your CA" in terminal.said
+    assert "roads" not in terminal.said
 
 
 @pytest.mark.parametrize("more", [("--private",), ("--dry-run",), ("--yes",)])

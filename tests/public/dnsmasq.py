@@ -15,9 +15,11 @@ import dns.message
 import dns.query
 
 from tests.needs import require
-from tests.public.knot import SECONDS, free_address
+from tests.public.knot import SECONDS, asking, free_address
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.public.knot import Knot
 
 
@@ -35,6 +37,13 @@ class Dnsmasq:
             *([f"--address={own}"] if own else []),
         ]
         self._asked = next(iter(upstream.zones))
+        self._folder = upstream.resolv_conf.parent
+
+    def seen_by(self, *command: str | Path) -> list[str]:
+        """Return what runs `command` with this as the system's resolver."""
+        resolv_conf = self._folder / f"resolv.conf-{self.address}"
+        resolv_conf.write_text(f"nameserver {self.address}\noptions timeout:2\n")
+        return asking(resolv_conf, *command)
 
     def __enter__(self) -> Self:
         plain = ["--no-resolv", "--no-hosts", "--pid-file=", "--conf-file=/dev/null", "--user=root"]

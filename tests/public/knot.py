@@ -107,8 +107,7 @@ class Knot:
 
     def seen_by(self, *command: str | Path) -> list[str]:
         """Return what runs `command` with the primary as the system's resolver."""
-        enter = ("unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-euc", _ENTER)
-        return [*enter, "sh", str(self.resolv_conf), *(str(part) for part in command)]
+        return asking(self.resolv_conf, *command)
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="housekey-knot-"))
@@ -330,6 +329,12 @@ class _Server:
 
     def _where(self) -> list[str]:
         return ["-c", str(self.folder / "knot.conf"), "-s", str(self.folder / "knot.sock")]
+
+
+def asking(resolv_conf: Path, *command: str | Path) -> list[str]:
+    """Return what runs `command` with another /etc/resolv.conf than this machine's."""
+    enter = ("unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-euc", _ENTER)
+    return [*enter, "sh", str(resolv_conf), *(str(part) for part in command)]
 
 
 def free_address() -> str:

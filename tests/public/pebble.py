@@ -47,7 +47,8 @@ class Pebble:
 
     `dns`: where it looks records up; without it every proof is valid unseen. `nonce_reject` and
     `authz_reuse`: in percent. `sleep`: up to so many seconds before it looks at a record.
-    `eab`: keys (base64url) by key id, without which nobody is registered. `days`: of certificates.
+    `eab`: keys (base64url) by key id, without which nobody is registered. `seconds`: that
+    certificates are good for.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Pebble:
         authz_reuse: int = 0,
         sleep: int = 0,
         eab: Mapping[str, str] | None = None,
-        days: int = 90,
+        seconds: int = 90 * 86400,
         chain_length: int = 1,
         strict: bool = True,
     ) -> None:
@@ -67,7 +68,7 @@ class Pebble:
         self._dns = dns
         self._strict = strict
         self._eab = dict(eab or {})
-        self._days = days
+        self._seconds = seconds
         self._environment = {
             "PEBBLE_WFE_NONCEREJECT": str(nonce_reject),
             "PEBBLE_AUTHZREUSE": str(authz_reuse),
@@ -176,7 +177,7 @@ class Pebble:
             "ocspResponderURL": "",
             "externalAccountBindingRequired": bool(self._eab),
             "externalAccountMACKeys": self._eab,
-            "certificateValidityPeriod": self._days * 86400,
+            "certificateValidityPeriod": self._seconds,
         }
         (self._folder / "config.json").write_text(json.dumps({"pebble": config}))
         command = ["setpriv", "--pdeathsig", "KILL", "pebble", "-config"]

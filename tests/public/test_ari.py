@@ -197,7 +197,7 @@ def test_a_window_at_the_end_of_all_years_is_as_none() -> None:
 @pytest.fixture(scope="module")
 def ca(challtest: ChallTest) -> Iterator[Troubled]:
     """Pebble, which Debian has without RFC 9773; the proxy in front of it adds that."""
-    with Pebble(dns=challtest.dns, days=6) as pebble, Troubled(pebble) as proxy:
+    with Pebble(dns=challtest.dns, seconds=6 * 86400) as pebble, Troubled(pebble) as proxy:
         yield proxy
 
 

@@ -5,30 +5,21 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.command import COMMAND, Done, environment
-from tests.faults.stand_in import TOKEN, StandIn, free_port, furnish
-from tests.public.duckdns_stand_in import HOST, DuckDnsStandIn, duckdns_certificate
-from tests.public.knot import Knot, free_address
-from tests.public.pebble import Pebble
+from tests.command import COMMAND, environment
+from tests.public.owner import NAME, ZONE, Owner, owner_in
 from tests.public.troubled import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ZONE, NAME = "home.test", "ha.home.test"
-DUCK = "myhome.duckdns.org"
-DUCK_TOKEN = "a7c4d0ad-114e-40ef-ba1d-d217904a50f2"
 # Let's Encrypt's staging CA cannot be asked here: another one is taken for it.
 _REHEARSED = """
 import sys
@@ -40,75 +31,10 @@ run()
 """
 
 
-@dataclass
-class Owner:
-    """Somebody with a Home Assistant (the stand-in), a name, and a CA that signs for it."""
-
-    folder: Path
-    home: StandIn
-    dns: Knot
-    ca: Pebble
-
-    @property
-    def house(self) -> Path:
-        return self.folder / "house"
-
-    def run(
-        self,
-        *words: str | Path,
-        begin: tuple[str, ...] = COMMAND,
-        env: dict[str, str] | None = None,
-    ) -> Done:
-        ended = subprocess.run(
-            self.dns.seen_by(*begin, *words, "--house", self.house, "--json"),
-            env=environment(**(env or {})),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=150,
-            check=False,
-        )
-        self.home.settle()
-        return Done(ended.returncode, ended.stdout, ended.stderr)
-
-    def about_home(self, command: str, *more: str | Path, **how: object) -> Done:
-        at = ["--config", self.home.folder, "--token-file", self.folder / "token", "--wait", "20"]
-        return self.run(command, *at, "--yes", *more, **how)  # type: ignore[arg-type]
-
-    def secure(self, *more: str | Path, names: tuple[str, ...] = (NAME,), **how: object) -> Done:
-        named: list[str | Path] = [part for name in names for part in ("--public", name)]
-        road: list[str | Path] = ["--dns", "ddns", "--dns-credentials", self.folder / "dns.ini"]
-        return self.about_home("secure", *named, *road, *self.by_the_ca, *more, **how)
-
-    @property
-    def by_the_ca(self) -> list[str | Path]:
-        root = self.folder / "ca.pem"
-        return ["--acme-directory", self.ca.directory, "--acme-root", root, "--agree-tos"]
-
-    @property
-    def presented(self) -> x509.Certificate:
-        pem = ssl.get_server_certificate(("127.0.0.1", self.home.port))
-        return x509.load_pem_x509_certificate(pem.encode())
-
-
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[Owner]:
-    zones = {ZONE: "ha A 127.0.0.1\n* A 127.0.0.1", "duckdns.org": "myhome A 127.0.0.1"}
-    home = StandIn(tmp_path / "config", "trial", free_port())
-    furnish(home.folder, "trial", home.port)
-    for name, text in (("token", TOKEN), ("dns.ini", "")):
-        (tmp_path / name).touch(mode=0o600)
-        (tmp_path / name).write_text(text)
-    with (
-        Knot(zones=zones) as dns,
-        Pebble(dns=(dns.address, dns.port)) as ca,
-        home,
-    ):
-        home.start()
-        options = "".join(f"{name} = {value}\n" for name, value in dns.credentials.items())
-        (tmp_path / "dns.ini").write_text(options)
-        (tmp_path / "ca.pem").write_text(ca.roots_pem())
-        yield Owner(tmp_path, home, dns, ca)
+    with owner_in(tmp_path) as made:
+        yield made
 
 
 def contents(owner: Owner) -> dict[str, bytes]:
@@ -322,45 +248,6 @@ def test_a_rehearsal_orders_and_switches_nothing(owner: Owner) -> None:
     # In earnest it is ordered anew.
     assert owner.secure().code == 0
     assert owner.ca.certificates == 2
-
-
-def test_a_name_of_duckdns_is_pointed_looked_at_and_proven(owner: Owner) -> None:
-    """DuckDNS is a stand-in, by lexicon's real provider over https at its real address."""
-    pair = duckdns_certificate(owner.folder)
-    address = free_address()
-    owner.dns.set_address(HOST, address)
-    credentials = owner.folder / "duckdns.ini"
-    credentials.touch(mode=0o600)
-    credentials.write_text(f"{DUCK_TOKEN}\n")
-    env = {"REQUESTS_CA_BUNDLE": str(pair)}
-
-    def secure(*more: str | Path) -> Done:
-        given = ("--dns-credentials", credentials)
-        return owner.about_home(
-            "secure", "--public", DUCK, *given, *owner.by_the_ca, *more, env=env
-        )
-
-    with DuckDnsStandIn(
-        DUCK_TOKEN, ("myhome",), dns=owner.dns, address=address, port=443, certificate=pair
-    ) as duckdns:
-        # As its public address the name leads to where nobody answers: nothing is ordered.
-        elsewhere = secure("--point", "public")
-        assert elsewhere.code == 3, elsewhere
-        assert owner.ca.orders == 0
-        asked = [request for request in duckdns.requests if "ip" in request]
-        assert [request["domains"] for request in asked] == ["myhome"]
-        told = elsewhere.json["error"]
-        assert told["message"].startswith(f"{DUCK} leads to {duckdns.seen_from}, where nothing")
-
-        owner.dns.set_address(DUCK, "127.0.0.1")
-        done = secure()
-        assert done.code == 0, done
-        assert done.json["proven"] == {DUCK: True}
-        proofs = [request for request in duckdns.requests if request.get("txt")]
-        assert len(proofs) >= 1
-        assert DUCK_TOKEN not in done.out + done.err
-    kept = json.loads((owner.house / "public" / "dns.json").read_text())
-    assert kept["providers"] == {"duckdns": {"auth_token": DUCK_TOKEN}}
 
 
 @pytest.mark.parametrize(

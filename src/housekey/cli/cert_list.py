@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from housekey.cli.output import Output, common_options, house_folder, now, open_house
 from housekey.errors import UsageError
 from housekey.house.labels import shown
+from housekey.pki.span import span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,11 +31,17 @@ def list_(**options: Any) -> None:
     if not leaves and not damaged:
         output.row("nothing", "was issued yet: housekey secure, or housekey cert new NAME")
     for leaf in leaves:
-        left = (leaf.certificate.not_valid_after_utc - now()).days
+        left = leaf.certificate.not_valid_after_utc - now()
         names = [str(name) for name in leaf.names]
         whose = "" if shown(leaf.label) in names else f"{shown(leaf.label)}: "
         facts = facts_of(leaf, leaf.folder, revoked)
-        label = "revoked" if facts["revoked"] else f"{left} days"
+        label = (
+            "revoked"
+            if facts["revoked"]
+            else span(left)
+            if left >= timedelta()
+            else f"{left.days} days"
+        )
         output.row(label, f"{whose}{', '.join(names)}")
     for each in damaged:
         output.row(each.state, f"{shown(each.label)}: {each.trouble.message}")

@@ -91,12 +91,19 @@ class Output:
         self.busy("")
         return click.confirm(f"  {visible(question)}", default=None, err=True)
 
-    def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
-        """Ask for one of several and return its index."""
+    def choose(
+        self, question: str, choices: Sequence[str], *, option: str, default: int | None = None
+    ) -> int:
+        """Ask for one of several and return its index; `default` is that of Enter alone."""
         self.must_be_a_terminal(question, option=option, choices=choices)
         for number, choice in enumerate(choices, 1):
             click.echo(f"  {number}  {choice}", err=True)
-        answer: int = click.prompt(f"  {question}", type=click.IntRange(1, len(choices)), err=True)
+        answer: int = click.prompt(
+            f"  {question}",
+            type=click.IntRange(1, len(choices)),
+            default=None if default is None else default + 1,
+            err=True,
+        )
         return answer - 1
 
     def ask_secret(self, question: str, *, again: bool = False) -> Secret | None:

@@ -9,6 +9,7 @@ import click
 from housekey.cli.home import REMEMBERED, choose_home, folder_of, known_token
 from housekey.errors import CopyNotRenewed, TermsChanged, UsageError
 from housekey.house.labels import shown
+from housekey.pki.span import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,5 +164,4 @@ def _until(ends: datetime | None, now: datetime) -> str:
         return "cannot be read"
     if ends <= now:
         return f"has ended on {ends.day} {ends:%B %Y}"
-    days = (ends - now).days
-    return f"good for {days} day{'' if days == 1 else 's'}"
+    return f"good for {span(ends - now)}"

@@ -14,6 +14,7 @@ from housekey.errors import HousekeyError, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from housekey.cli.trust_choosing import Chosen
     from housekey.trust.run import Outcome
@@ -73,6 +74,8 @@ def carry_out(options: dict[str, Any], *, taking_out: bool) -> None:
     stores = stores_for(machine, only=options["stores"])
     chosen = choose(options, every, taking_out=taking_out)
     telling.cite(output, chosen)
+    if not taking_out and chosen.house is not None:
+        _tell_another_road(output, chosen.house)
     if not taking_out and chosen.house is None:
         refuse_unfit(chosen, unconstrained=options["unconstrained"])
     if not options["dry_run"]:
@@ -108,6 +111,15 @@ def carry_out(options: dict[str, Any], *, taking_out: bool) -> None:
         code = max(code, 1)
     if code > 1 or (code == 1 and not options["dry_run"]):
         raise click.exceptions.Exit(code)
+
+
+def _tell_another_road(output: Output, house: Path) -> None:
+    from housekey.cli.another_road import another_road  # noqa: PLC0415 - after --help
+    from housekey.house.files import Files  # noqa: PLC0415
+    from housekey.house.road import read_road  # noqa: PLC0415
+
+    if (other := another_road(read_road(house, files=Files()))) is not None:
+        output.row("heads up", other)
 
 
 def _done(

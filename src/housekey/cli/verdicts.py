@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from housekey.homeassistant import examine
 from housekey.live import remarks
 from housekey.pki.encoding import readable
 from housekey.pki.names import names_of
+from housekey.pki.span import span
 from housekey.platforms.judge import rules
 from housekey.platforms.model import Platform, Severity
 
@@ -208,8 +210,8 @@ def _head(checked: Checked, target: str) -> Iterator[tuple[str, str]]:
     leaf = readable(checked.chain[0])
     if leaf is not None:
         end = leaf.not_valid_after_utc
-        left = (end - checked.at).days
-        yield "leaf", f"{_who(leaf.subject)}, until {end:%Y-%m-%d} ({_days(left)})"
+        left = end - checked.at
+        yield "leaf", f"{_who(leaf.subject)}, until {end:%Y-%m-%d} ({_left(left)})"
     above = [parsed for each in checked.chain[1:] if (parsed := readable(each)) is not None]
     if above:
         yield "sent with", ", ".join(_who(each.subject) for each in above)
@@ -282,10 +284,8 @@ def _listed(names: Sequence[Name]) -> str:
     return f"{listed} and {len(names) - _FEW} more" if len(names) > _FEW else listed
 
 
-def _days(left: int) -> str:
-    if left < 0:
-        return "it has ended"
-    return "1 day left" if left == 1 else f"{left} days left"
+def _left(left: timedelta) -> str:
+    return "it has ended" if left < timedelta() else f"{span(left)} left"
 
 
 def _who(name: x509.Name) -> str:

@@ -59,8 +59,11 @@ class Point(Protocol):
     def from_outside(self) -> bool:
         """Whether to an address of the internet."""
 
-    async def __call__(self, site: Site) -> None:
-        """Do it. Raises a `HousekeyError` when it cannot be done."""
+    async def __call__(self, site: Site) -> tuple[tuple[str, str], ...]:
+        """Do it, and return the lines of a story that are to be told of how it is seen from here.
+
+        Raises a `HousekeyError` when it cannot be done.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from housekey.house.journal import Journal, State
 from housekey.house.road import Kind
 from housekey.live.handshake import Speech, prove, speaks
 from housekey.pki.names import DnsName, IpName, parse_name
+from housekey.pki.span import span
 from housekey.pki.subject import Subject
 
 if TYPE_CHECKING:
@@ -253,15 +254,20 @@ class _Run:
 
     async def _lead_here(self, wanted: Wanted, drawn: Plan, site: Site) -> None:
         """Lead a public name here, as asked for, and see that it leads here."""
-        if self._request.point is not None:
-            await self._request.point(site)
+        point = self._request.point
+        seen = await point(site) if point is not None else ()
         if drawn.issue is not None and wanted.public is not None:
-            await self._must_lead_here(wanted.public, site)
+            await self._must_lead_here(wanted.public, site, seen)
+        for label, text in seen:
+            self._world.tell(label, text)
 
-    async def _must_lead_here(self, public: PublicName, site: Site) -> None:
+    async def _must_lead_here(
+        self, public: PublicName, site: Site, seen: tuple[tuple[str, str], ...]
+    ) -> None:
         """Raise NotReady where a public name does not lead to Home Assistant: nothing is ordered.
 
-        The proof would fail, after an order that the CA counts.
+        The proof would fail, after an order that the CA counts. `seen` is told as well then, but
+        nothing twice.
         """
         if await self._answered(public.names, site):
             return
@@ -271,8 +277,9 @@ class _Run:
         message, hint, more = await why_not_here(
             name, await self._world.resolve(name), port=site.door.port
         )
-        for label, text in more:
-            self._world.tell(label, text)
+        for label, text in dict.fromkeys((*seen, *more)):
+            if text not in (message, hint):
+                self._world.tell(label, text)
         raise NotReady(message, hint=hint)
 
     def _tell_impacts(self, impacts: tuple[Impact, ...], drawn: Plan) -> None:
@@ -416,8 +423,8 @@ class _Run:
         )
         signed_in = True if site.token is not None else None
         self._world.tell("proven", told_proofs(proofs, signed_in=signed_in))
-        days = (leaf.certificate.not_valid_after_utc - self._world.clock()).days
-        self._world.tell("nothing", f"to do: the certificate is served, and good for {days} days")
+        left = span(leaf.certificate.not_valid_after_utc - self._world.clock())
+        self._world.tell("nothing", f"to do: the certificate is served, and good for {left}")
         return Outcome(
             leaf=leaf,
             pair_path=str(drawn.pair.certificate),

@@ -43,6 +43,7 @@ from housekey.live.handshake import prove
 from housekey.live.presented import presented_by
 from housekey.live.tls import roots_in
 from housekey.pki.encoding import chain_to_pem, fingerprint
+from housekey.pki.span import span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +161,7 @@ class Switch:
         self.world.tell(
             "issued",
             f"{plan.pair.certificate.name}, {plan.pair.key.name}"
-            f"  ({lifetime.days + 1} days, {leaf.key_type.label})",
+            f"  ({span(lifetime, up=True)}, {leaf.key_type.label})",
         )
         return leaf
 

@@ -17,6 +17,14 @@ class Counts(StrEnum):
     LEAKED = "leaked"  # somebody else may have its key: dangerous on any device
 
 
+class SignedBy(StrEnum):
+    """Who signs Home Assistant's own certificate, and so what devices need for it."""
+
+    HOUSE = "house"  # the root of the page
+    KNOWN = "known"  # a CA that every device knows: nothing
+    ANOTHER = "another"  # another CA, whose root is not handed out here
+
+
 @dataclass(frozen=True, slots=True)
 class FormerRoot:
     """An earlier root, of which a device may still think."""
@@ -41,6 +49,7 @@ class Offer:
     crl_der: bytes | None = None  # the list of revoked certificates; None: nothing was revoked
     former: tuple[FormerRoot, ...] = ()  # earlier roots of this home, oldest first
     opens_later: bool = False  # Home Assistant still refuses a device that has this root alone
+    home_assistant_by: SignedBy = SignedBy.HOUSE
     # Both inside Home Assistant alone, and so in no pipe (wire.py).
     awaits_https: bool = False  # it goes to https next, or is about to: an open page waits for it
     trial_path: str | None = None  # where it takes the page's proof while it tries https

@@ -112,6 +112,7 @@ class Page:
             home_assistant=self.home_assistant_for(host),
             awaits=self._offer.awaits_https,
             opens_later=self._offer.opens_later,
+            by=self._offer.home_assistant_by,
             trial=self.trial_for(host),
             code=self._codes.get(code_host) if has_code else None,
             code_address=_address("http", code_host, self._port),

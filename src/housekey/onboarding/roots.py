@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from housekey.house.generations import Why
 from housekey.onboarding.downloads import listed
-from housekey.onboarding.offer import Counts, FormerRoot
+from housekey.onboarding.offer import Counts, FormerRoot, SignedBy
 from housekey.pki.encoding import certificates_from_pem, fingerprint
 from housekey.pki.verifying import is_signed_by
 
 if TYPE_CHECKING:
     from housekey.house.house import House
     from housekey.house.leaves import Leaf
+    from housekey.house.road import Road
 
 
 def former_roots(house: House) -> tuple[FormerRoot, ...]:
@@ -36,3 +37,10 @@ def opens_later(house: House, leaf: Leaf | None) -> bool:
         return False  # on another road it has to do with no root of the house
     root = house.root_for_devices
     return not any(is_signed_by(each, root) for each in certificates_from_pem(leaf.chain_pem))
+
+
+def signed_by(road: Road | None) -> SignedBy:
+    """Say who signs Home Assistant's certificate, by its road."""
+    if road is None:
+        return SignedBy.HOUSE
+    return SignedBy.ANOTHER if road.roots else SignedBy.KNOWN

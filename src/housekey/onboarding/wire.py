@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from housekey.onboarding.events import Event, Step
-from housekey.onboarding.offer import Counts, FormerRoot, Offer
+from housekey.onboarding.offer import Counts, FormerRoot, Offer, SignedBy
 from housekey.onboarding.visitor import Browser, Kind, Visitor
 from housekey.pki.secret import Secret
 
@@ -55,6 +55,7 @@ def task_line(task: Task) -> bytes:
         "home_assistant": offer.home_assistant,
         "home_assistant_hosts": offer.home_assistant_hosts,
         "crl": base64.b64encode(offer.crl_der or b"").decode(),
+        "home_assistant_by": offer.home_assistant_by.value,
         "former": [[each.sha256, each.name, each.counts.value] for each in offer.former],
         "opens_later": offer.opens_later,
         "port": task.port,
@@ -77,6 +78,7 @@ def task_from(line: bytes) -> Task:
         home_assistant=told["home_assistant"],
         home_assistant_hosts=tuple(told["home_assistant_hosts"]),
         crl_der=base64.b64decode(told["crl"]) or None,
+        home_assistant_by=SignedBy(told["home_assistant_by"]),
         former=tuple(
             FormerRoot(sha256, name, Counts(counts)) for sha256, name, counts in told["former"]
         ),

@@ -21,7 +21,7 @@ from housekey.renewal.suggested import suggested_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from cryptography.x509 import Certificate
 
@@ -57,7 +57,11 @@ class Held:
 
     def days_left(self, now: datetime) -> int:
         """Return the whole days that are left; negative when it has ended."""
-        return (self.certificate.not_valid_after_utc - now).days
+        return self.left(now).days
+
+    def left(self, now: datetime) -> timedelta:
+        """Return the time that is left; negative when it has ended."""
+        return self.certificate.not_valid_after_utc - now
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from housekey.cli.renewing import told, told_of_copies
 from housekey.errors import HousekeyError
 from housekey.homeassistant.site import Interrupted
+from housekey.pki.span import span
 from housekey.renewal.due import Why
 from housekey.renewal.round import Became
 from housekey.renewal.schedule import later, next_round
@@ -153,9 +154,9 @@ class Service:
             for warning in item.warnings:
                 self._say("warning", warning)
         if good:
-            ends = min(each.ends for each in good if each.ends is not None)
+            left = max(min(each.ends for each in good if each.ends is not None) - now, timedelta())
             many = f"{len(good)} certificate{'' if len(good) == 1 else 's'}"
-            self._say("good", f"{many}; the first ends in {(ends - now).days} days")
+            self._say("good", f"{many}; the first ends in {span(left)}")
         renewed = [each for each in items if each.became is Became.RENEWED]
         self.renewed += len(renewed)
         if any(each.due is not None and each.due.why is Why.ROOT for each in renewed):

@@ -119,11 +119,11 @@ def command(**options: Any) -> None:
     housekey secure --install FILE...     and takes what that CA returned
     """
     refuse_contradictions(options)
+    output = Output(as_json=options["as_json"], yes=options["yes"])
+    ask_which_road(options, output, house=house_folder(options))
     if options["csr"] is not None:
         ask_for_signature(options, _Asker)
         return
-    output = Output(as_json=options["as_json"], yes=options["yes"])
-    ask_which_road(options, output, house=house_folder(options))
     result = running(_secure(options, output), output)
     for warning in result.warnings:
         output.row("warning", warning)

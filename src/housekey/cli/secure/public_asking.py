@@ -56,8 +56,8 @@ def credentials(
     if _can_ask(output):
         output.row(
             "asks",
-            f"what lets it change the DNS at {settings.provider}. It is kept in the house, for you"
-            " alone (mode 0600). What you type is not shown; leave empty what you do not need",
+            f"for what {settings.provider} lets it change your DNS by. It is kept in the house, for"
+            " you alone (mode 0600). What you type is not shown; leave empty what you do not need",
         )
 
     def question(text: str) -> Secret | None:
@@ -133,13 +133,15 @@ class _Pointing:
     world: World
     from_outside: bool
 
-    async def __call__(self, site: Site) -> None:
+    async def __call__(self, site: Site) -> tuple[tuple[str, str], ...]:
         """Point each name that was registered. Raises `NotReady` and as `duckdns.point_all`."""
         from housekey.public.duckdns import point_all  # noqa: PLC0415 - only on this road
 
         addresses = () if self.from_outside else (await self._at_home(site),)
         await point_all(self.names, addresses, self.credentials, world=self.world)
-        await self._until_seen(next(each for each in self.names if not each.startswith("*.")))
+        return await self._until_seen(
+            next(each for each in self.names if not each.startswith("*."))
+        )
 
     async def _at_home(self, site: Site) -> Address:
         """Return the address at which devices reach Home Assistant; IPv4, if it can be."""
@@ -161,8 +163,8 @@ class _Pointing:
             )
         return private[0]
 
-    async def _until_seen(self, name: str) -> None:
-        """Give this machine's resolver time to forget an older answer; tell what it says."""
+    async def _until_seen(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Give this machine's resolver time to forget an older answer; return what it does."""
         from housekey.public.lookup import Lookup  # noqa: PLC0415 - only on this road
         from housekey.public.rebinding import (  # noqa: PLC0415
             Kind,
@@ -180,14 +182,10 @@ class _Pointing:
                 await world.sleep(_LOOKS_EVERY)
                 left -= _LOOKS_EVERY
         except DnsFailed as trouble:
-            world.tell("heads up", f"{trouble.message}; {trouble.hint}")
-            return
+            return (("heads up", f"{trouble.message}; {trouble.hint}"),)
         finally:
             world.busy("")
-        if (words := told(seen)) is None:
-            return
-        for line in words:
-            world.tell("heads up", line)
+        lines = [("heads up", line) for line in told(seen) or ()]
         if seen.kind is Kind.FILTERED:
-            for router, how in exceptions_for(name):
-                world.tell("", f"{router}: {how}")
+            lines += [("", f"{router}: {how}") for router, how in exceptions_for(name)]
+        return tuple(lines)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from housekey.cli.another_road import another_road
 from housekey.cli.home import remembering
 from housekey.cli.output import now
 from housekey.cli.share.card import write_card
@@ -25,12 +26,11 @@ from housekey.house.files import Files
 from housekey.house.journal import Journal
 from housekey.house.lock import LOCK_SECONDS, house_lock
 from housekey.house.revoking import list_to_serve
-from housekey.house.road import Kind
 from housekey.live.handshake import resolve
 from housekey.onboarding.leaf import new_leaf, usable_leaf
 from housekey.onboarding.offer import Offer
 from housekey.onboarding.reach import Facts, Reach, decide, url
-from housekey.onboarding.roots import former_roots, opens_later
+from housekey.onboarding.roots import former_roots, opens_later, signed_by
 from housekey.pki.encoding import fingerprint, to_der
 from housekey.pki.names import DnsName
 
@@ -68,7 +68,7 @@ async def make_ready(
 ) -> Ready:
     """Find out and prepare everything. Raises `HousekeyError`, with nothing served."""
     files = Files()
-    if (other := _by_another_road(house)) is not None:
+    if (other := another_road(house.road_of(HOME_ASSISTANT))) is not None:
         output.row("heads up", other)
     bind = _addresses(options["bind"])
     output.busy("looking at the names of this machine")
@@ -86,6 +86,7 @@ async def make_ready(
         home_assistant_hosts=its_hosts,
         former=former_roots(house),
         opens_later=home_assistant is not None and opens_later(house, house.leaf(HOME_ASSISTANT)),
+        home_assistant_by=signed_by(house.road_of(HOME_ASSISTANT)),
         crl_der=list_to_serve(house, files=files, by="share", at=now()),
     )
     if card is not None:
@@ -99,19 +100,6 @@ async def make_ready(
         sha256=fingerprint(house.root_for_devices),
         card=card,
     )
-
-
-def _by_another_road(house: House) -> str | None:
-    """Say that Home Assistant itself needs another root, or none; None: it needs this one."""
-    road = house.road_of(HOME_ASSISTANT)
-    if road is None:
-        return None
-    whose = (
-        "comes from your own CA, whose root the devices need"
-        if road.kind is Kind.OWN
-        else "is for a public name, which needs no root of yours"
-    )
-    return f"Home Assistant's certificate {whose}; this root is for what else the house signs"
 
 
 def _addresses(given: Sequence[str]) -> tuple[Address, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from housekey.cli.output import line_of
 from housekey.cli.status.words import day, device, moment, told
 from housekey.house.labels import shown
+from housekey.pki.span import span
 from housekey.renewal.glance import next_steps
 
 if TYPE_CHECKING:
@@ -95,15 +97,13 @@ def _that_fit(texts: Sequence[str], room: int) -> int:
 
 def _more(rest: Sequence[Held], glance: Glance) -> str:
     due = sum(each.due is not None for each in rest)
-    state = (
-        f"{due} of them due" if due else f"the next ends in {rest[0].days_left(glance.now)} days"
-    )
+    state = f"{due} of them due" if due else f"the next ends in {span(rest[0].left(glance.now))}"
     return f"and {len(rest)} more, {state}: housekey cert list"
 
 
 def _certificate(held: Held, glance: Glance, *, blocks: bool) -> tuple[str, str]:
-    left = held.days_left(glance.now)
-    state = "has ended" if left < 0 else f"{left} days left"
+    left = held.left(glance.now)
+    state = "has ended" if left < timedelta() else f"{span(left)} left"
     due = f"  - due: {held.due.reason}" if held.due is not None else ""
     copies = f"  (also in {', '.join(held.copied_to)})" if held.copied_to else ""
     bar = _bar(held.life_left(glance.now), blocks=blocks)
