@@ -132,6 +132,7 @@ def _serve(folder: Path) -> None:
     import housekey  # noqa: PLC0415
     from housekey.homeassistant import client, site  # noqa: PLC0415
     from housekey.house import backup  # noqa: PLC0415
+    from housekey.pki.shared_zones import is_registry, registered_domain  # noqa: PLC0415
 
     for name in WARM:
         with contextlib.suppress(ImportError):
@@ -141,6 +142,8 @@ def _serve(folder: Path) -> None:
             with contextlib.suppress(ImportError):  # another platform's
                 importlib.import_module(module.name)
     _resolve_nothing_but_this_machine()
+    for read in (is_registry, registered_domain):
+        read("lan")  # the public suffixes: a quarter of what `secure` takes, each time the same
     # A passphrase is stretched for a second, each time; what is tested here is not that.
     assert backup.back_up.__kwdefaults__ is not None
     backup.back_up.__kwdefaults__["cost"] = 2**10
