@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tests.command import environment
 from tests.faults.operations import Disk, Fault
+from tests.faults.points import Met
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,8 @@ class Ended:
     err: str
     operations: tuple[str, ...]  # empty if it was killed
     seconds: float
+    met: tuple[Met, ...] = ()  # before each operation and after the last, where it was asked for
+    failed: int = 0  # operations that were made to fail
 
     @property
     def killed(self) -> bool:
@@ -115,13 +118,16 @@ class Warmed:
         answer = json.loads(self._process.stdout.readline() or "null")
         assert answer is not None, "the server has ended"
         folder = Path(self._folder.name)
-        counted = folder / "operations"
+        counted = folder / "counted"
+        told = json.loads(counted.read_text()) if counted.exists() else {}
         return Ended(
             code=answer["code"],
             out=(folder / "out").read_text(errors="replace"),
             err=(folder / "err").read_text(errors="replace"),
-            operations=tuple(counted.read_text().splitlines()) if counted.exists() else (),
+            operations=tuple(told.get("operations", ())),
             seconds=answer["seconds"],
+            met=tuple(Met(**each) for each in told.get("met", ())),
+            failed=told.get("failed", 0),
         )
 
 
@@ -153,7 +159,7 @@ def _serve(folder: Path) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         begun = time.monotonic()
-        (folder / "operations").unlink(missing_ok=True)
+        (folder / "counted").unlink(missing_ok=True)
         pid = os.fork()
         if pid == 0:
             _be_the_command(request, folder)
@@ -210,7 +216,13 @@ def _be_the_command(request: dict[str, Any], folder: Path) -> None:
             disk.busy = True
             if disk.fault.kind == "kill" and disk.fault.at == len(disk.done):
                 os.kill(os.getpid(), signal.SIGKILL)
-            (folder / "operations").write_text("\n".join(disk.done))
+            disk.note()
+            counted = {
+                "operations": disk.done,
+                "met": [asdict(each) for each in disk.met],
+                "failed": disk.failed,
+            }
+            (folder / "counted").write_text(json.dumps(counted))
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001 - must not come back into the server
