@@ -60,7 +60,7 @@ def disk_now(root: str) -> str:
             status = os.lstat(path)
             told = f"{path} {status.st_mode:o} {status.st_uid} {status.st_gid}\0".encode()
             if stat.S_ISLNK(status.st_mode):
-                told += os.fsencode(os.readlink(path))
+                told += bytes(Path(path).readlink())
             elif stat.S_ISREG(status.st_mode):
                 told += hashlib.sha256(Path(path).read_bytes()).digest()
             digest.update(told)
