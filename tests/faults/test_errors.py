@@ -59,9 +59,9 @@ def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_t
     operations = undisturbed(case, place).operations
     points = chosen(range(len(operations)), 12 if case.road else 4)
     failed = passed = 0
-    for at in points:
+    for turn, at in enumerate(points, start=points[0]):
         operation = operations[at]
-        for number, stays in errors_for(at, operation, every=chosen.every):
+        for number, stays in errors_for(turn, operation, every=chosen.every and not case.road):
             place.begin()
             done = place.run(fault=Fault("error", at, number=number, stays=stays))
             try:
@@ -157,33 +157,9 @@ def test_a_folder_that_vanishes_at_any_operation_is_told_and_comes_back_as_it_wa
     place = places(case)
     operations = undisturbed(case, place).operations
     points = chosen(range(len(operations)), 40 if case.road else 4)
-    away = place.folder.with_name(place.folder.name + ".gone")
-    place.wait = 2  # what has lost its folder does not come up again
     told = 0
     for at in points:
-        operation = operations[at]
-        place.begin()
-        done = place.run(fault=Fault("vanish", at, gone=gone))
-        if away.exists():  # a first house is not there to vanish
-            # What was begun anew in the empty place goes.
-            shutil.rmtree(place.folder / gone, ignore_errors=True)
-            away.rename(place.folder / gone)
-        try:
-            told += done.code not in (*case.good, 1)
-            if done.code not in (*case.good, 1):
-                must_be_told(done, codes=(2, 3, 4))  # 2: a file that was named is not there
-            must_be_private(place)
-            must_keep_everything(place)
-            if not case.begins_broken:
-                must_open(place)
-            if place.home is not None:
-                place.home.settle()
-                must_have_started(place)
-                again = place.run(case.next)
-                assert again.code in case.ends, again
-        except AssertionError as failure:
-            where = f"gone at operation {at} of {len(operations)}: {operation}"
-            raise AssertionError(f"{where}: {failure}\n{done}") from failure
+        told += must_come_back(place, operations, at, gone=gone)
     with capsys.disabled():
         print(
             f"\n  {case.name}: {len(operations)} operations, {gone or 'all'} gone at"
@@ -191,10 +167,55 @@ def test_a_folder_that_vanishes_at_any_operation_is_told_and_comes_back_as_it_wa
         )
 
 
-def errors_for(at: int, operation: str, *, every: bool) -> Sequence[tuple[int, bool]]:
-    """All errors that an operation can meet, or two of them in turn: neighbours have others."""
+def test_what_is_tried_while_the_folder_is_away_is_known_to_the_next_command(
+    places: Places,
+) -> None:
+    """The files come back with it, and the settings that Home Assistant was told to try."""
+    case = next(case for case in HOMES if case.road == "trial" and not case.before)
+    place = places(case)
+    operations = undisturbed(case, place).operations
+    at = operations.index("order configure was obeyed")
+    assert must_come_back(place, operations, at, gone="config")
+
+
+def must_come_back(place: Place, operations: Sequence[str], at: int, *, gone: str) -> bool:
+    """Let a folder go at an operation, and come again; return whether the command told of it."""
+    case, wait = place.case, place.wait
+    away = place.folder.with_name(place.folder.name + ".gone")
+    place.begin()
+    place.wait = 2  # what has lost its folder does not come up again
+    done = place.run(fault=Fault("vanish", at, gone=gone))
+    place.wait = wait
+    if away.exists():  # a first house is not there to vanish
+        # What was begun anew in the empty place goes.
+        shutil.rmtree(place.folder / gone, ignore_errors=True)
+        away.rename(place.folder / gone)
+    try:
+        told = done.code not in (*case.good, 1)
+        if told:
+            must_be_told(done, codes=(2, 3, 4))  # 2: a file that was named is not there
+        must_be_private(place)
+        must_keep_everything(place)
+        if not case.begins_broken:
+            must_open(place)
+        if place.home is not None:
+            place.home.settle()
+            must_have_started(place)
+            again = place.run(case.next)
+            assert again.code in case.ends, again
+    except AssertionError as failure:
+        where = f"gone at operation {at} of {len(operations)}: {operations[at]}"
+        raise AssertionError(f"{where}: {failure}\n{done}") from failure
+    return told
+
+
+def errors_for(turn: int, operation: str, *, every: bool) -> Sequence[tuple[int, bool]]:
+    """All errors that an operation can meet; or one that passes and one that stays, in turn."""
     able = [each for each in ERRORS if can_fail(operation, each[0])]
-    return able if every or not able else [able[(at * 2 + step) % len(able)] for step in range(2)]
+    if every:
+        return able
+    kinds = [[each for each in able if each[1] is stays] for stays in (False, True)]
+    return [kind[turn % len(kind)] for kind in kinds if kind]
 
 
 def must_be_as_told(place: Place, done: Ended, *, stays: bool, operation: str) -> None:
