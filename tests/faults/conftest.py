@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -14,7 +15,7 @@ from tests.faults.places import Place, stand_in
 from tests.faults.warmed import Warmed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.faults.cases import Case
 
@@ -41,18 +42,23 @@ class Places:
         return Place.make(folder, case, self._warmed, home)
 
 
-@pytest.fixture(params=["some", pytest.param("all", marks=pytest.mark.slow)])
-def chosen(request: pytest.FixtureRequest) -> Callable[[int, int], range]:
+@dataclass(frozen=True, slots=True)
+class Chosen:
     """Chooses the points of a sweep: in `make slow` all, in `make test` each n-th.
 
     Each test begins at an offset of its own, the same each time; a failure names its point.
     """
-    offset = crc32(request.node.name.encode())
 
-    def choose(count: int, each: int) -> range:
-        return range(count) if request.param == "all" else range(offset % each, count, each)
+    every: bool
+    _offset: int
 
-    return choose
+    def __call__(self, points: Sequence[int], each: int) -> Sequence[int]:
+        return points if self.every else points[self._offset % each :: each]
+
+
+@pytest.fixture(params=["some", pytest.param("all", marks=pytest.mark.slow)])
+def chosen(request: pytest.FixtureRequest) -> Chosen:
+    return Chosen(request.param == "all", crc32(request.node.name.encode()))
 
 
 @pytest.fixture

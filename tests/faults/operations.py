@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.faults.points import Met, disk_now
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,6 +57,9 @@ class Fault:
     stays: bool = False  # the error stays: a disk that is full, or can only be read
     moment: str = ""  # of "clock": what it shows from then on, ISO 8601; at -1: from the start
     looks_too: bool = False  # count what only looks as well
+    notes: str = (
+        ""  # note what a fault would meet at each operation, of "disk" or "clock": points.py
+    )
     gone: str = ""  # of "vanish": the folder in the counted one that goes; all of it without one
 
 
@@ -65,7 +70,11 @@ class Disk:
     root: str
     fault: Fault
     done: list[str] = field(default_factory=list)
+    met: list[Met] = field(default_factory=list)
+    failed: int = 0  # operations that were made to fail
     jumped: bool = False
+    orders: int = 0
+    looks: int = 0  # at the clock
     busy: bool = False  # inside an operation, or inside what makes one fail
     _handles: set[int] = field(default_factory=set)
 
@@ -88,12 +97,24 @@ class Disk:
     def operation(self, name: str, act: Callable[[], Any]) -> Any:
         self.busy = True
         try:
-            if self._reached():
-                self._fail(name)
-            self.done.append(name)
+            self._begin(name)
             return act()
         finally:
             self.busy = False
+
+    def note(self) -> None:
+        """Note what a fault would meet now."""
+        if self.fault.notes:
+            was, self.busy = self.busy, True
+            disk = disk_now(self.root) if self.fault.notes == "disk" else ""
+            self.met.append(Met(disk, self.orders, self.looks))
+            self.busy = was
+
+    def _begin(self, name: str) -> None:
+        self.note()
+        if self._reached():
+            self._fail(name)
+        self.done.append(name)
 
     def _reached(self) -> bool:
         here = len(self.done)
@@ -113,16 +134,12 @@ class Disk:
                 self.jumped = True
             case "error":
                 number = self.fault.number
-                if number == errno.ENOSPC and name in NEEDS_NO_ROOM:
+                if not can_fail(name, number):
                     return
-                if number == errno.ENOENT and (CHANGING.get(name) == -1 or name in REMOVING):
-                    return  # what is open does not go missing, and what has gone is removed
-                if name.startswith("sqlite "):
-                    self.done.append(name)
-                    raise _sqlite_error(number)
-                if name.startswith(("order ", "program ")):
-                    return
+                self.failed += 1
                 self.done.append(name)
+                if name.startswith("sqlite "):
+                    raise _sqlite_error(number)
                 raise OSError(number, os.strerror(number))
 
     # ---- what is wrapped
@@ -232,8 +249,6 @@ class Disk:
         verb = sql.split(None, 1)[0].upper()
         if self.busy or (verb in ("SELECT", "OPEN") and not self.fault.looks_too):
             return act()
-        if verb == "CLOSE" and self.fault.kind == "error":
-            return act()  # it tells nobody of an error, and no error is lost: SQLite keeps the log
         return self.operation(f"sqlite {verb}", act)
 
     def _wrap_orders(self) -> None:
@@ -245,13 +260,10 @@ class Disk:
             async def ordered(
                 client: Any, *args: Any, _name: str = name, _original: Any = original, **kwargs: Any
             ) -> Any:
-                if self._reached():
-                    self._fail(f"order {_name}")
-                self.done.append(f"order {_name}")
+                self._begin(f"order {_name}")
                 result = await _original(client, *args, **kwargs)
-                if self._reached():
-                    self._fail(f"order {_name} was obeyed")
-                self.done.append(f"order {_name} was obeyed")
+                self.orders += 1
+                self._begin(f"order {_name} was obeyed")
                 return result
 
             setattr(Client, name, ordered)
@@ -271,20 +283,35 @@ class Disk:
         setattr(SystemRunner, "__call__", called)  # noqa: B010 - not a method to mypy
 
     def _wrap_clock(self) -> None:
-        if self.fault.kind != "clock":
+        if self.fault.kind != "clock" and not self.fault.notes:
             return
         from housekey.cli import output  # noqa: PLC0415 - in the child only
 
-        self.jumped = self.fault.at < 0
-        moment = datetime.fromisoformat(self.fault.moment).replace(tzinfo=UTC)
+        self.jumped = self.fault.kind == "clock" and self.fault.at < 0
+        moment = datetime.fromisoformat(self.fault.moment or "1970-01-01").replace(tzinfo=UTC)
         original = output.now
 
         def now() -> datetime:
+            self.looks += 1
             return moment if self.jumped else original()
 
         for module in list(sys.modules.values()):
             if module.__name__.startswith("housekey") and getattr(module, "now", None) is original:
                 module.now = now  # type: ignore[attr-defined]
+
+
+def can_fail(name: str, number: int) -> bool:
+    """Whether an operation can fail with this error."""
+    if name.startswith(("order ", "program ")):
+        return False  # not the disk's
+    if name == "sqlite CLOSE":
+        return False  # it tells nobody of an error, and none is lost: SQLite keeps the log
+    if number == errno.ENOSPC:
+        return name not in NEEDS_NO_ROOM
+    if number == errno.ENOENT:
+        # What is open does not go missing, and what has gone is removed.
+        return CHANGING.get(name) != -1 and name not in REMOVING
+    return True
 
 
 def _sqlite_error(number: int) -> sqlite3.Error:

@@ -15,6 +15,7 @@ from housekey.errors import FileTrouble
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.recorded import HTTP_YAML
 from housekey.house.journal import FileBefore, restore
+from housekey.house.reasons import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ class FilesBack:
         `created` limits it to the files that housekey created, or to the others. Raises the first
         thing that fails.
         """
+        self._must_be_there()
         for file in self._ordered(created=created):
             self._one(file)
         self.are_back = created is not False
@@ -61,11 +63,20 @@ class FilesBack:
         """Put back as many as can be; Home Assistant needs none of them any more."""
         for file in self._ordered(created=created):
             try:
+                self._must_be_there()
                 self._one(file)
             except FileTrouble as trouble:
                 self.left.append(trouble)
                 self.warn(f"not yet as it was before: {trouble.message}")
         self.are_back = created is not False and not self.left
+
+    def _must_be_there(self) -> None:
+        """Raise `FileTrouble` without Home Assistant's folder.
+
+        A disk that is away has none of our files either, and comes back with all of them.
+        """
+        with told(self.folder):
+            self.folder.stat()
 
     def _ordered(self, *, created: bool | None) -> Iterator[FileBefore]:
         for file in sorted(self.before.files, key=lambda file: not _is_yaml(file)):
