@@ -15,7 +15,7 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, Config
 from homeassistant.core import HomeAssistant
 
 from custom_components.housekey import for_public
-from custom_components.housekey.const import CONF_ROAD, DOMAIN, LETS_ENCRYPT, STAGING
+from custom_components.housekey.const import CONF_ROAD, DOMAIN
 from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.model import ProblemKind, Stage
 from custom_components.housekey.public_forms import (
@@ -32,6 +32,7 @@ from housekey.errors import (
 )
 from housekey.house.road import ROAD, Kind
 from housekey.public.credentials import kept as kept_in_house
+from housekey.public.directories import LETS_ENCRYPT, STAGING
 from tests.inprocess.dialog import Dialog
 from tests.inprocess.fake_ca import NAME, TERMS, TOKEN, FakeCa
 from tests.inprocess.parts import NAMES, Kept, Machine, Server

@@ -36,6 +36,7 @@ from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL, RESTART
 from housekey.house.journal import SettingChange, State
 from housekey.house.road import ROAD, Kind, Road
 from housekey.pki.encoding import chain_to_pem, fingerprint
+from housekey.public.chosen import PublicRoad
 from tests.inprocess.dialog import options
 from tests.inprocess.fake_ca import NAME, TOKEN, FakeCa
 from tests.inprocess.parts import Client, Kept, Machine, Server, Staged, last, sign_in
@@ -59,7 +60,7 @@ def on_trial(house: HouseAccess, server: Server, yaml: bytes, ca: FakeCa) -> Sta
         trials=server.trials,
         stable=http_store.sendable(server.whole(server.settings)) if server.trials else {},
     )
-    road = chosen.PublicRoad(ca.settings)
+    road = PublicRoad(ca.settings, LABEL)
     outside = f"http://{NAME}:{server.port}"
     made = stage(
         house, facts, settings_of({}), internal_url=None, external_url=outside, chosen=road
@@ -404,7 +405,7 @@ def test_what_an_entry_keeps_of_a_road_is_read_again(ca: FakeCa) -> None:
     assert chosen_at({}) is None
     kept = json.loads(json.dumps({CONF_ROAD: chosen.to_public(ca.settings)}))
     road = chosen.chosen_of(kept)
-    assert isinstance(road, chosen.PublicRoad)
+    assert isinstance(road, PublicRoad)
     assert asdict(road.settings) == asdict(ca.settings)
     assert (road.road, road.signer) == (ca.settings.road(LABEL), "ca.example.org")
     private = chosen.chosen_of({CONF_ROAD: chosen.to_private()})
