@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from housekey.homeassistant.authority import OwnPrivateRoad
 from housekey.homeassistant.recorded import LABEL
-from housekey.house.road import Kind, Road
+from housekey.house.road import Kind
 
 from .const import CONF_ROAD
 from .house_access import now
@@ -19,54 +19,10 @@ from .house_access import now
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from housekey.homeassistant.authority import Authority, Chosen
-    from housekey.homeassistant.site import World
-    from housekey.house.house import House
-    from housekey.pki.names import DnsName
-    from housekey.public.authority import Given
+    from housekey.homeassistant.authority import Chosen
     from housekey.public.settings import PublicSettings
 
 _PRIVATE = "private"
-
-
-class PublicRoad:
-    """A public name, as it was chosen."""
-
-    def __init__(
-        self, settings: PublicSettings, given: Given | None = None, *, rehearsal: bool = False
-    ) -> None:
-        self.settings = settings
-        self._rehearsal = rehearsal  # what comes of it is of no use to any device
-        self._given = given  # what the user has just told, and the house keeps when it is proven
-
-    @property
-    def names(self) -> tuple[DnsName, ...]:
-        """What the certificate is for."""
-        return self.settings.dns_names
-
-    @property
-    def road(self) -> Road:
-        """What the house will keep of it."""
-        return self.settings.road(LABEL)
-
-    @property
-    def signer(self) -> str:
-        """Who signs, for people."""
-        return self.settings.signer
-
-    def authority(self, house: House, world: World) -> Authority:
-        """Return who signs."""
-        from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
-
-        return PublicAuthority(
-            house,
-            self.settings,
-            LABEL,
-            world,
-            given=self._given,
-            by_hand=True,
-            rehearsal=self._rehearsal,
-        )
 
 
 def to_public(settings: PublicSettings) -> dict[str, Any]:
@@ -87,7 +43,8 @@ def chosen_of(data: Mapping[str, Any]) -> Chosen | None:
         return None
     if kept["kind"] != Kind.PUBLIC.value:
         return OwnPrivateRoad()
-    from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
+    from housekey.public.chosen import PublicRoad  # noqa: PLC0415 - only on this road
+    from housekey.public.settings import PublicSettings  # noqa: PLC0415 - likewise
 
     settings = kept["settings"]
-    return PublicRoad(PublicSettings(**{**settings, "names": tuple(settings["names"])}))
+    return PublicRoad(PublicSettings(**{**settings, "names": tuple(settings["names"])}), LABEL)

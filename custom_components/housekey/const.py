@@ -29,8 +29,5 @@ CONF_SWITCH: Final = "switch"  # entry.data: the user asked for HTTPS when the f
 # entry.data: the road that the user has chosen, until Home Assistant has been taken there
 CONF_ROAD: Final = "road"
 
-LETS_ENCRYPT: Final = "https://acme-v02.api.letsencrypt.org/directory"
-STAGING: Final = "https://acme-staging-v02.api.letsencrypt.org/directory"
-
 DEFAULT_QUIET_FROM: Final = "02:00:00"
 DEFAULT_QUIET_UNTIL: Final = "05:00:00"

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .chosen import PublicRoad
-from .const import STAGING
+from housekey.homeassistant.recorded import LABEL
+from housekey.public.chosen import PublicRoad
+from housekey.public.directories import STAGING
+
 from .signing import HouseWorld, async_prepare, signing_for
 from .switch_files import draw, must_be_known, yaml_settings
 
@@ -48,7 +50,7 @@ class Application:
         from housekey.public.authority import Given  # noqa: PLC0415 - only on this road
 
         given = Given(self.credentials, self.eab_hmac)
-        return PublicRoad(self.settings, given, rehearsal=self.is_rehearsal)
+        return PublicRoad(self.settings, LABEL, given, is_rehearsal=self.is_rehearsal)
 
 
 async def async_about(access: HouseAccess, settings: PublicSettings) -> About:

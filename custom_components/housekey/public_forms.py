@@ -14,9 +14,9 @@ from housekey.errors import PemUnreadable
 from housekey.pki.encoding import certificates_from_pem, chain_to_pem
 from housekey.pki.names import DnsName, parse_name
 from housekey.pki.secret import Secret
+from housekey.public.directories import LETS_ENCRYPT, STAGING
 from housekey.public.naming import NOT_IN_THE_DNS, not_public
 
-from .const import LETS_ENCRYPT, STAGING
 from .troubles import NotNow
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from homeassistant.exceptions import HomeAssistantError
 from housekey.errors import HousekeyError
 from housekey.homeassistant.names import local_addresses
 
-from .const import LETS_ENCRYPT
 from .house_access import HouseAccess
 from .http_store import server_facts
 from .loading import async_load
@@ -253,6 +252,8 @@ class PublicSteps(_Flow):
 
     async def async_step_in_earnest(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """The rehearsal has gone well: the same with the real CA."""
+        from housekey.public.directories import LETS_ENCRYPT  # noqa: PLC0415 - as above
+
         self._public = replace(self._application.settings, directory=LETS_ENCRYPT)
         try:
             await self._look_up()

@@ -17,7 +17,7 @@ from tests.cli.test_run import Running
 from tests.command import Owner
 from tests.homes.own_network import give_address, own_network
 from tests.homes.test_renew import not_now
-from tests.inside.integration import Flow, complaints, give, loaded, secured, to_the_page
+from tests.inside.integration import added, complaints, give, secured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,12 +65,7 @@ def test_a_new_address_is_in_the_certificate_while_home_assistant_runs_on(
     root = owner.house / "root.pem"
     home.wait_until_running(scheme="https")
     api = secured(home, root)
-    flow = Flow(api)
-    to_the_page(flow)
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
-    assert flow.shown["type"] == "create_entry", flow.shown
-    assert loaded(api)
+    added(api, port=home.port)
     starts, process = home.starts, home.pid
     old = reached(BEFORE, home.port, root)
     assert old is not None

@@ -8,7 +8,7 @@ import pytest
 
 from tests.homes.looks import presented, state_of
 from tests.homes.public import NAME, public_owner
-from tests.inside.integration import Flow, give, loaded, to_the_page
+from tests.inside.integration import added, give
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,11 +110,7 @@ def test_it_is_renewed_live_through_the_integration_and_the_road_changes_both_wa
     home = home_2026_11(start=False)
     give(home)
     home.start()
-    flow = Flow(home.api())
-    to_the_page(flow)
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
-    assert loaded(home.api())
+    added(home.api(), port=home.port)
     before = state_of(home)
     with public_owner(home, tmp_path / "owner") as owner:
         done = owner.secure()

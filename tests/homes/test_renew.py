@@ -14,7 +14,7 @@ import pytest
 from demo.api import CallError, wait_for
 from tests.command import Owner, housekey
 from tests.homes.looks import contents, presented
-from tests.inside.integration import Flow, complaints, give, loaded, secured, to_the_page
+from tests.inside.integration import added, complaints, give, secured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,12 +100,7 @@ def test_a_home_assistant_with_the_integration_runs_on_with_every_socket_open(
     home.wait_until_running(scheme="https")
     # The integration, with a house of its own: it leads the server for this one as well.
     api = secured(home, root)
-    flow = Flow(api)
-    to_the_page(flow)
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
-    assert flow.shown["type"] == "create_entry", flow.shown
-    assert loaded(api)
+    added(api, port=home.port)
     starts, process = home.starts, home.pid
     key = (home.config / "privkey.pem").read_bytes()
 
@@ -138,11 +133,7 @@ def test_the_action_of_the_integration_is_for_administrators_and_says_why_not(
     home = home_2026_11(start=False)
     give(home)
     home.start()
-    flow = Flow(home.api())
-    to_the_page(flow)
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
-    assert loaded(home.api())
+    added(home.api(), port=home.port)
     path = "/api/services/housekey/load_certificate?return_response"
 
     said = home.api().post(path, {"only_ask": True})["service_response"]

@@ -11,7 +11,7 @@ import pytest
 from tests.command import Owner, housekey
 from tests.homes.looks import presented
 from tests.homes.test_renew import renewed
-from tests.inside.integration import Flow, give, loaded, secured, to_the_page
+from tests.inside.integration import added, give, secured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,11 +61,7 @@ def test_with_the_integration_no_device_is_refused_for_a_moment_and_nothing_rest
     old, new = tmp_path / "old.pem", owner.house / "root.pem"
     old.write_bytes(new.read_bytes())
     home.wait_until_running(scheme="https")
-    flow = Flow(secured(home, new))
-    to_the_page(flow)
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
-    assert loaded(secured(home, new))
+    added(secured(home, new), port=home.port)
     starts, key = home.starts, (home.config / "privkey.pem").read_bytes()
 
     rotate(owner, "--recovery-code-file", code_of(first, tmp_path))

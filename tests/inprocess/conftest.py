@@ -24,8 +24,15 @@ from custom_components.housekey.settings import settings_of
 from custom_components.housekey.switch_files import announce, stage
 from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL, RESTART
 from housekey.house.journal import SettingChange, State
+from housekey.house.road import ROAD
 from housekey.pki.names import parse_name
+from housekey.pki.secret import Secret
+from housekey.public.authority import PublicAuthority
+from housekey.public.credentials import keep
+from housekey.public.providers import provider
+from tests.inprocess.fake_ca import NAME, TOKEN, FakeCa
 from tests.inprocess.parts import NAMES, Client, Kept, Machine, Server, Staged, free_port
+from tests.inprocess.public_dialog import take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -209,3 +216,62 @@ def staged(house: HouseAccess, server: Server, yaml: bytes) -> Staged:
 def with_names(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """The entry has the names of the flow."""
     hass.config_entries.async_update_entry(entry, options={"names": ["localhost", *NAMES]})
+
+
+# The road of a public name
+
+
+@pytest.fixture
+def ca(machine: Machine) -> Iterator[FakeCa]:
+    """The CA; nothing of it is reached over a network."""
+    fake = FakeCa()
+    machine.names = (*machine.names, NAME)
+
+    async def prepare(authority: Any, plan: Any, _names: Any) -> bool:
+        return await fake.prepare(authority, plan)
+
+    async def unsuggested(*_: Any, **__: Any) -> None:
+        return None
+
+    with (
+        patch.object(PublicAuthority, "prepare", prepare),
+        patch("housekey.public.order.taken", fake.taken),
+        patch("housekey.public.ari.suggestion_for", unsuggested),
+        patch("custom_components.housekey.ordering.async_about", fake.about),
+    ):
+        yield fake
+
+
+@pytest.fixture
+async def public(house: HouseAccess, server: Server, ca: FakeCa) -> Kept:
+    """HTTPS is permanent, with a certificate for a public name."""
+    pair = Kept(house, house.config / "certificate.pem", house.config / "privkey.pem")
+    with house.held() as held:
+        house.files.write(house.folder / ROAD, ca.settings.road(LABEL).to_json(), mode=0o600)
+        credentials = {"auth_token": Secret(TOKEN.encode())}
+        keep(house.folder, provider("duckdns"), credentials, files=house.files)
+        take(held, ca)
+    with house.opened() as opened:
+        present = opened.leaf(LABEL)
+    assert present is not None
+    transaction = house.journal().begin({"folder": str(house.config), "way": "https"})
+    for path, data, mode in (
+        (pair.key, present.key_pem.reveal(), 0o600),
+        (pair.certificate, present.chain_pem, 0o644),
+    ):
+        with transaction.step(path.name, transaction.writing(path, data)):
+            house.files.write(path, data, mode=mode)
+    transaction.close(State.KEPT)
+    await server.start(tls=(pair.certificate, pair.key))
+    return pair
+
+
+@pytest.fixture
+def lacking() -> Iterator[set[str]]:
+    """Packages that are not installed here."""
+    missing = {"dns-lexicon>=3.17", "dnspython>=2.4"}
+    with patch(
+        "custom_components.housekey.for_public.package.is_installed",
+        lambda requirement: requirement not in missing,
+    ):
+        yield missing

@@ -27,6 +27,7 @@ from custom_components.housekey.options_flow import shared_ports
 from housekey.errors import FileTrouble
 from housekey.house.journal import State
 from housekey.pki.names import parse_name
+from tests.inprocess.dialog import Dialog, options
 from tests.inprocess.parts import NAMES, Kept, Server, free_port
 
 FOUND = tuple(parse_name(each) for each in (*NAMES, "localhost"))
@@ -45,32 +46,6 @@ def found(socket_enabled: None) -> Iterator[None]:
         patch("custom_components.housekey.config_flow.PROOF_PORT", free_port()),
     ):
         yield
-
-
-class Dialog:
-    """A flow, as its dialog drives it."""
-
-    def __init__(self, manager: Any, shown: dict[str, Any]) -> None:
-        self.manager = manager
-        self.shown = shown
-
-    @property
-    def step(self) -> Any:
-        return self.shown.get("step_id")
-
-    @property
-    def told(self) -> dict[str, str]:
-        return self.shown["description_placeholders"]
-
-    async def send(self, **fields: Any) -> dict[str, Any]:
-        """Press the button."""
-        self.shown = await self.manager.async_configure(self.shown["flow_id"], fields)
-        return self.shown
-
-    async def look(self) -> dict[str, Any]:
-        """Ask again."""
-        self.shown = await self.manager.async_configure(self.shown["flow_id"])
-        return self.shown
 
 
 @pytest.fixture
@@ -417,12 +392,6 @@ async def test_names_are_looked_for_anew(
     assert (dialog.shown["type"], dialog.shown["reason"]) == ("abort", "reconfigure_successful")
     assert entry.options["names"] == ["localhost", "192.168.1.20"]
     await hass.async_block_till_done()
-
-
-async def options(hass: HomeAssistant, entry: MockConfigEntry) -> Dialog:
-    """Open the options."""
-    manager = hass.config_entries.options
-    return Dialog(manager, await manager.async_init(entry.entry_id))
 
 
 async def test_the_options_are_kept_and_read_and_a_wrong_name_is_told(

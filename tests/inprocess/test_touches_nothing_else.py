@@ -26,8 +26,9 @@ from custom_components.housekey.onboarding import async_onboarding
 from housekey.house.journal import State
 from housekey.pki.keys import KeyType
 from housekey.pki.names import parse_name
+from tests.inprocess.dialog import Dialog
 from tests.inprocess.parts import Kept, Server, Staged, sign_in
-from tests.inprocess.test_flow import Dialog, found, prove, to_the_page
+from tests.inprocess.test_flow import found, prove, to_the_page
 
 __all__ = ["found"]  # a fixture
 

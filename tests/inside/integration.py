@@ -218,6 +218,24 @@ def to_the_page(flow: Flow, *names: str, lane: bool = False) -> str:
     return code
 
 
+def added(api: Api, *names: str, port: int) -> str:
+    """From the first step to an entry that is set up, without a device and without a switch.
+
+    `port`: of Home Assistant. Returns the recovery code, as `to_the_page`.
+    """
+    code = to_the_page(flow := Flow(api), *names)
+    finished(flow, port=port)
+    assert loaded(api), entry_of(api)
+    return code
+
+
+def finished(flow: Flow, *, port: int) -> None:
+    """From the page to an entry; Home Assistant stays on http, or as it is."""
+    flow.send(go_on=True)
+    flow.send(https_port=port, switch=False)
+    assert flow.shown["type"] == "create_entry", flow.shown
+
+
 def at_the_page(
     new: NewHome,
     *names: str,

@@ -13,7 +13,7 @@ import pytest
 from demo.api import CallError, wait_for
 from demo.release import small_configuration
 from housekey.live.tls import AcceptedSocket
-from tests.inside.integration import Flow, complaints, entry_of, give, loaded, to_the_page
+from tests.inside.integration import added, complaints, entry_of, give
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,11 +84,7 @@ def test_it_trusts_the_house_until_the_entry_is_unloaded(
     text = small_configuration(home.installed.release, home.port)
     (home.config / "configuration.yaml").write_text(text + COMMANDS)
     home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "localhost", "127.0.0.1")
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
-    assert loaded(home.api())
+    added(home.api(), "localhost", "127.0.0.1", port=home.port)
     pair = issued(home)
     (tmp_path / "pair.pem").write_text(pair["chain"] + pair["key"])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

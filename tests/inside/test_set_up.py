@@ -8,7 +8,7 @@ import pytest
 
 from demo.api import wait_for
 from tests.inside.integration import (
-    Flow,
+    added,
     complaints,
     entry_of,
     give,
@@ -17,7 +17,6 @@ from tests.inside.integration import (
     loaded,
     ours_at_start,
     stage,
-    to_the_page,
 )
 
 if TYPE_CHECKING:
@@ -89,12 +88,7 @@ def test_it_is_set_up_and_says_nothing_in_the_log(
     give_besides(home, "housekey_starts")
     home.start()
     api = home.api()
-    flow = Flow(api)
-    code = to_the_page(flow)
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
-    assert flow.shown["type"] == "create_entry", flow.shown
-    assert loaded(api), entry_of(api)
+    code = added(api, port=home.port)
     assert stage(api) == "plain"
     # A start with the entry, once. What it waits for is counted, not timed: how long it takes is
     # shown by `make bench`, against the same start without the integration.

@@ -17,6 +17,7 @@ from tests.inside.integration import (
     at_the_page,
     complaints,
     entry_of,
+    finished,
     give,
     loaded,
     overview,
@@ -44,8 +45,7 @@ def at_home(new: NewHome, tmp_path: Path, *, moments: bool = False) -> tuple[Hom
     home, flow = at_the_page(new, besides="housekey_moments" if moments else "")
     root = tmp_path / "root.pem"
     prove(flow.told["url"], root)
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
+    finished(flow, port=home.port)
     assert loaded(home.api())
     # Home Assistant writes its entries a moment later; a power cut before that is none of ours.
     assert wait_for(lambda: '"housekey"' in stored_entries(home), timeout=10)

@@ -17,12 +17,11 @@ from tests.browsers.waiting import soon
 from tests.inside.integration import (
     OPTIONS,
     Flow,
+    added,
     complaints,
     entry_of,
     give,
-    loaded,
     presented,
-    to_the_page,
 )
 from tests.needs import require
 from tests.panel.parts import read_json
@@ -112,11 +111,7 @@ def test_an_open_panel_leads_to_https_and_renews_there_without_a_restart(
     home = home_2026_11(start=False)
     give(home)
     home.start()
-    flow = Flow(home.api())
-    to_the_page(flow, "homeassistant.local", "127.0.0.1")
-    flow.send(go_on=True)
-    flow.send(https_port=home.port, switch=False)
-    assert loaded(home.api())
+    added(home.api(), "homeassistant.local", "127.0.0.1", port=home.port)
     entry = entry_of(home.api())
     assert entry is not None
     root = home.config / "housekey" / "root.pem"

@@ -10,20 +10,11 @@ root of its HTTPS and the one that it signs with, which it makes anew at each st
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import signal
-import ssl
-import subprocess
-import tempfile
-import time
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import IPv4Address
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -31,25 +22,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from demo.instance import free_port
-from tests.needs import require
+from tests.public.at_work import HOST, AtWork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HOST = "127.0.0.1"
-SECONDS = 60.0  # within which it starts; usually half a one
-_STARTS = 3  # another program may take a port that was free
 TERMS = "data:text/plain,Do%20what%20thou%20wilt"
 
 
-class Pebble:
-    """One CA.
+class Pebble(AtWork):
+    """One CA; it forgets everything when it ends.
 
     `dns`: where it looks records up; without it every proof is valid unseen. `nonce_reject` and
     `authz_reuse`: in percent. `sleep`: up to so many seconds before it looks at a record.
     `eab`: keys (base64url) by key id, without which nobody is registered. `seconds`: that
     certificates are good for.
     """
+
+    program = "pebble"
 
     def __init__(
         self,
@@ -63,8 +53,7 @@ class Pebble:
         chain_length: int = 1,
         strict: bool = True,
     ) -> None:
-        require(shutil.which("pebble") is not None, "pebble (Debian: pebble)")
-        require(shutil.which("setpriv") is not None, "setpriv")
+        super().__init__()
         self._dns = dns
         self._strict = strict
         self._eab = dict(eab or {})
@@ -77,8 +66,6 @@ class Pebble:
             **({} if dns else {"PEBBLE_VA_ALWAYS_VALID": "1"}),
         }
         self._port = self._management = 0
-        self._folder = Path()
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def port(self) -> int:
@@ -117,10 +104,6 @@ class Pebble:
         """How many accounts were made."""
         return len(re.findall(r"accounts in memory", self.log))
 
-    @property
-    def log(self) -> str:
-        return (self._folder / "log").read_text(errors="replace")
-
     def status_of(self, certificate: x509.Certificate) -> str:
         """`Valid` or `Revoked`."""
         answer = self.managed(f"cert-status-by-serial/{certificate.serial_number:x}")
@@ -128,41 +111,15 @@ class Pebble:
 
     def managed(self, path: str) -> str:
         """Ask its management interface."""
-        context = ssl.create_default_context(cadata=self.https_root_pem)
-        url = f"https://{HOST}:{self._management}/{path}"
-        with urllib.request.urlopen(url, context=context, timeout=SECONDS) as answer:
-            return str(answer.read().decode())
+        return self.fetch(f"https://{HOST}:{self._management}/{path}")
 
-    def die(self) -> None:
-        """End it as a power cut would; it forgets everything."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+    def answers(self) -> None:
+        """Both of its interfaces do."""
+        self.issuing_root_pem()
+        super().answers()
 
-    def start(self) -> None:
-        for attempt in range(_STARTS):
-            self._run()
-            if self._comes_up():
-                return
-            if attempt == _STARTS - 1:
-                raise AssertionError(f"pebble does not start:\n{self.log}")
-            self.die()
-
-    def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="housekey-pebble-"))
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.die()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _run(self) -> None:
+    def command(self) -> list[str]:
+        """As Debian starts it, with a configuration of ours."""
         self._port, self._management = free_port(), free_port()
         _, certificate, key = https_files()
         (self._folder / "cert.pem").write_text(certificate)
@@ -180,33 +137,11 @@ class Pebble:
             "certificateValidityPeriod": self._seconds,
         }
         (self._folder / "config.json").write_text(json.dumps({"pebble": config}))
-        command = ["setpriv", "--pdeathsig", "KILL", "pebble", "-config"]
-        command += [str(self._folder / "config.json"), f"-strict={str(self._strict).lower()}"]
+        command = ["pebble", "-config", str(self._folder / "config.json")]
+        command += [f"-strict={str(self._strict).lower()}"]
         if self._dns is not None:
             command += ["-dnsserver", "{}:{}".format(*self._dns)]
-        with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                env={**os.environ, **self._environment},
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    def _comes_up(self) -> bool:
-        assert self._process is not None
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                self.issuing_root_pem()
-                context = ssl.create_default_context(cadata=self.https_root_pem)
-                urllib.request.urlopen(self.directory, context=context, timeout=SECONDS).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return True
-        return False
+        return command
 
 
 @cache

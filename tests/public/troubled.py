@@ -26,7 +26,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.public.pebble import HOST, https_files
+from tests.public.at_work import HOST
+from tests.public.pebble import https_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,30 +6,27 @@ missing (`choose_public`). Nothing is ordered or kept here: that is the switch's
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from housekey.errors import PublicTrouble, Stopped, UsageError
+from housekey.public.directories import LETS_ENCRYPT, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from housekey.cli.output import Output
-    from housekey.homeassistant.authority import Authority, Chosen
+    from housekey.homeassistant.authority import Chosen
     from housekey.homeassistant.site import World
-    from housekey.house.house import House
-    from housekey.house.road import Road
-    from housekey.pki.names import Name
     from housekey.public.authority import Given
+    from housekey.public.chosen import PublicRoad
     from housekey.public.settings import PublicSettings
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
-LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
-STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 # Options of this road, with their parameters, that mean nothing without a name.
 _WITH_A_NAME = {
     "--dns": "dns",
@@ -111,47 +108,6 @@ def public_options(command: _F) -> _F:
     return command
 
 
-@dataclass(frozen=True, slots=True)
-class PublicRoad:
-    """A public name, as it was chosen."""
-
-    settings: PublicSettings
-    given: Given | None = None
-
-    @property
-    def names(self) -> tuple[Name, ...]:
-        return self.settings.dns_names
-
-    @property
-    def road(self) -> Road:
-        from housekey.homeassistant.recorded import LABEL  # noqa: PLC0415 - loaded by now
-
-        return self.settings.road(LABEL)
-
-    @property
-    def signer(self) -> str:
-        return self.settings.signer
-
-    @property
-    def is_rehearsal(self) -> bool:
-        """Whether no device trusts what this CA issues, so that nothing may present it."""
-        return self.settings.directory == STAGING
-
-    def authority(self, house: House, world: World) -> Authority:
-        from housekey.homeassistant.recorded import LABEL  # noqa: PLC0415 - loaded by now
-        from housekey.public.authority import PublicAuthority  # noqa: PLC0415 - only on this road
-
-        return PublicAuthority(
-            house,
-            self.settings,
-            LABEL,
-            world,
-            given=self.given,
-            by_hand=True,
-            rehearsal=self.is_rehearsal,
-        )
-
-
 def chosen_private(options: Mapping[str, Any]) -> Chosen | None:
     """Return the house's own road, where that was asked for."""
     from housekey.homeassistant.authority import OwnPrivateRoad  # noqa: PLC0415 - after --help
@@ -174,7 +130,7 @@ def public_road(options: Mapping[str, Any], world: World, *, house: Path) -> Pub
         )
     before = _settled(house, world)
     if given == ["--agree-tos"] and not names and before is not None:
-        return PublicRoad(before)  # as it is settled; there are new terms
+        return _road(before)  # as it is settled; there are new terms
     if not names:
         if given:
             raise UsageError(
@@ -185,7 +141,7 @@ def public_road(options: Mapping[str, Any], world: World, *, house: Path) -> Pub
     _must_fit(options)
     from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
 
-    return PublicRoad(
+    return _road(
         PublicSettings(
             names=_names(names, private_ca=bool(options["acme_root"])),
             directory=_directory(options),
@@ -235,7 +191,14 @@ async def choose_public(
     elif not is_settled and not options["dry_run"]:
         terms = await _agreed_terms(settings, options, world, output, house=house)
         settings = replace(settings, terms=terms)
-    return PublicRoad(settings, given)
+    return _road(settings, given)
+
+
+def _road(settings: PublicSettings, given: Given | None = None) -> PublicRoad:
+    from housekey.homeassistant.recorded import LABEL  # noqa: PLC0415 - after --help
+    from housekey.public.chosen import PublicRoad  # noqa: PLC0415 - only on this road
+
+    return PublicRoad(settings, LABEL, given, is_rehearsal=settings.directory == STAGING)
 
 
 async def _agreed_terms(

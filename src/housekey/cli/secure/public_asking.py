@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from housekey.cli.output import Output
-    from housekey.cli.secure.public import PublicRoad
     from housekey.homeassistant.request import Point
     from housekey.homeassistant.site import Site, World
     from housekey.live.handshake import Address
+    from housekey.public.chosen import PublicRoad
     from housekey.public.settings import PublicSettings
 
 _LOOKS_EVERY = 3.0  # seconds
