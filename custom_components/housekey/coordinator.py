@@ -208,7 +208,7 @@ class HousekeyCoordinator(DataUpdateCoordinator[Snapshot]):
         """Renew when it is time, or when the leaf is not as it was chosen; tell what fails."""
         if self.hass.state is not CoreState.running or self.work.locked():
             return
-        await self.renewal.owed.async_wait_again()
+        await self.renewal.async_wait_again()
         if self.data.stage is not Stage.KEPT:
             return
         if self.data.road is Kind.OWN or self.renewal.is_ordering:

@@ -1,7 +1,8 @@
 """The restart that a renewed certificate waits for, where the running server cannot be given it.
 
-It is owed by this run of Home Assistant, not by the entry: an entry that is set up anew, for other
-quiet hours as well, waits on. After the restart nothing is owed: the server has read the files.
+Loaded when there is one. It is owed by this run of Home Assistant, not by the entry: an entry that
+is set up anew, for other quiet hours as well, waits on. After the restart nothing is owed: the
+server has read the files.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 
 from .loading import async_load
+from .renewal import OWED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,16 +33,13 @@ _AGAIN = timedelta(hours=1)  # after a restart was asked for, and did not come
 
 
 @dataclass(slots=True)
-class _Owed:
+class Owed:
     """Why the running server presents an older certificate, and until when that is good."""
 
     not_live: NotLive | str
     served_until: datetime | None
     asked: datetime | None = None  # for the restart
     refused: str = ""  # why Home Assistant would not
-
-
-_OWED: HassKey[_Owed] = HassKey("housekey_owed_restart")
 
 
 class OwedRestart:
@@ -52,26 +50,15 @@ class OwedRestart:
         self._hass = coordinator.hass
         self._cancel: Callable[[], None] | None = None
 
-    @property
-    def is_owed(self) -> bool:
-        """Whether the files hold a newer certificate than the running server presents."""
-        return _OWED in self._hass.data
-
-    @property
-    def refused(self) -> str:
-        """Why Home Assistant would not restart; empty: it was not asked, or does."""
-        owed = self._hass.data.get(_OWED)
-        return owed.refused if owed is not None else ""
-
     async def async_owe(self, not_live: NotLive | str) -> None:
         """Restart for it when nobody is disturbed."""
-        owed = self._hass.data.setdefault(_OWED, _Owed(not_live, self._coordinator.data.leaf_ends))
+        owed = self._hass.data.setdefault(OWED, Owed(not_live, self._coordinator.data.leaf_ends))
         owed.not_live = not_live  # what is presented is still the one from before the first
         await self._wait(owed)
 
     async def async_wait_again(self) -> None:
         """Wait on after a reload, and after a restart that was refused."""
-        owed = self._hass.data.get(_OWED)
+        owed = self._hass.data.get(OWED)
         if owed is None or self._cancel is not None:
             return
         if owed.asked is None or dt_util.utcnow() - owed.asked >= _AGAIN:
@@ -81,7 +68,7 @@ class OwedRestart:
     def async_paid(self) -> None:
         """The running server presents the newest after all."""
         self.async_stop()
-        self._hass.data.pop(_OWED, None)
+        self._hass.data.pop(OWED, None)
 
     @callback
     def async_stop(self) -> None:
@@ -90,7 +77,7 @@ class OwedRestart:
             self._cancel()
             self._cancel = None
 
-    async def _wait(self, owed: _Owed) -> None:
+    async def _wait(self, owed: Owed) -> None:
         rules = await async_load(self._hass, "housekey.renewal.delivery")
         local = dt_util.now()
         delivery: Delivery = rules.choose_delivery(
@@ -113,11 +100,11 @@ class OwedRestart:
 
     async def _it_is_quiet(self, _now: datetime) -> None:
         self._cancel = None
-        if (owed := self._hass.data.get(_OWED)) is not None:
+        if (owed := self._hass.data.get(OWED)) is not None:
             await self._restart(owed)
             await self._coordinator.async_refresh()  # a refusal is told at once
 
-    async def _restart(self, owed: _Owed) -> None:
+    async def _restart(self, owed: Owed) -> None:
         owed.asked, owed.refused = dt_util.utcnow(), ""
         try:
             await self._hass.services.async_call("homeassistant", "restart", blocking=True)

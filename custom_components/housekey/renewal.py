@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import callback
+from homeassistant.util.hass_dict import HassKey
 
 from housekey.errors import HousekeyError, PairRefused, SwapRefused
 from housekey.homeassistant.recorded import HTTP_CONFIG, HTTP_YAML, PROMOTING, RESTART
@@ -27,7 +28,6 @@ from housekey.pki.encoding import fingerprint
 from . import http_yaml
 from .http_store import async_keep_trial, async_try, pair_of, server_facts
 from .loading import async_load
-from .owed import OwedRestart
 from .running_server import RunningServer
 from .signing import async_ask_when, async_prepare, issued, signing_for, take_road
 from .switch_files import (
@@ -59,10 +59,12 @@ if TYPE_CHECKING:
     from .coordinator import HousekeyCoordinator
     from .house_access import HouseAccess
     from .http_store import ServerFacts
+    from .owed import Owed, OwedRestart
     from .settings import Settings
     from .signing import Signing
 
 _LOGGER = logging.getLogger(__name__)
+OWED: HassKey[Owed] = HassKey("housekey_owed_restart")
 _NAMES_AT_MOST_EVERY = timedelta(hours=6)  # an address that comes and goes is no reason for more
 
 
@@ -96,7 +98,7 @@ class Renewal:
         self._for_names_at: datetime | None = None
         self._trouble = ""
         self.is_ordering = False  # a public CA is being asked
-        self.owed = OwedRestart(coordinator)
+        self._owed: OwedRestart | None = None
 
     @property
     def not_live(self) -> NotLive | None:
@@ -106,12 +108,24 @@ class Renewal:
     @property
     def trouble(self) -> str:
         """Why the last one failed, or the restart that it needs; empty: neither did."""
-        return self._trouble or self.owed.refused
+        owed = self._hass.data.get(OWED)
+        return self._trouble or (owed.refused if owed is not None else "")
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the files hold a newer certificate than the running server presents."""
+        return OWED in self._hass.data
+
+    async def async_wait_again(self) -> None:
+        """Wait on for the restart that is owed, if one is."""
+        if self.is_owed:
+            await (await self._restart()).async_wait_again()
 
     @callback
     def async_stop(self) -> None:
         """Let the server go; it presents the newest certificate on."""
-        self.owed.async_stop()
+        if self._owed is not None:
+            self._owed.async_stop()
         self._server.release()
 
     @callback
@@ -227,11 +241,17 @@ class Renewal:
             except SwapRefused as refused:
                 not_live = refused.message
         await self._keep(renewed, server, live=not_live is None)
-        if not_live is None:
-            self.owed.async_paid()
-        else:
-            await self.owed.async_owe(not_live)
+        if not_live is not None:
+            await (await self._restart()).async_owe(not_live)
+        elif self.is_owed:
+            (await self._restart()).async_paid()
         return renewed
+
+    async def _restart(self) -> OwedRestart:
+        """Return what waits for one; hardly any Home Assistant needs it."""
+        owed = await async_load(self._hass, "owed")
+        self._owed = self._owed or owed.OwedRestart(self._coordinator)
+        return self._owed
 
     async def _keep(self, renewed: Renewed, server: ServerFacts, *, live: bool) -> None:
         """Make Home Assistant read the files at its next start, and close the journal."""

@@ -178,7 +178,7 @@ class Switch:
             code, _, words = (server.pending_error or "").partition(": ")
             reason = _WORDS.get(code, code)
             await self._give_up(house.last, f"{reason}: {words}" if words else reason)
-        elif how is Standing.ARMED and self._coordinator.renewal.owed.is_owed:
+        elif how is Standing.ARMED and self._coordinator.renewal.is_owed:
             pass  # a renewal, which waits for its restart
         elif how in (Standing.BROKEN_OFF, Standing.ARMED):
             # Nobody has restarted for it: as if it had not been begun.

@@ -116,7 +116,7 @@ async def test_what_does_not_fit_the_form_is_refused(
         )
 
 
-@pytest.mark.parametrize("action", ["issue", "renew"])
+@pytest.mark.parametrize("action", ["issue", "load_certificate", "renew"])
 async def test_only_an_administrator_may(
     hass: HomeAssistant,
     kept: Kept,
@@ -134,7 +134,7 @@ async def test_only_an_administrator_may(
             action,
             data,
             blocking=True,
-            return_response=action == "issue",
+            return_response=action != "renew",
             context=Context(user_id=user.id),
         )
 

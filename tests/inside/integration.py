@@ -52,6 +52,7 @@ LATE = {
     *("custom_components.housekey.onboarding_page", "custom_components.housekey.page_proof"),
     *("custom_components.housekey.proof", "custom_components.housekey.found_names"),
     *("custom_components.housekey.lane", "custom_components.housekey.lane_rules"),
+    *("custom_components.housekey.lane_port", "custom_components.housekey.owed"),
     *("housekey.pki.verifying", "housekey.pki.description", "housekey.pki.crl"),
     *("housekey.live.handshake", "housekey.homeassistant.impact", "housekey.renewal.delivery"),
     *("housekey.homeassistant.switch", "housekey.homeassistant.client", "housekey.cli", "click"),
