@@ -14,6 +14,7 @@ it, as ext4 and XFS show it. A disk that lies about a sync is not modelled; nobo
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -59,6 +60,7 @@ class Disk:
         self.inodes: list[Inode] = []
         self.pending: list[Change] = []
         self._handles: dict[int, tuple[int, int]] = {}  # fd: inode, position
+        self._seen: set[bytes] = set()  # marks of the disks that were written
         self._load(root)
 
     def _load(self, path: Path) -> int:
@@ -76,11 +78,18 @@ class Disk:
     # ---- what is asked of it
 
     def snapshots(self, target: Path) -> Iterator[str]:
-        """Write each disk that a power cut at this instant may leave to `target`, one by one."""
+        """Write each disk that a power cut at this instant may leave to `target`, one by one.
+
+        One that an earlier instant has left is left out: until the next sync most lose the same.
+        """
         for kept in sorted({0, len(self.pending) // 2, len(self.pending)}):
             for data in ("written", "lost") if self._unsynced() else ("written",):
-                shutil.rmtree(target, ignore_errors=True)
                 names = self._names(kept)
+                mark = self._mark(0, names, data=data)
+                if mark in self._seen:
+                    continue
+                self._seen.add(mark)
+                shutil.rmtree(target, ignore_errors=True)
                 self._write(0, target, names, data=data)
                 yield f"{kept} of {len(self.pending)} names, data {data}"
 
@@ -103,6 +112,17 @@ class Disk:
                 else:
                     names[folder][name] = was
         return names
+
+    def _mark(self, number: int, names: dict[int, dict[str, int]], *, data: str) -> bytes:
+        """Return what is another for each disk with anything else in it: names, modes, contents."""
+        inode = self.inodes[number]
+        mark = hashlib.sha256(f"{inode.is_folder} {inode.mode:o}".encode())
+        if not inode.is_folder:
+            mark.update(bytes(inode.data) if data == "written" else inode.synced or b"")
+            return mark.digest()
+        for name, below in sorted(names[number].items()):
+            mark.update(name.encode() + b"\0" + self._mark(below, names, data=data))
+        return mark.digest()
 
     def _write(
         self, number: int, path: Path, names: dict[int, dict[str, int]], *, data: str

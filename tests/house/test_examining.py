@@ -16,7 +16,7 @@ import pytest
 from housekey.house.examining import examined
 from housekey.house.files import STRAY_SUFFIX, Files
 from housekey.house.findings import Finding, Weight
-from housekey.house.generations import Kind
+from housekey.house.generations import Kind, Why
 from housekey.house.house import House
 from housekey.house.journal import Journal, State
 from housekey.house.leaves import ONBOARDING
@@ -118,6 +118,41 @@ def test_a_house_is_examined_while_somebody_has_it_open(folder: Path) -> None:
         house.issue("nas", NAMES)
         assert said(folder) == [NO_BACKUP]
         house.issue("nas", NAMES)
+
+
+class Meanwhile(Files):
+    """Somebody else changes the house as soon as one of its files was read."""
+
+    def __init__(self, name: str, change: Callable[[], object]) -> None:
+        self._name = name
+        self._change: Callable[[], object] | None = change
+
+    def read(self, path: Path, *, most_bytes: int = -1) -> bytes:
+        data = super().read(path, most_bytes=most_bytes)
+        if path.name == self._name and self._change is not None:
+            change, self._change = self._change, None
+            change()
+        return data
+
+
+@pytest.mark.parametrize("after", ["issuing.pem", "root.pem"])
+@pytest.mark.parametrize("what", ["a new root", "a new leaf"])
+def test_what_is_changed_meanwhile_is_seen_before_or_after_and_not_half(
+    what: str, after: str, folder: Path
+) -> None:
+    def change() -> None:
+        with opened(folder) as house:
+            if what == "a new root":
+                prepare_new_root(house, Why.LEAKED).write(house)
+                house.look_again()
+            for label in house.labels():
+                if not label.startswith("*"):
+                    house.issue(label, NAMES)
+            house.issue("new.lan", NAMES)
+
+    seen = seen_on_disk(folder, files=Meanwhile(after, change))
+    found = examined(seen, folder=folder, now=LATER)
+    assert [each for each in found if each.weight is Weight.WRONG] == []
 
 
 def damaged(name: str) -> Callable[[Path], object]:

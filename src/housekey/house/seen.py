@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from housekey.house.ledger import Event, SqliteLedger
 
 _OF_A_HOUSE = ("root.pem", "issuing.pem", "issuing.key", LEDGER, CHANGED)
+_TRIES = 5
 BACKED_UP, RESTORED = "backed-up", "restored"
 
 
@@ -99,6 +100,24 @@ def seen_on_disk(folder: Path, *, files: Files) -> Seen:
             f"there is no house in {folder}",
             hint="housekey secure creates one; --house DIR names another folder",
         )
+    for _ in range(_TRIES):
+        before = _marks(folder)
+        seen = _seen_once(folder, files)
+        if _marks(folder) == before:
+            break  # else somebody has changed it meanwhile, and this may be half before, half after
+    return seen
+
+
+def _marks(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return what is another once a file was replaced; the ledger is read as of one moment."""
+    return {
+        name: (status.st_ino, status.st_mtime_ns, status.st_size)
+        for name, status in entries(folder)
+        if name != LEDGER
+    }
+
+
+def _seen_once(folder: Path, files: Files) -> Seen:
     found: dict[str, bytes] = {}
     trouble: dict[str, HousekeyError] = {}
     places: dict[str, Place] = {}
