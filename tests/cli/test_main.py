@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,13 +15,13 @@ import pytest
 
 from demo.instance import free_port
 from housekey import __version__
+from housekey.cli.main import run
 from housekey.cli.secure import command as secure
 from tests.command import COMMAND, environment, housekey
+from tests.needs import require
 from tests.terminal import Terminal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Person
 
 COMMANDS = [
@@ -161,3 +164,46 @@ def test_an_address_where_nothing_is_is_not_said_to_answer(person: Person) -> No
     done = person.run("secure", "--yes", "--url", f"http://127.0.0.1:{port}")
     assert done.code == 3, done
     assert f"error: Home Assistant does not answer at http://127.0.0.1:{port}" in done.err
+
+
+def test_a_folder_of_another_user_is_told_in_words_not_as_a_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = tmp_path / "token"
+
+    def refused(**_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(closed))
+
+    monkeypatch.setattr(secure, "callback", refused)
+    with pytest.raises(SystemExit) as end:
+        run(["secure"])
+    assert end.value.code == 3
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == f"error: {closed}: this user has no permission to do that"
+    assert "run housekey as the user that owns the folder" in hint
+
+
+def test_output_that_finds_no_room_is_no_bug(person: Person) -> None:
+    require(Path("/dev/full").exists(), "/dev/full")
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, "--help"],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 3
+    error = "error: what housekey says cannot be written: the disk is full"
+    assert ended.stderr.splitlines()[0] == error
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_stops_nothing(closed: str, person: Person) -> None:
+    assert person.run("cert", "new", "nas.lan", "--yes").code == 0
+    command = f"exec {shlex.join(COMMAND)} status {closed}"
+    env = environment(HOUSEKEY_HOUSE=str(person.house))
+    ended = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, check=False)
+    assert ended.returncode == 0, ended
+    assert b"error" not in ended.stderr

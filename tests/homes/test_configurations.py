@@ -473,6 +473,7 @@ def test_a_person_signs_in_by_browser_notes_the_code_and_is_done(
         "proven    handshake verified on ",
         "kept      promoted; internal URL is now https://",
         "next      phones and laptops: ",
+        "          to renew it by itself: housekey run --install",
     ]
     places = [said.find(f"  {line}") for line in story]
     assert -1 not in places, said

@@ -15,8 +15,12 @@ The rules of the terminal, before the code that follows them:
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -89,7 +93,23 @@ def main(ctx: click.Context) -> None:
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _fill_closed_streams()
     sys.exit(_exit_code(arguments))
+
+
+def _fill_closed_streams() -> None:
+    """Put something where standard input, output or error was closed (`housekey … >&-`).
+
+    The next file that is opened would get its number, and what a command prints would go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # takes the lowest number that is free
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.StringIO())
 
 
 def _exit_code(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each kind of end
@@ -109,10 +129,30 @@ def _exit_code(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each
         return _told(arguments, "interrupted", "nothing was left half done", 130, error)
     except SystemExit:
         return 141  # what click makes of a reader that went away: `housekey status | head -1`
+    except OSError as error:
+        message, hint = _of_the_system(error)
+        return _told(arguments, message, hint, 3, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours
-        what = f"housekey itself failed: {type(error).__name__}: {error}"
-        return _told(arguments, what, "this is a bug; -vv shows where", 3, error)
+        return _told(arguments, *_of_ours(error), 3, error)
     return code if isinstance(code, int) else 0
+
+
+def _of_ours(error: Exception) -> tuple[str, str]:
+    what = f"housekey itself failed: {type(error).__name__}: {error}"
+    return what, "this is a bug; -vv shows where"
+
+
+def _of_the_system(error: OSError) -> tuple[str, str]:
+    """Say what the system refused: of a file, or of what is printed, which has no name."""
+    from housekey.house.reasons import trouble_from  # noqa: PLC0415 - rarely needed
+
+    if isinstance(error.filename, str):
+        trouble = trouble_from(Path(error.filename), error)
+        return trouble.message, trouble.hint
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF):
+        reason = trouble_from(Path(), error).reason
+        return f"what housekey says cannot be written: {reason}", "lead it to where there is room"
+    return _of_ours(error)
 
 
 def _range_in_words(message: str) -> str:

@@ -134,7 +134,9 @@ def command(**options: Any) -> None:
         output.row("rehearsed", "the order works; nothing was switched, and nothing presents it")
         output.row("next", "the same without --staging")
     elif result.changed:
-        output.row("next", what_next(result.house))
+        steps = what_next(result.house, new=result.recovery_code is not None)
+        for number, step in enumerate(steps):
+            output.row("" if number else "next", step)
     output.document(_document(result, output))
     if owed:
         raise click.exceptions.Exit(1)  # a restart is still due

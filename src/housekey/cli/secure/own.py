@@ -218,20 +218,25 @@ def taking(request: Request, own: Installing) -> Request:
     )
 
 
-def what_next(house: Path) -> str:
-    """Say what is to be done once Home Assistant is on HTTPS."""
+def what_next(house: Path, *, new: bool) -> tuple[str, ...]:
+    """Say what is to be done once Home Assistant is on HTTPS; `new` is a house just made.
+
+    Who has had one knows how it renews, or has seen to it.
+    """
     from housekey.house.files import Files  # noqa: PLC0415 - after --help
     from housekey.house.road import Kind, read_road  # noqa: PLC0415
     from housekey.pki.arranging import said  # noqa: PLC0415
 
     road = read_road(house, files=Files())
+    by_itself = ("to renew it by itself: housekey run --install",) * new
     if road is None:
-        return "phones and laptops: housekey share"
+        return ("phones and laptops: housekey share", *by_itself)
     if not road.roots:
-        return "nothing on any device; to renew it by itself: housekey run --install"
+        return ("nothing on any device; to renew it by itself: housekey run --install",)
     if road.kind is Kind.PUBLIC:
-        return f"every device has to trust the root of that CA, {said(road.roots[-1])}"
-    return f"every device has to trust the root of your CA, {said(road.roots[0])}"
+        root = said(road.roots[-1])
+        return (f"every device has to trust the root of that CA, {root}", *by_itself)
+    return (f"every device has to trust the root of your CA, {said(road.roots[0])}",)
 
 
 def _returned(options: dict[str, Any], output: Output) -> Returned:
