@@ -10,7 +10,12 @@ from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.leaves import is_due
 from housekey.house.records import OBTAINED
 from housekey.house.road import ACCOUNT
-from housekey.pki.encoding import certificates_from_pem, fingerprint
+from housekey.pki.encoding import (
+    certificate_from_der,
+    certificates_from_pem,
+    fingerprint,
+    matches,
+)
 from housekey.pki.keys import PrivateKey
 from housekey.public.settings import PublicSettings
 
@@ -254,17 +259,28 @@ class PublicAuthority:
         if before is None or before.key_type is not plan.key_type or not self.gave(before):
             return None
         fits = set(before.names) == set(self._settings.dns_names)
-        revoked = fingerprint(before.certificate) in self._house.ledger.revoked()
+        key = PrivateKey.from_pem(before.key_pem.reveal())
         present = self._house.leaf(self._label)
         if present is not None and self.gave(present):
             return None  # it was renewed since, and whatever asks for another asks this too
-        if not fits or revoked or is_due(before.certificate, now=self._world.clock()):
+        if not fits or is_due(before.certificate, now=self._world.clock()):
+            return None
+        if self._was_revoked(before.certificate, key):
             return None
         from housekey.public.order import Obtained  # noqa: PLC0415 - as above
 
         self._world.tell("obtained", f"from {self.signer} before, and good")
         chain = certificates_from_pem(before.chain_pem)
-        return Obtained(chain, PrivateKey.from_pem(before.key_pem.reveal()))
+        return Obtained(chain, key)
+
+    def _was_revoked(self, certificate: Certificate, key: PrivateKey) -> bool:
+        """Whether it was, or another one with its key: who has the one's has the other's."""
+        ledger = self._house.ledger
+        revoked = ledger.revoked()
+        if fingerprint(certificate) in revoked:
+            return True
+        known = (ledger.certificate(sha256) for sha256 in revoked)
+        return any(matches(certificate_from_der(each.der), key) for each in known if each)
 
 
 def _put_back(path: Path, before: Snapshot | None, files: Files) -> None:

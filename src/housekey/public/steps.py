@@ -85,11 +85,15 @@ class Steps:
             raise
         try:
             kept = json.loads(text)
+            if kept.pop("version") > _VERSION:
+                raise HouseBroken(
+                    f"{path} was written by a newer housekey",
+                    hint="install that version of housekey",
+                )
             published = {
                 str(domain): tuple(map(str, values))
                 for domain, values in kept.pop("published").items()
             }
-            del kept["version"]
             return State(**{**kept, "names": tuple(kept["names"]), "published": published})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise HouseBroken(
