@@ -319,6 +319,7 @@ def test_a_rehearsal_orders_and_switches_nothing(owner: Owner) -> None:
     assert sorted(path for path in owner.home.folder.rglob("*") if path.is_file()) == before
     assert not (owner.house / "road.json").exists()
     assert not (owner.house / "public" / "order").exists()
+    assert not (owner.house / "public" / "rehearsal").exists()
     # In earnest it is ordered anew.
     assert owner.secure().code == 0
     assert owner.ca.certificates == 2

@@ -167,7 +167,7 @@ class PublicAuthority:
         if self._rehearsal:
             from housekey.public.order import taken  # noqa: PLC0415 - as above
 
-            taken(house)  # nobody will present it
+            taken(house, rehearsal=True)  # nobody will present it
             return True
         if given.credentials is not None:
             described = provider(settings.provider)
@@ -229,6 +229,7 @@ class PublicAuthority:
             records,
             world=world,
             by_hand=self._by_hand,
+            rehearsal=self._rehearsal,
         )
         world.busy("")
         issuer = obtained.chain[0].issuer.rfc4514_string()
