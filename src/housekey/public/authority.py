@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.leaves import is_due
 from housekey.house.records import OBTAINED
-from housekey.house.road import ACCOUNT
+from housekey.house.road import ACCOUNT, Kind
 from housekey.pki.encoding import (
     certificate_from_der,
     certificates_from_pem,
@@ -144,6 +144,7 @@ class PublicAuthority:
         from housekey.public.providers import provider  # noqa: PLC0415
         from housekey.public.records import records_of  # noqa: PLC0415
         from housekey.public.terms import agree  # noqa: PLC0415
+        from housekey.public.trying import try_out  # noqa: PLC0415
 
         house, settings, given = self._house, self._settings, self._given
         credentials = given.credentials
@@ -164,6 +165,8 @@ class PublicAuthority:
             await agree(house, settings, account, world=self._world)
         if plan.issue is not None:
             self._obtained = self._once_more(plan) or await self._ordered(plan, records)
+        elif self._speaks_otherwise_to_the_dns(credentials):
+            await try_out(records, settings, world=self._world)
         if self._rehearsal:
             from housekey.public.order import taken  # noqa: PLC0415 - as above
 
@@ -206,6 +209,12 @@ class PublicAuthority:
 
         house = self._house
         return kept(house.folder, self._settings.provider, files=house.files)
+
+    def _speaks_otherwise_to_the_dns(self, credentials: Mapping[str, Secret]) -> bool:
+        """Whether provider or credentials are not those that the house renews with."""
+        road = self._house.road_of(self._label)
+        before = PublicSettings.of(road).provider if road and road.kind is Kind.PUBLIC else None
+        return before != self._settings.provider or credentials != self._kept_credentials()
 
     async def _ordered(self, plan: Plan, records: Records) -> Obtained:
         from housekey.public.order import Need, obtain  # noqa: PLC0415 - as above
