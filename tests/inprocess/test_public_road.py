@@ -37,6 +37,7 @@ from custom_components.housekey.way_back import WayBack
 from housekey.errors import (
     CaRefused,
     CaUnreachable,
+    DnsFailed,
     DnsNotShown,
     NotProven,
     RenewalFailed,
@@ -1029,3 +1030,24 @@ def test_what_an_entry_keeps_of_a_road_is_read_again(ca: FakeCa) -> None:
     private = chosen.chosen_of({CONF_ROAD: chosen.to_private()})
     assert private is not None
     assert private.names is None
+
+
+async def test_other_credentials_that_do_not_work_are_told_and_the_ones_from_before_stay(
+    hass: HomeAssistant,
+    public: Kept,
+    server: Server,
+    set_up: Callable[[], Any],
+    entry: MockConfigEntry,
+    ca: FakeCa,
+) -> None:
+    await set_up()
+    dialog = await options(hass, entry)
+    await dialog.send(next_step_id="provider")
+    ca.trouble = DnsFailed("the DNS provider duckdns did not change it", hint="check it")
+    await dialog.send(auth_token="a-wrong-token")
+    assert dialog.shown["errors"] == {"base": "not_possible"}
+    assert "did not change it" in dialog.shown["description_placeholders"]["reason"]
+    found = kept_in_house(public.access.folder, "duckdns", files=public.access.files)
+    assert found is not None
+    assert found["auth_token"].reveal() == TOKEN.encode()
+    assert ca.orders == []

@@ -144,7 +144,7 @@ class PublicAuthority:
         from housekey.public.providers import provider  # noqa: PLC0415
         from housekey.public.records import records_of  # noqa: PLC0415
         from housekey.public.terms import agree  # noqa: PLC0415
-        from housekey.public.trying import try_out  # noqa: PLC0415
+        from housekey.public.trying import SECONDS, try_out  # noqa: PLC0415
 
         house, settings, given = self._house, self._settings, self._given
         credentials = given.credentials
@@ -165,8 +165,11 @@ class PublicAuthority:
             await agree(house, settings, account, world=self._world)
         if plan.issue is not None:
             self._obtained = self._once_more(plan) or await self._ordered(plan, records)
-        elif self._speaks_otherwise_to_the_dns(credentials):
-            await try_out(records, settings, world=self._world)
+        elif not self._renews_by_this_provider():
+            await try_out(records, settings, must_show=True, world=self._world)
+        elif credentials != self._kept_credentials():
+            quick = records_of(settings, credentials, world=self._world, seconds=SECONDS)
+            await try_out(quick, settings, must_show=False, world=self._world)
         if self._rehearsal:
             from housekey.public.order import taken  # noqa: PLC0415 - as above
 
@@ -210,11 +213,11 @@ class PublicAuthority:
         house = self._house
         return kept(house.folder, self._settings.provider, files=house.files)
 
-    def _speaks_otherwise_to_the_dns(self, credentials: Mapping[str, Secret]) -> bool:
-        """Whether provider or credentials are not those that the house renews with."""
+    def _renews_by_this_provider(self) -> bool:
         road = self._house.road_of(self._label)
-        before = PublicSettings.of(road).provider if road and road.kind is Kind.PUBLIC else None
-        return before != self._settings.provider or credentials != self._kept_credentials()
+        if road is None or road.kind is not Kind.PUBLIC:
+            return False
+        return PublicSettings.of(road).provider == self._settings.provider
 
     async def _ordered(self, plan: Plan, records: Records) -> Obtained:
         from housekey.public.order import Need, obtain  # noqa: PLC0415 - as above

@@ -18,19 +18,24 @@ if TYPE_CHECKING:
     from housekey.public.world import World
 
 
-async def try_out(records: Records, settings: PublicSettings, *, world: World) -> None:
+SECONDS = 60.0  # for a provider that has shown records before: it has taken it, and is slow
+
+
+async def try_out(
+    records: Records, settings: PublicSettings, *, must_show: bool, world: World
+) -> None:
     """Publish a record that proves nothing where proofs go, and take it away again.
 
-    Raises as `Records.publish`: what was not shown is taken away, too.
+    `must_show`: it is no answer that the provider took it: its servers may not be asked by anybody.
+    Raises as `Records.publish`; what was not shown is taken away, too.
     """
     domain = settings.names[0].removeprefix("*.")
     value = f"housekey-tries-{secrets.token_hex(8)}"
     try:
         await records.publish(domain, [value])
     except DnsNotShown:
-        await records.withdraw(domain, [value])
-        raise
-    world.tell(
-        "tried", f"{settings.provider}: the record {PREFIX}.{domain} was shown; it is taken away"
-    )
+        if must_show:
+            await records.withdraw(domain, [value])
+            raise
+    world.tell("tried", f"{settings.provider} takes records for {PREFIX}.{domain}")
     await records.withdraw(domain, [value])
