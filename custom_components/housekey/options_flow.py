@@ -40,6 +40,7 @@ from .http_store import server_facts
 from .loading import async_load
 from .model import Stage
 from .public_steps import PublicSteps, provider_of
+from .settings import settings_of
 from .telling import async_fields, async_said
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             described = await self.hass.async_add_import_executor_job(provider_of, settled.provider)
         except HousekeyError as trouble:
             return await self._failed(trouble)
-        from .ordering import keep_credentials  # noqa: PLC0415 - loaded by now
+        from .ordering import async_keep_credentials  # noqa: PLC0415 - loaded by now
         from .public_forms import (  # noqa: PLC0415 - likewise
             credentials_from,
             credentials_schema,
@@ -182,8 +183,11 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
             credentials = credentials_from(described, user_input)
             try:
                 described.must_be_given(credentials)
-                keep = partial(keep_credentials, self._house, settled.provider, credentials)
-                await self.hass.async_add_executor_job(keep)
+                server, settings = await server_facts(self.hass), settings_of(self._options_now)
+                keep = partial(
+                    async_keep_credentials, self._house, settled, credentials, server, settings
+                )
+                await for_public.async_apart(keep, name="housekey tries credentials")
                 return self.async_abort(reason="saved")
             except HousekeyError as trouble:
                 errors["base"], refused = "not_possible", await async_said(self.hass, trouble)

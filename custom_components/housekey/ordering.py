@@ -100,10 +100,12 @@ def kept_credentials(access: HouseAccess, provider: str) -> Mapping[str, Secret]
     return kept(access.folder, provider, files=access.files) or {}
 
 
-def keep_credentials(access: HouseAccess, provider: str, credentials: Mapping[str, Secret]) -> None:
-    """Keep others in their place; in an executor. Raises `FileTrouble`, and `HouseBusy`."""
-    from housekey.public.credentials import keep  # noqa: PLC0415 - only on this road
-    from housekey.public.providers import provider as described  # noqa: PLC0415
-
-    with access.held():
-        keep(access.folder, described(provider), credentials, files=access.files)
+async def async_keep_credentials(
+    access: HouseAccess,
+    settled: PublicSettings,
+    credentials: Mapping[str, Secret],
+    server: ServerFacts,
+    settings: Settings,
+) -> None:
+    """Try others out, and keep them in their place. As `async_order`."""
+    await async_order(access, Application(settled, credentials).road, server, settings)

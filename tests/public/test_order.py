@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from housekey.errors import CaRefused, PublicTrouble
-from housekey.house.road import ACCOUNT, ACCOUNT_KEY, ORDER, ORDER_CHAIN, ORDER_KEY, ORDER_STATE
+from housekey.house.road import (
+    ACCOUNT,
+    ACCOUNT_KEY,
+    ORDER,
+    ORDER_CHAIN,
+    ORDER_KEY,
+    ORDER_STATE,
+    REHEARSAL,
+)
 from housekey.pki.encoding import matches
 from housekey.pki.keys import KeyType, PrivateKey, Secret
 from housekey.pki.names import names_of
@@ -250,6 +258,26 @@ def test_a_certificate_that_may_not_be_replaced_is_ordered_all_the_same(
     finally:
         ca.renewal = None
     assert ca.pebble.orders == orders + 1
+
+
+def test_a_rehearsal_leaves_an_order_in_earnest_alone_and_is_over_with_itself(
+    ca: Troubled, house: House, records: ChallTestRecords
+) -> None:
+    """Another CA in earnest would have been asked for nothing, and for a second certificate."""
+    settings = settings_for(ca.directory, ca.pebble.roots_pem())
+    registered(house, settings, terms=TERMS)
+    ordered = len(ca.wanted)
+    first = obtained(house, settings, records)  # it lies ready; a switch may have failed
+    other = need_for("rehearsed.example.org")
+    rehearsed = obtained(house, settings, records, need=other, rehearsal=True)
+    assert rehearsed.chain != first.chain
+    again = obtained(house, settings, records, need=other, rehearsal=True)
+    assert again.chain == rehearsed.chain
+    taken(house, rehearsal=True)
+    assert not (house.folder / REHEARSAL).exists()
+    assert obtained(house, settings, records).chain == first.chain
+    assert len(ca.wanted) == ordered + 2
+    taken(house)
 
 
 def test_a_ca_says_what_it_is_before_anybody_registers(ca: Troubled, in_memory: Path) -> None:

@@ -164,6 +164,36 @@ def test_a_ca_that_asks_to_be_left_alone_is_asked_nothing_by_the_next_run(owner:
         assert wish == f"a CA asked to be left alone until {until}"
 
 
+def test_other_credentials_are_tried_out_before_the_ones_that_work_are_given_up(
+    owner: Owner,
+) -> None:
+    """No certificate is due, and no CA is asked for anything."""
+    assert owner.secure().code == 0
+    kept = owner.house / "public" / "dns.json"
+    road = owner.house / "road.json"
+    before, road_before, orders = kept.read_bytes(), road.read_bytes(), owner.ca.orders
+
+    def given(credentials: dict[str, str]) -> Done:
+        text = "".join(f"{name} = {value}\n" for name, value in credentials.items())
+        (owner.folder / "dns.ini").write_text(text)
+        return owner.secure()
+
+    refused = given(owner.dns.wrong_credentials)
+    assert refused.code == 3, refused
+    assert "did not change the TXT record" in refused.json["error"]["message"]
+    zone = owner.dns.lookup(ZONE, "SOA")
+    assert (kept.read_bytes(), road.read_bytes()) == (before, road_before)
+
+    algorithm, _, rest = owner.dns.credentials["auth_token"].partition(":")
+    others = {**owner.dns.credentials, "auth_token": f"{algorithm.upper()}:{rest}"}
+    taken = given(others)
+    assert taken.code == 0, taken
+    assert owner.dns.lookup(ZONE, "SOA") != zone  # a record was there, and is gone
+    assert json.loads(kept.read_text())["providers"] == {"ddns": others}
+    assert owner.dns.lookup(f"_acme-challenge.{NAME}") == ()
+    assert owner.ca.orders == orders
+
+
 def test_a_certificate_is_revoked_where_it_was_signed_and_a_renewal_has_another_key(
     owner: Owner,
 ) -> None:
@@ -245,6 +275,7 @@ def test_a_rehearsal_orders_and_switches_nothing(owner: Owner) -> None:
     assert sorted(path for path in owner.home.folder.rglob("*") if path.is_file()) == before
     assert not (owner.house / "road.json").exists()
     assert not (owner.house / "public" / "order").exists()
+    assert not (owner.house / "public" / "rehearsal").exists()
     # In earnest it is ordered anew.
     assert owner.secure().code == 0
     assert owner.ca.certificates == 2

@@ -14,12 +14,16 @@ import pytest
 
 from housekey.cli.renewing import told
 from housekey.errors import TermsChanged
+from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
+from housekey.house.files import Files
+from housekey.house.house import House
 from housekey.house.records import Event
-from housekey.house.road import ACCOUNT, ORDER
+from housekey.house.road import ACCOUNT, ORDER, ROAD
 from housekey.public.account import account_of
 from housekey.public.order import taken
 from housekey.public.terms import Demand, agree, demand_of, demanded
 from housekey.renewal.due import Due, Why
+from housekey.renewal.glance import next_steps, read
 from housekey.renewal.notice import notice_of
 from housekey.renewal.round import Became, Item
 from housekey.renewal.schedule import retry
@@ -30,7 +34,6 @@ from tests.public.troubled import Troubled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from housekey.house.house import House
     from tests.public.challtest import ChallTest, ChallTestRecords
 
 NEW = "https://ca.test/terms-of-next-year"
@@ -131,6 +134,21 @@ def test_what_is_signed_after_a_demand_ends_it() -> None:
     assert demand_of([asked], directory="https://another.test/dir") is None
     assert demand_of([_event("obtained", 0), asked], directory=DIRECTORY) == Demand(NEW, None)
     assert demand_of([asked, _event("obtained", 3)], directory=DIRECTORY) is None
+
+
+def test_status_says_what_to_type_while_a_ca_insists(house: House) -> None:
+    settings = settings_for(DIRECTORY, None)  # type: ignore[arg-type]
+    house.files.write(house.folder / ROAD, settings.road(HOME_ASSISTANT).to_json(), mode=0o600)
+    data = {"directory": DIRECTORY, "code": "userActionRequired", "terms": NEW, "page": None}
+    house.ledger.record_event("order-failed", at=house.clock(), by="anna", data=data)
+    with House.open(house.folder, files=Files(), clock=house.clock) as looked_at:
+        steps = next_steps(read(looked_at, now=house.clock()))
+        assert f"read the CA's new terms, {NEW}, then: housekey secure --agree-tos" in steps
+        signed = {"directory": DIRECTORY}
+        later = house.clock() + dt.timedelta(minutes=1)
+        looked_at.ledger.record_event("obtained", at=later, by="anna", data=signed)
+        steps = next_steps(read(looked_at, now=later))
+    assert not any("--agree-tos" in each for each in steps)
 
 
 def _changed(terms: str | None = NEW) -> TermsChanged:

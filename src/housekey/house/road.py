@@ -33,6 +33,7 @@ ACCOUNT = f"{PUBLIC}/account.json"  # where, and as whom, it is registered
 RENEWAL = f"{PUBLIC}/renewal.json"  # when the CA suggests to renew
 DNS = f"{PUBLIC}/dns.json"  # the DNS provider's credentials; 0600
 ORDER = f"{PUBLIC}/order"  # the order under way, with the next three in it
+REHEARSAL = f"{PUBLIC}/rehearsal"  # as `ORDER`, of a rehearsal
 ORDER_STATE = "order.json"
 ORDER_KEY = "privkey.pem"  # 0600
 ORDER_CHAIN = "chain.pem"

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from housekey.public.settings import PublicSettings
     from housekey.public.world import World
 
+_VERSION = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -142,7 +144,7 @@ async def register(
 
 def keep_account(house: House, account: Account) -> None:
     """Keep it as the house's. Raises `FileTrouble`."""
-    document = json.dumps({"version": 1, **asdict(account)}, indent=2, sort_keys=True) + "\n"
+    document = json.dumps({"version": _VERSION, **asdict(account)}, indent=2, sort_keys=True) + "\n"
     house.files.write(house.folder / ACCOUNT, document.encode(), mode=0o600)
 
 
@@ -165,6 +167,10 @@ def account_in(house: Path, directory: str, *, files: Files) -> Account | None:
         raise
     try:
         kept = json.loads(text)
+        if kept["version"] > _VERSION:
+            raise HouseBroken(
+                f"{path} was written by a newer housekey", hint="install that version of housekey"
+            )
         account = Account(
             directory=str(kept["directory"]),
             url=str(kept["url"]),

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 from housekey.errors import FileTrouble, HousekeyError
 from housekey.house.leaves import is_due
 from housekey.house.records import OBTAINED
-from housekey.house.road import ACCOUNT
-from housekey.pki.encoding import certificates_from_pem, fingerprint
+from housekey.house.road import ACCOUNT, Kind
+from housekey.pki.encoding import (
+    certificate_from_der,
+    certificates_from_pem,
+    fingerprint,
+    matches,
+)
 from housekey.pki.keys import PrivateKey
 from housekey.public.settings import PublicSettings
 
@@ -139,6 +144,7 @@ class PublicAuthority:
         from housekey.public.providers import provider  # noqa: PLC0415
         from housekey.public.records import records_of  # noqa: PLC0415
         from housekey.public.terms import agree  # noqa: PLC0415
+        from housekey.public.trying import SECONDS, try_out  # noqa: PLC0415
 
         house, settings, given = self._house, self._settings, self._given
         credentials = given.credentials
@@ -159,10 +165,15 @@ class PublicAuthority:
             await agree(house, settings, account, world=self._world)
         if plan.issue is not None:
             self._obtained = self._once_more(plan) or await self._ordered(plan, records)
+        elif not self._renews_by_this_provider():
+            await try_out(records, settings, must_show=True, world=self._world)
+        elif credentials != self._kept_credentials():
+            quick = records_of(settings, credentials, world=self._world, seconds=SECONDS)
+            await try_out(quick, settings, must_show=False, world=self._world)
         if self._rehearsal:
             from housekey.public.order import taken  # noqa: PLC0415 - as above
 
-            taken(house)  # nobody will present it
+            taken(house, rehearsal=True)  # nobody will present it
             return True
         if given.credentials is not None:
             described = provider(settings.provider)
@@ -202,6 +213,12 @@ class PublicAuthority:
         house = self._house
         return kept(house.folder, self._settings.provider, files=house.files)
 
+    def _renews_by_this_provider(self) -> bool:
+        road = self._house.road_of(self._label)
+        if road is None or road.kind is not Kind.PUBLIC:
+            return False
+        return PublicSettings.of(road).provider == self._settings.provider
+
     async def _ordered(self, plan: Plan, records: Records) -> Obtained:
         from housekey.public.order import Need, obtain  # noqa: PLC0415 - as above
 
@@ -224,6 +241,7 @@ class PublicAuthority:
             records,
             world=world,
             by_hand=self._by_hand,
+            rehearsal=self._rehearsal,
         )
         world.busy("")
         issuer = obtained.chain[0].issuer.rfc4514_string()
@@ -254,17 +272,28 @@ class PublicAuthority:
         if before is None or before.key_type is not plan.key_type or not self.gave(before):
             return None
         fits = set(before.names) == set(self._settings.dns_names)
-        revoked = fingerprint(before.certificate) in self._house.ledger.revoked()
+        key = PrivateKey.from_pem(before.key_pem.reveal())
         present = self._house.leaf(self._label)
         if present is not None and self.gave(present):
             return None  # it was renewed since, and whatever asks for another asks this too
-        if not fits or revoked or is_due(before.certificate, now=self._world.clock()):
+        if not fits or is_due(before.certificate, now=self._world.clock()):
+            return None
+        if self._was_revoked(before.certificate, key):
             return None
         from housekey.public.order import Obtained  # noqa: PLC0415 - as above
 
         self._world.tell("obtained", f"from {self.signer} before, and good")
         chain = certificates_from_pem(before.chain_pem)
-        return Obtained(chain, PrivateKey.from_pem(before.key_pem.reveal()))
+        return Obtained(chain, key)
+
+    def _was_revoked(self, certificate: Certificate, key: PrivateKey) -> bool:
+        """Whether it was, or another one with its key: who has the one's has the other's."""
+        ledger = self._house.ledger
+        revoked = ledger.revoked()
+        if fingerprint(certificate) in revoked:
+            return True
+        known = (ledger.certificate(sha256) for sha256 in revoked)
+        return any(matches(certificate_from_der(each.der), key) for each in known if each)
 
 
 def _put_back(path: Path, before: Snapshot | None, files: Files) -> None:

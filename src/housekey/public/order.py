@@ -107,6 +107,7 @@ async def obtain(
     *,
     world: World,
     by_hand: bool = False,
+    rehearsal: bool = False,
     patience: float = PATIENCE,
     answer_within: float = ANSWER_WITHIN,
     hook: Callable[[str], None] = lambda _moment: None,
@@ -114,16 +115,19 @@ async def obtain(
     """Get what `need` says, with one order, however often this is called until it is `taken`.
 
     `by_hand`: a person asked for it just now, so there is no back-off after failures; what the CA
-    asked for and what it publishes as its limits holds nevertheless. `patience`: seconds in which
-    the order must have moved, else it goes on at the next call; `answer_within`: seconds, of one
-    answer. `hook` is told of each moment. The caller holds the house's lock.
+    asked for and what it publishes as its limits holds nevertheless. `rehearsal`: nobody will
+    present it, and an order in earnest that is under way stays as it is.
+
+    `patience`: seconds in which the order must have moved, else it goes on at the next call;
+    `answer_within`: seconds, of one answer. `hook` is told of each moment. The caller holds the
+    house's lock.
 
     Raises `CaAsksToWait`, `CaUnreachable`, `CaRefused`, `NotProven`, `ClockWrong`, and what
     `records` raises. Nothing that is in use is touched.
     """
     from housekey.public.ordering import Gone, Ordering  # noqa: PLC0415 - slow: the library
 
-    steps = Steps(house, hook)
+    steps = Steps(house, hook, rehearsal=rehearsal)
     wanted = _wanted(need, settings, house.clock())
     state = steps.state()
     ordering = Ordering(house, settings, records, steps, world=world, hook=hook)
@@ -171,9 +175,9 @@ async def obtain(
         raise
 
 
-def taken(house: House) -> None:
-    """End the order that `obtain` returned: its certificate is the leaf now."""
-    Steps(house, lambda _moment: None).end()
+def taken(house: House, *, rehearsal: bool = False) -> None:
+    """End the order that `obtain` returned: its certificate is the leaf now, or it was tried."""
+    Steps(house, lambda _moment: None, rehearsal=rehearsal).end()
 
 
 def _wanted(need: Need, settings: PublicSettings, now: datetime) -> State:

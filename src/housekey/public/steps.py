@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from housekey.errors import FileTrouble, HouseBroken, PemUnreadable
 from housekey.house.leaves import read_key
 from housekey.house.road import ORDER as FOLDER
-from housekey.house.road import ORDER_CHAIN, ORDER_KEY, ORDER_STATE
+from housekey.house.road import ORDER_CHAIN, ORDER_KEY, ORDER_STATE, REHEARSAL
 from housekey.house.who import who
 from housekey.pki.encoding import certificates_from_pem, chain_to_pem
 from housekey.public.limits import FAILED, ORDER, together
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from housekey.pki.keys import PrivateKey
 
 _VERSION = 1
-_OVER = f"{FOLDER}.over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,17 @@ class State:
 class Steps:
     """The order under way of one house. The house's lock is held by the caller.
 
+    A `rehearsal` has a place of its own: an order in earnest that lies ready is not its to give up.
     `hook` is told before and after each thing that is written. Everything raises `FileTrouble`,
     `HouseBroken` and `HouseBusy`.
     """
 
-    def __init__(self, house: House, hook: Callable[[str], None]) -> None:
+    def __init__(
+        self, house: House, hook: Callable[[str], None], *, rehearsal: bool = False
+    ) -> None:
         self._house = house
         self._hook = hook
-        self._folder = house.folder / FOLDER
+        self._folder = house.folder / (REHEARSAL if rehearsal else FOLDER)
 
     def state(self) -> State | None:
         """Return what is under way; None: nothing is."""
@@ -85,11 +87,15 @@ class Steps:
             raise
         try:
             kept = json.loads(text)
+            if kept.pop("version") > _VERSION:
+                raise HouseBroken(
+                    f"{path} was written by a newer housekey",
+                    hint="install that version of housekey",
+                )
             published = {
                 str(domain): tuple(map(str, values))
                 for domain, values in kept.pop("published").items()
             }
-            del kept["version"]
             return State(**{**kept, "names": tuple(kept["names"]), "published": published})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise HouseBroken(
@@ -205,7 +211,7 @@ class Steps:
 
     @property
     def _over(self) -> Path:
-        return self._house.folder / _OVER
+        return self._folder.with_name(f"{self._folder.name}.over")
 
     def _clear_up(self) -> None:
         """Remove what a kill left of an order that is over, or of one that did not begin."""

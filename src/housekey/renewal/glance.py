@@ -14,7 +14,7 @@ from housekey.homeassistant.recorded import LABEL as HOME_ASSISTANT
 from housekey.house.exported import COPY, DELIVERED
 from housekey.house.labels import shown
 from housekey.house.leaves import ONBOARDING
-from housekey.house.records import DEVICE_TRUSTS, ORDER, REVOKED, is_given_up
+from housekey.house.records import DEVICE_TRUSTS, OBTAINED, ORDER, REVOKED, is_given_up
 from housekey.pki.encoding import fingerprint
 from housekey.renewal.due import Why, due_of
 from housekey.renewal.suggested import suggested_for
@@ -111,6 +111,7 @@ class Glance:
     damaged: tuple[Unreadable, ...] = ()  # leaves that cannot be read, by label
     by_hand: bool = False  # a CA of the user's own signs Home Assistant's, and they ask it
     road: Road | None = None  # by which Home Assistant's comes; None: the house issues it
+    new_terms: str | None = None  # where those are that its CA insists on; empty: it does not say
 
     @property
     def due(self) -> tuple[Held, ...]:
@@ -167,6 +168,7 @@ def read(house: HouseView, *, now: datetime) -> Glance:
         damaged=damaged,
         by_hand=_by_hand(house),
         road=house.road_of(HOME_ASSISTANT),
+        new_terms=_new_terms(house),
     )
 
 
@@ -180,6 +182,10 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
     if glance.by_hand and shown(HOME_ASSISTANT) in due:
         del due[shown(HOME_ASSISTANT)]
         steps.append("have your own CA sign anew: housekey secure --csr FILE, then --install FILE")
+    if glance.new_terms is not None:
+        due.pop(shown(HOME_ASSISTANT), None)
+        address = f", {glance.new_terms}," if glance.new_terms else ""
+        steps.append(f"read the CA's new terms{address} then: housekey secure --agree-tos")
     if due.keys() & {ROOT, ISSUING}:
         steps.append("a new root, while the old one is good: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
@@ -213,6 +219,19 @@ def _last_events(house: HouseView) -> tuple[Event, ...]:
 def _by_hand(house: HouseView) -> bool:
     road = house.road_of(HOME_ASSISTANT)
     return road is not None and road.kind.value == "own"
+
+
+def _new_terms(house: HouseView) -> str | None:
+    road = house.road_of(HOME_ASSISTANT)
+    if road is None or road.kind.value != "public":
+        return None
+    from housekey.public.limits import FAILED  # noqa: PLC0415 - only on this road
+    from housekey.public.settings import PublicSettings  # noqa: PLC0415
+    from housekey.public.terms import demand_of  # noqa: PLC0415
+
+    events = [*house.ledger.events(-1, kind=FAILED), *house.ledger.events(-1, kind=OBTAINED)]
+    demand = demand_of(events, directory=PublicSettings.of(road).directory)
+    return None if demand is None else demand.terms or ""
 
 
 def _places(house: HouseView) -> tuple[tuple[Served, ...], tuple[str, ...]]:

@@ -174,7 +174,8 @@ async def choose_public(
     settings = road.settings
     given = Given(
         credentials(settings, options, world, output, house=house),
-        eab_hmac(settings, options, world, output),
+        # It was needed once, to register; who agrees to new terms is.
+        eab_hmac(settings, options, world, output) if options["public_names"] else None,
     )
     before = _settled(house, world)
     if options["agree_tos"] and account_in(house, settings.directory, files=world.files) is None:
