@@ -109,6 +109,8 @@ class _Run:
             self._tell_impacts(impacts, drawn)
             new = None if house is not None else self._prepare(view, names)
             if request.dry_run:
+                lead = None if request.point is None else request.point.would
+                drawn = replace(drawn, lead=lead)
                 for line in drawn.told():
                     world.tell("would", line)
                 return self._result(view, names, impacts, drawn)

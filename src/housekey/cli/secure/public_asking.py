@@ -56,8 +56,9 @@ def credentials(
     if _can_ask(output):
         output.row(
             "asks",
-            f"for what {settings.provider} lets it change your DNS by. It is kept in the house, for"
-            " you alone (mode 0600). What you type is not shown; leave empty what you do not need",
+            f"for your access to {settings.provider}, to put a record into the DNS. It is kept in"
+            " the house, for you alone (mode 0600). What you type is not shown; leave empty what"
+            " you do not need",
         )
 
     def question(text: str) -> Secret | None:
@@ -138,13 +139,19 @@ class _Pointing:
         from housekey.public import duckdns  # noqa: PLC0415 - only on this road
 
         addresses = () if self.from_outside else (await self._at_home(site),)
-        told = ", ".join(map(str, addresses)) or "this home's public address, as DuckDNS sees it"
+        told = ", ".join(map(str, addresses)) or "the address that DuckDNS sees this home come from"
         for name in dict.fromkeys(map(duckdns.domain_of, self.names)):
             await duckdns.point(name, addresses, self.credentials, world=self.world)
             self.world.tell("points", f"{name} leads to {told}")
         return await self._until_seen(
             next(each for each in self.names if not each.startswith("*."))
         )
+
+    @property
+    def would(self) -> str:
+        """Say what is done, for `--dry-run`."""
+        where = "the address that the internet sees" if self.from_outside else "its address at home"
+        return f"let {', '.join(self.names)} lead to Home Assistant, at {where}"
 
     async def _at_home(self, site: Site) -> Address:
         """Return the address at which devices reach Home Assistant; IPv4, if it can be."""
