@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,27 +11,53 @@ import pytest
 from housekey.pki.encoding import certificate_from_pem, fingerprint
 from tests.command import Owner, housekey
 from tests.homes.looks import contents, presented, state_of
-from tests.own.authorities import by_openssl, sign_again
+from tests.needs import require
+from tests.own.authorities import (
+    EASYRSA,
+    Signed,
+    by_easyrsa,
+    by_openssl,
+    sign_again,
+    sign_again_by_easyrsa,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from tests.conftest import NewHome
 
 
-@pytest.fixture(params=["2026.7.4", "2026.11.0"])
-def owner(
-    request: pytest.FixtureRequest, home_2026_7: NewHome, home_2026_11: NewHome, tmp_path: Path
-) -> Owner:
-    """Somebody with a Home Assistant, of both ways of being configured."""
-    new = home_2026_7 if request.param == "2026.7.4" else home_2026_11
-    return Owner.of(new(), tmp_path)
+@dataclass(frozen=True)
+class Authority:
+    """A CA that somebody has; `forced` is what has to be said of its root, once."""
+
+    sign: Callable[[Path, Path], Signed]
+    again: Callable[[Signed, Path], Path]
+    forced: tuple[str, ...] = ()
 
 
+OPENSSL = Authority(by_openssl, sign_again)
+# The basicConstraints of its root are not critical, which strict programs refuse.
+EASY_RSA = Authority(by_easyrsa, sign_again_by_easyrsa, ("--force",))
+
+
+@pytest.mark.parametrize(
+    ("release", "authority"),
+    [("2026.7.4", EASY_RSA), ("2026.11.0", OPENSSL)],
+    ids=["2026.7.4-easy-rsa", "2026.11.0-openssl"],
+)
 def test_a_home_assistant_ends_on_https_with_what_an_own_ca_signed_and_goes_back(
-    owner: Owner, tmp_path: Path
+    home_2026_7: NewHome,
+    home_2026_11: NewHome,
+    release: str,
+    authority: Authority,
+    tmp_path: Path,
 ) -> None:
-    home = owner.home
+    """Both ways of being configured, and two of the CAs that people have."""
+    if authority is EASY_RSA:
+        require(Path(EASYRSA).exists(), "easy-rsa is not installed")
+    home = (home_2026_7 if release == "2026.7.4" else home_2026_11)()
+    owner = Owner.of(home, tmp_path)
     before = state_of(home)
     csr = tmp_path / "home-assistant.csr"
 
@@ -38,14 +66,14 @@ def test_a_home_assistant_ends_on_https_with_what_an_own_ca_signed_and_goes_back
     assert asked.code == 0, asked
     assert asked.json["new_key"] is True
     assert state_of(home) == before
-    signed = by_openssl(tmp_path / "ca", csr)
+    signed = authority.sign(tmp_path / "ca", csr)
     stranger = by_openssl(tmp_path / "stranger", another_request(tmp_path))
     wrong = owner.secure("--install", stranger.leaf, *stranger.between, stranger.root)
     assert wrong.code == 3
     assert "is for a key of this house" in wrong.json["error"]["message"]
     assert state_of(home) == before
 
-    done = owner.secure("--install", signed.root, *signed.between, signed.leaf)
+    done = owner.secure("--install", signed.root, *signed.between, signed.leaf, *authority.forced)
 
     assert done.code == 0, done
     leaf = certificate_from_pem(signed.leaf.read_bytes())
@@ -57,9 +85,10 @@ def test_a_home_assistant_ends_on_https_with_what_an_own_ca_signed_and_goes_back
     config = home.api(scheme="https", root=signed.root).get("/api/config")
     assert config["internal_url"].startswith("https://")
 
-    # Once more, with the same key: the file takes the place of the old one.
+    # Once more, with the same key: the file takes the place of the old one. What was let pass of
+    # the root is not asked about again.
     again = owner.secure("--csr", csr)
-    second = sign_again(signed, csr)
+    second = authority.again(signed, csr)
     renewed = owner.secure("--install", second, *signed.between)
 
     assert again.json["new_key"] is False

@@ -106,12 +106,20 @@ def test_names_are_led_home_and_end_on_https(owner: Owner, duckdns: DuckDnsStand
 def test_a_name_is_led_to_the_address_that_the_internet_sees(
     owner: Owner, duckdns: DuckDnsStandIn
 ) -> None:
+    dry = secure(owner, "--point", "public", "--dry-run")
+    assert dry.code == 0, dry
+    first, *_ = dry.json["would"]
+    assert first == f"let {NAME} lead to Home Assistant, at the address that the internet sees"
+    assert pointed(duckdns) == []
+
     done = secure(owner, "--point", "public", as_json=False)
 
     assert done.code == 0, done
     assert pointed(duckdns) == [("myhome", "")]
     assert owner.dns.lookup(NAME, "A") == (PUBLIC,)
-    assert f"points    {NAME} leads to this home's public address, as DuckDNS sees it" in done.out
+    assert (
+        f"points    {NAME} leads to the address that DuckDNS sees this home come from" in done.out
+    )
     assert owner.names_presented == {NAME}
     url = f"https://{NAME}:{owner.home.port}"
     assert owner.urls == {"internal_url": url, "external_url": url}
@@ -199,7 +207,8 @@ def test_who_answers_three_questions_ends_on_https_under_a_public_name(
         terminal.expect("Shall it lead to Home Assistant's address at home from now on? [y/n]: ")
         terminal.type("y")
         terminal.expect("What you type is not shown")
-        terminal.expect("duckdns: auth_token (specify the account token for authentication): ")
+        terminal.expect("duckdns: auth_token (")
+        terminal.expect("): ")
         terminal.type(TOKEN)
         terminal.expect(TERMS)
         terminal.expect("Have you read them, and do you agree? [y/N]: ")

@@ -81,6 +81,13 @@ def test_a_whole_life_under_a_public_root_asks_nobody_for_a_root(owner: Owner) -
     assert owner.presented.issuer == first.issuer
     assert run("status").code == 0
 
+    # To the house's own root, and by the name alone back: the house knows the rest.
+    assert owner.about_home("secure", "--private", env=env).code == 0
+    back = owner.about_home("secure", "--public", NAME, *words[6:], env=env)
+    assert back.code == 0, back
+    assert owner.presented.issuer == first.issuer
+    assert owner.ca.orders == 2
+
     undone = owner.about_home("undo", env=env)
     assert undone.code == 0, undone
     assert owner.home.active == "stable"

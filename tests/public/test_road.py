@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.command import COMMAND, environment
+from tests.command import COMMAND, Done, environment
 from tests.public.owner import NAME, ZONE, Owner, owner_in
 from tests.public.troubled import Troubled
 

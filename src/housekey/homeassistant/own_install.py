@@ -7,7 +7,7 @@ of every platform, and be for the names by which Home Assistant is called.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -186,10 +186,11 @@ def installing(
     if (trouble := out_of_time(answer, at=now)) is not None:
         raise trouble
     remarks = remarks_of(answer, at=now)
-    warned = [each for each in remarks if each.severity is Severity.WARNING]
+    known = _known(before, answer)
     for remark in remarks:
         label = "refused" if remark.severity is Severity.ERROR else "warning"
-        world.tell("note" if remark.of_every_home else label, remark.told())
+        is_news = not remark.of_every_home and remark.message not in known
+        world.tell(label if is_news else "note", remark.told())
     if (refusal := refusal_of(remarks)) is not None:
         raise refusal
     others = before.roots and answer.root not in before.roots and not returned.roots
@@ -199,13 +200,27 @@ def installing(
             " every device has to trust that one first",
             hint="--root FILE names it as the one that is meant",
         )
-    grave = [each for each in warned if not each.of_every_home]
+    warned = [each for each in remarks if each.severity is Severity.WARNING]
+    grave = [each for each in warned if not each.of_every_home and each.message not in known]
     if grave and not force:
         raise AnswerRefused(
             f"this may not work everywhere: {grave[0].told()}",
             hint=f"{grave[0].fix}; or let it pass with --force",
         )
     return Installing(answer, before, remarks, tuple(asked), force, world)
+
+
+def _known(before: Before, answer: Answer) -> frozenset[str]:
+    """Return what is warned of already in what is in use, and was let pass then.
+
+    Of a root, for instance, that some programs refuse: a renewal must not ask about it again.
+    """
+    if before.chain_pem is None or answer.root not in before.roots:
+        return frozenset()
+    chain = certificates_from_pem(before.chain_pem)
+    at = chain[0].not_valid_before_utc  # whatever has become of it since
+    remarks = remarks_of(replace(answer, chain=chain), at=at)
+    return frozenset(each.message for each in remarks if each.severity is Severity.WARNING)
 
 
 def _listed(names: Sequence[Name]) -> str:

@@ -142,6 +142,7 @@ class Plan:
     external_url: str | None = None  # likewise
     settle: bool = False  # keep by which road the certificate comes
     signer: str | None = None  # who else signs, for people
+    lead: str | None = None  # where a name is led before anything else, for people
 
     @property
     def touches_server(self) -> bool:
@@ -169,6 +170,7 @@ class Plan:
     def told(self) -> tuple[str, ...]:
         """Say the steps in plain words, for `--dry-run`."""
         steps = (
+            (self.lead, f"{self.lead}"),
             (self.remove_stale_yaml, "take the http: block that is ignored out of the YAML"),
             (self.settle and not self.issue, f"keep that {self.signer} signs from now on"),
             (

@@ -59,6 +59,10 @@ class Point(Protocol):
     def from_outside(self) -> bool:
         """Whether to an address of the internet."""
 
+    @property
+    def would(self) -> str:
+        """What is done, for `--dry-run`."""
+
     async def __call__(self, site: Site) -> tuple[tuple[str, str], ...]:
         """Do it, and return the lines of a story that are to be told of how it is seen from here.
 

@@ -111,6 +111,8 @@ class _Run:
             must_not_be_anothers_trial(view, standing)
             await must_be_possible(view, house, drawn, world, only_look=request.dry_run)
             if request.dry_run:
+                lead = None if request.point is None else request.point.would
+                drawn = replace(drawn, lead=lead)
                 for line in drawn.told():
                     world.tell("would", line)
                 return self._result(view, names, impacts, drawn)

@@ -419,7 +419,9 @@ def told_proofs(proofs: Mapping[Name, Proof], *, signed_in: bool | None) -> str:
     tried = [proof for proof in proofs.values() if proof.ok is not None]
     verified = sum(1 for proof in tried if proof.ok)
     parts = [f"handshake verified on {verified} of {len(tried)} names"]
-    if unresolved := [str(name) for name, proof in proofs.items() if proof.ok is None]:
+    # Nobody connects to a wildcard.
+    tried_in_vain = (str(name) for name, proof in proofs.items() if proof.ok is None)
+    if unresolved := [name for name in tried_in_vain if not name.startswith("*.")]:
         parts.append(f"not resolved here: {', '.join(unresolved)}")
     parts.append("signed in over HTTPS" if signed_in else "not signed in: there is no token")
     return "; ".join(parts)

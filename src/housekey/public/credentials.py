@@ -166,6 +166,11 @@ def kept(folder: Path, provider_name: str, *, files: Files) -> Mapping[str, Secr
     return {name: Secret(value.encode()) for name, value in options.items()}
 
 
+def providers_kept(folder: Path, *, files: Files) -> tuple[str, ...]:
+    """Return the providers that the house at `folder` has credentials for. Raises as `kept`."""
+    return tuple(_providers(folder, files=files))
+
+
 def _providers(
     folder: Path, *, files: Files, whose: str = "the provider"
 ) -> dict[str, dict[str, str]]:

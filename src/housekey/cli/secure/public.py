@@ -145,7 +145,7 @@ def public_road(options: Mapping[str, Any], world: World, *, house: Path) -> Pub
         PublicSettings(
             names=_names(names, private_ca=bool(options["acme_root"])),
             directory=_directory(options),
-            provider=_provider(options, before),
+            provider=_provider(options, before, world, house=house),
             roots_pem=_roots_pem(options, world),
             email=options["account_email"],
             profile=options["profile"],
@@ -295,11 +295,16 @@ def _directory(options: Mapping[str, Any]) -> str:
     return url
 
 
-def _provider(options: Mapping[str, Any], before: PublicSettings | None) -> str:
+def _provider(
+    options: Mapping[str, Any], before: PublicSettings | None, world: World, *, house: Path
+) -> str:
     from housekey.public import duckdns, providers  # noqa: PLC0415 - only on this road
+    from housekey.public.credentials import providers_kept  # noqa: PLC0415
 
     all_duckdns = all(map(duckdns.holds, options["public_names"]))
     default = duckdns.PROVIDER if all_duckdns else before.provider if before else None
+    known = () if options["dns"] or default else providers_kept(house, files=world.files)
+    default = default or (known[0] if len(known) == 1 else None)
     name = options["dns"].lower() if options["dns"] else default
     if name is None:
         raise UsageError(

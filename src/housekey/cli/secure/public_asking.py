@@ -56,8 +56,9 @@ def credentials(
     if _can_ask(output):
         output.row(
             "asks",
-            f"for what {settings.provider} lets it change your DNS by. It is kept in the house, for"
-            " you alone (mode 0600). What you type is not shown; leave empty what you do not need",
+            f"for your access to {settings.provider}, to put a record into the DNS. It is kept in"
+            " the house, for you alone (mode 0600). What you type is not shown; leave empty what"
+            " you do not need",
         )
 
     def question(text: str) -> Secret | None:
@@ -142,6 +143,12 @@ class _Pointing:
         return await self._until_seen(
             next(each for each in self.names if not each.startswith("*."))
         )
+
+    @property
+    def would(self) -> str:
+        """Say what is done, for `--dry-run`."""
+        where = "the address that the internet sees" if self.from_outside else "its address at home"
+        return f"let {', '.join(self.names)} lead to Home Assistant, at {where}"
 
     async def _at_home(self, site: Site) -> Address:
         """Return the address at which devices reach Home Assistant; IPv4, if it can be."""
