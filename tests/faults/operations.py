@@ -39,6 +39,13 @@ CHANGING = {
     "mknod": 0, "setxattr": 0, "removexattr": 0,
 }  # fmt: skip
 LOOKING = {"listdir": 0, "scandir": 0, "stat": 0, "lstat": 0}
+# What else goes by a path, or asks Home Assistant, which goes by paths itself: of the first Python
+# tells (docs.python.org/3/library/audit_events.html), of the second it does not.
+GOING = (
+    "open", "os.listdir", "os.scandir", "os.listxattr", "os.getxattr", "sqlite3.connect",
+    "socket.connect", "socket.sendto", "subprocess.Popen", "os.posix_spawn", "os.exec",
+)  # fmt: skip
+UNTOLD = ("stat", "lstat", "readlink", "access", "statvfs")
 WRITING_FLAGS = os.O_CREAT | os.O_TRUNC
 # What a disk without room still does: it lets things go, and changes what has its place.
 NEEDS_NO_ROOM = {"unlink", "remove", "rmdir", "ftruncate", "fchmod", "fchown", "chmod", "chown"}
@@ -75,6 +82,7 @@ class Disk:
     jumped: bool = False
     orders: int = 0
     looks: int = 0  # at the clock
+    ways: int = 0  # gone by a path or a connection: where a folder that is away is missed
     busy: bool = False  # inside an operation, or inside what makes one fail
     _handles: set[int] = field(default_factory=set)
 
@@ -91,6 +99,8 @@ class Disk:
         self._wrap_orders()
         self._wrap_programs()
         self._wrap_clock()
+        if self.fault.notes:
+            self._watch_ways()
 
     # ---- one operation
 
@@ -105,9 +115,11 @@ class Disk:
     def note(self) -> None:
         """Note what a fault would meet now."""
         if self.fault.notes:
-            was, self.busy = self.busy, True
+            was, self.busy, ways = self.busy, True, self.ways
             disk = disk_now(self.root) if self.fault.notes == "disk" else ""
-            self.met.append(Met(disk, self.orders, self.looks))
+            there = (Path(self.root) / self.fault.gone).exists()
+            self.ways = ways  # not our own
+            self.met.append(Met(disk, self.orders, self.looks, ways if there else None))
             self.busy = was
 
     def _begin(self, name: str) -> None:
@@ -129,6 +141,7 @@ class Disk:
                 was, self.busy = self.busy, True
                 if going.exists():
                     going.rename(self.root + ".gone")  # really
+                    self.failed += 1
                 self.busy = was
             case "clock":
                 self.jumped = True
@@ -151,7 +164,7 @@ class Disk:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             if self.busy or not self._is_here(args[max(where, 0)] if args else None, kwargs):
                 return original(*args, **kwargs)
-            return self.operation(name, lambda: original(*args, **kwargs))
+            return self.operation(name, lambda: self._gone(original, *args, **kwargs))
 
         for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
             if original in members:
@@ -163,6 +176,13 @@ class Disk:
 
         @functools.wraps(original)
         def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+            ways = self.ways
+            fd = counted_open(path, flags, *args, **kwargs)
+            if isinstance(kwargs.get("dir_fd"), int):
+                self.ways = ways  # in a folder that is open
+            return fd
+
+        def counted_open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
             here = self._is_here(path, kwargs)
             counted = here and (flags & WRITING_FLAGS or self.fault.looks_too)
             if self.busy or not counted:
@@ -245,11 +265,40 @@ class Disk:
 
         setattr(sqlite3, "connect", connected)  # noqa: B010 - it has overloads
 
+    def _gone(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call what changes a disk; by a path it goes a way, in what is open it does not."""
+        handles = (args[0] if args else None, kwargs.get("dir_fd"), kwargs.get("src_dir_fd"))
+        self.ways += not any(isinstance(each, int) for each in handles)
+        return original(*args, **kwargs)
+
+    def _watch_ways(self) -> None:
+        """Count whatever looks: Python tells of most, the rest is wrapped."""
+        sys.addaudithook(lambda event, _: self._went(event in GOING))
+        for name in UNTOLD:
+            original = getattr(os, name)
+
+            @functools.wraps(original)
+            def looked(*args: Any, _original: Any = original, **kwargs: Any) -> Any:
+                return self._gone(_original, *args, **kwargs)
+
+            for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+                if original in members:
+                    members.add(looked)
+            setattr(os, name, looked)
+
+    def _went(self, ways: int) -> None:
+        self.ways += ways
+
     def statement(self, sql: str, act: Callable[[], Any]) -> Any:
         verb = sql.split(None, 1)[0].upper()
-        if self.busy or (verb in ("SELECT", "OPEN") and not self.fault.looks_too):
+
+        def go() -> Any:
+            self.ways += 1
             return act()
-        return self.operation(f"sqlite {verb}", act)
+
+        if self.busy or (verb in ("SELECT", "OPEN") and not self.fault.looks_too):
+            return go()
+        return self.operation(f"sqlite {verb}", go)
 
     def _wrap_orders(self) -> None:
         from housekey.homeassistant.client import Client  # noqa: PLC0415 - in the child only
@@ -261,9 +310,11 @@ class Disk:
                 client: Any, *args: Any, _name: str = name, _original: Any = original, **kwargs: Any
             ) -> Any:
                 self._begin(f"order {_name}")
+                self.ways += 1
                 result = await _original(client, *args, **kwargs)
                 self.orders += 1
                 self._begin(f"order {_name} was obeyed")
+                self.ways += 1
                 return result
 
             setattr(Client, name, ordered)
