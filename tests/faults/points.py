@@ -13,8 +13,8 @@ and how often anything was reached by its path.
 * The clock jumps: two points are one case where no look at the clock lies between them.
 * An error of the disk: no two points are one case; but a point whose operation cannot fail with
   this error is none. The list of those is `can_fail` in operations.py, and each run asserts that
-  the error came. All seven errors come at each operation of the commands for the house alone; where
-  a Home Assistant restarts, each operation meets one that passes and one that stays, in turn.
+  the error came. Each operation meets one error that passes and one that stays, in turn. Where all
+  is as before then, byte for byte, what the next command does is what the undisturbed one did.
 * A folder vanishes: two points are one case where between them nothing goes by a path, through a
   connection, or into the ledger. What is open stays open, and in a folder that is open a file is
   made, written and renamed as if it had not gone. Where the folder is not there yet, none can go.

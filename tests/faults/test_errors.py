@@ -61,7 +61,7 @@ def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_t
     failed = passed = 0
     for turn, at in enumerate(points, start=points[0]):
         operation = operations[at]
-        for number, stays in errors_for(turn, operation, every=chosen.every and not case.road):
+        for number, stays in errors_for(turn, operation):
             place.begin()
             done = place.run(fault=Fault("error", at, number=number, stays=stays))
             try:
@@ -213,11 +213,9 @@ def must_come_back(place: Place, operations: Sequence[str], at: int, *, gone: st
     return told
 
 
-def errors_for(turn: int, operation: str, *, every: bool) -> Sequence[tuple[int, bool]]:
-    """All errors that an operation can meet; or one that passes and one that stays, in turn."""
+def errors_for(turn: int, operation: str) -> Sequence[tuple[int, bool]]:
+    """One error that passes and one that stays, of those that can be, in turn."""
     able = [each for each in ERRORS if can_fail(operation, each[0])]
-    if every:
-        return able
     kinds = [[each for each in able if each[1] is stays] for stays in (False, True)]
     return [kind[turn % len(kind)] for kind in kinds if kind]
 
