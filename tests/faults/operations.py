@@ -13,7 +13,6 @@ before it and just after it leaves differs, though the disk is the same.
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import signal
@@ -24,32 +23,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.faults.failures import (
+    CHANGING,
+    GOING,
+    LOOKING,
+    UNTOLD,
+    WRITING_FLAGS,
+    can_fail,
+    sqlite_error,
+)
 from tests.faults.points import Met, disk_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What changes a disk, by the number of the argument that says where: -1 is a file descriptor.
-CHANGING = {
-    "write": -1, "pwrite": -1, "writev": -1, "pwritev": -1, "sendfile": -1, "ftruncate": -1,
-    "fsync": -1, "fdatasync": -1, "fchmod": -1, "fchown": -1, "posix_fallocate": -1,
-    "copy_file_range": -1,
-    "mkdir": 0, "rmdir": 0, "unlink": 0, "remove": 0, "rename": 0, "replace": 0, "link": 1,
-    "symlink": 1, "chmod": 0, "chown": 0, "lchown": 0, "truncate": 0, "utime": 0, "mkfifo": 0,
-    "mknod": 0, "setxattr": 0, "removexattr": 0,
-}  # fmt: skip
-LOOKING = {"listdir": 0, "scandir": 0, "stat": 0, "lstat": 0}
-# What else goes by a path, or asks Home Assistant, which goes by paths itself: of the first Python
-# tells (docs.python.org/3/library/audit_events.html), of the second it does not.
-GOING = (
-    "open", "os.listdir", "os.scandir", "os.listxattr", "os.getxattr", "sqlite3.connect",
-    "socket.connect", "socket.sendto", "subprocess.Popen", "os.posix_spawn", "os.exec",
-)  # fmt: skip
-UNTOLD = ("stat", "lstat", "readlink", "access", "statvfs")
-WRITING_FLAGS = os.O_CREAT | os.O_TRUNC
-# What a disk without room still does: it lets things go, and changes what has its place.
-NEEDS_NO_ROOM = {"unlink", "remove", "rmdir", "ftruncate", "fchmod", "fchown", "chmod", "chown"}
-REMOVING = ("unlink", "remove", "rmdir")
 PROGRAMS = ("update-ca-certificates",)
 ORDERS = ("configure", "promote", "restart", "update_urls")
 
@@ -64,9 +51,7 @@ class Fault:
     stays: bool = False  # the error stays: a disk that is full, or can only be read
     moment: str = ""  # of "clock": what it shows from then on, ISO 8601; at -1: from the start
     looks_too: bool = False  # count what only looks as well
-    notes: str = (
-        ""  # note what a fault would meet at each operation, of "disk" or "clock": points.py
-    )
+    notes: str = ""  # note what a fault would meet: of "disk", "clock" or "ways" (points.py)
     gone: str = ""  # of "vanish": the folder in the counted one that goes; all of it without one
 
 
@@ -152,7 +137,7 @@ class Disk:
                 self.failed += 1
                 self.done.append(name)
                 if name.startswith("sqlite "):
-                    raise _sqlite_error(number)
+                    raise sqlite_error(number)
                 raise OSError(number, os.strerror(number))
 
     # ---- what is wrapped
@@ -349,30 +334,3 @@ class Disk:
         for module in list(sys.modules.values()):
             if module.__name__.startswith("housekey") and getattr(module, "now", None) is original:
                 module.now = now  # type: ignore[attr-defined]
-
-
-def can_fail(name: str, number: int) -> bool:
-    """Whether an operation can fail with this error."""
-    if name.startswith(("order ", "program ")):
-        return False  # not the disk's
-    if name == "sqlite CLOSE":
-        return False  # it tells nobody of an error, and none is lost: SQLite keeps the log
-    if number == errno.ENOSPC:
-        return name not in NEEDS_NO_ROOM
-    if number == errno.ENOENT:
-        # What is open does not go missing, and what has gone is removed.
-        return CHANGING.get(name) != -1 and name not in REMOVING
-    return True
-
-
-def _sqlite_error(number: int) -> sqlite3.Error:
-    code, words = {
-        errno.ENOSPC: (sqlite3.SQLITE_FULL, "database or disk is full"),
-        errno.EROFS: (sqlite3.SQLITE_READONLY, "attempt to write a readonly database"),
-        errno.EACCES: (sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
-        errno.ENOENT: (sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
-        errno.EIO: (sqlite3.SQLITE_IOERR, "disk I/O error"),
-    }[number]
-    error = sqlite3.OperationalError(words)
-    error.sqlite_errorcode = code
-    return error

@@ -12,7 +12,7 @@ and how often anything was reached by its path.
   transaction whose rows are in memory yet. Whether they are is not assumed, it is looked at.
 * The clock jumps: two points are one case where no look at the clock lies between them.
 * An error of the disk: no two points are one case; but a point whose operation cannot fail with
-  this error is none. The list of those is `can_fail` in operations.py, and each run asserts that
+  this error is none. The list of those is `can_fail` in failures.py, and each run asserts that
   the error came. Each operation meets one error that passes and one that stays, in turn. Where all
   is as before then, byte for byte, what the next command does is what the undisturbed one did.
 * A folder vanishes: two points are one case where between them nothing goes by a path, through a

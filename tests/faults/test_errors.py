@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.cases import HOMES, HOUSE, READING
-from tests.faults.operations import Fault, can_fail
+from tests.faults.failures import can_fail
+from tests.faults.operations import Fault
 from tests.faults.points import distinct
 from tests.faults.sound import (
     must_be_private,
