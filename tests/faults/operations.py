@@ -13,7 +13,6 @@ before it and just after it leaves differs, though the disk is the same.
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import signal
@@ -24,25 +23,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.faults.failures import (
+    CHANGING,
+    GOING,
+    LOOKING,
+    UNTOLD,
+    WRITING_FLAGS,
+    can_fail,
+    sqlite_error,
+)
 from tests.faults.points import Met, disk_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What changes a disk, by the number of the argument that says where: -1 is a file descriptor.
-CHANGING = {
-    "write": -1, "pwrite": -1, "writev": -1, "pwritev": -1, "sendfile": -1, "ftruncate": -1,
-    "fsync": -1, "fdatasync": -1, "fchmod": -1, "fchown": -1, "posix_fallocate": -1,
-    "copy_file_range": -1,
-    "mkdir": 0, "rmdir": 0, "unlink": 0, "remove": 0, "rename": 0, "replace": 0, "link": 1,
-    "symlink": 1, "chmod": 0, "chown": 0, "lchown": 0, "truncate": 0, "utime": 0, "mkfifo": 0,
-    "mknod": 0, "setxattr": 0, "removexattr": 0,
-}  # fmt: skip
-LOOKING = {"listdir": 0, "scandir": 0, "stat": 0, "lstat": 0}
-WRITING_FLAGS = os.O_CREAT | os.O_TRUNC
-# What a disk without room still does: it lets things go, and changes what has its place.
-NEEDS_NO_ROOM = {"unlink", "remove", "rmdir", "ftruncate", "fchmod", "fchown", "chmod", "chown"}
-REMOVING = ("unlink", "remove", "rmdir")
 PROGRAMS = ("update-ca-certificates",)
 ORDERS = ("configure", "promote", "restart", "update_urls")
 
@@ -57,9 +51,7 @@ class Fault:
     stays: bool = False  # the error stays: a disk that is full, or can only be read
     moment: str = ""  # of "clock": what it shows from then on, ISO 8601; at -1: from the start
     looks_too: bool = False  # count what only looks as well
-    notes: str = (
-        ""  # note what a fault would meet at each operation, of "disk" or "clock": points.py
-    )
+    notes: str = ""  # note what a fault would meet: of "disk", "clock" or "ways" (points.py)
     gone: str = ""  # of "vanish": the folder in the counted one that goes; all of it without one
 
 
@@ -75,6 +67,7 @@ class Disk:
     jumped: bool = False
     orders: int = 0
     looks: int = 0  # at the clock
+    ways: int = 0  # gone by a path or a connection: where a folder that is away is missed
     busy: bool = False  # inside an operation, or inside what makes one fail
     _handles: set[int] = field(default_factory=set)
 
@@ -91,6 +84,8 @@ class Disk:
         self._wrap_orders()
         self._wrap_programs()
         self._wrap_clock()
+        if self.fault.notes:
+            self._watch_ways()
 
     # ---- one operation
 
@@ -105,9 +100,11 @@ class Disk:
     def note(self) -> None:
         """Note what a fault would meet now."""
         if self.fault.notes:
-            was, self.busy = self.busy, True
+            was, self.busy, ways = self.busy, True, self.ways
             disk = disk_now(self.root) if self.fault.notes == "disk" else ""
-            self.met.append(Met(disk, self.orders, self.looks))
+            there = (Path(self.root) / self.fault.gone).exists()
+            self.ways = ways  # not our own
+            self.met.append(Met(disk, self.orders, self.looks, ways if there else None))
             self.busy = was
 
     def _begin(self, name: str) -> None:
@@ -129,6 +126,7 @@ class Disk:
                 was, self.busy = self.busy, True
                 if going.exists():
                     going.rename(self.root + ".gone")  # really
+                    self.failed += 1
                 self.busy = was
             case "clock":
                 self.jumped = True
@@ -139,7 +137,7 @@ class Disk:
                 self.failed += 1
                 self.done.append(name)
                 if name.startswith("sqlite "):
-                    raise _sqlite_error(number)
+                    raise sqlite_error(number)
                 raise OSError(number, os.strerror(number))
 
     # ---- what is wrapped
@@ -151,7 +149,7 @@ class Disk:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             if self.busy or not self._is_here(args[max(where, 0)] if args else None, kwargs):
                 return original(*args, **kwargs)
-            return self.operation(name, lambda: original(*args, **kwargs))
+            return self.operation(name, lambda: self._gone(original, *args, **kwargs))
 
         for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
             if original in members:
@@ -163,6 +161,13 @@ class Disk:
 
         @functools.wraps(original)
         def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+            ways = self.ways
+            fd = counted_open(path, flags, *args, **kwargs)
+            if isinstance(kwargs.get("dir_fd"), int):
+                self.ways = ways  # in a folder that is open
+            return fd
+
+        def counted_open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
             here = self._is_here(path, kwargs)
             counted = here and (flags & WRITING_FLAGS or self.fault.looks_too)
             if self.busy or not counted:
@@ -245,11 +250,40 @@ class Disk:
 
         setattr(sqlite3, "connect", connected)  # noqa: B010 - it has overloads
 
+    def _gone(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call what changes a disk; by a path it goes a way, in what is open it does not."""
+        handles = (args[0] if args else None, kwargs.get("dir_fd"), kwargs.get("src_dir_fd"))
+        self.ways += not any(isinstance(each, int) for each in handles)
+        return original(*args, **kwargs)
+
+    def _watch_ways(self) -> None:
+        """Count whatever looks: Python tells of most, the rest is wrapped."""
+        sys.addaudithook(lambda event, _: self._went(event in GOING))
+        for name in UNTOLD:
+            original = getattr(os, name)
+
+            @functools.wraps(original)
+            def looked(*args: Any, _original: Any = original, **kwargs: Any) -> Any:
+                return self._gone(_original, *args, **kwargs)
+
+            for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+                if original in members:
+                    members.add(looked)
+            setattr(os, name, looked)
+
+    def _went(self, ways: int) -> None:
+        self.ways += ways
+
     def statement(self, sql: str, act: Callable[[], Any]) -> Any:
         verb = sql.split(None, 1)[0].upper()
-        if self.busy or (verb in ("SELECT", "OPEN") and not self.fault.looks_too):
+
+        def go() -> Any:
+            self.ways += 1
             return act()
-        return self.operation(f"sqlite {verb}", act)
+
+        if self.busy or (verb in ("SELECT", "OPEN") and not self.fault.looks_too):
+            return go()
+        return self.operation(f"sqlite {verb}", go)
 
     def _wrap_orders(self) -> None:
         from housekey.homeassistant.client import Client  # noqa: PLC0415 - in the child only
@@ -261,9 +295,11 @@ class Disk:
                 client: Any, *args: Any, _name: str = name, _original: Any = original, **kwargs: Any
             ) -> Any:
                 self._begin(f"order {_name}")
+                self.ways += 1
                 result = await _original(client, *args, **kwargs)
                 self.orders += 1
                 self._begin(f"order {_name} was obeyed")
+                self.ways += 1
                 return result
 
             setattr(Client, name, ordered)
@@ -298,30 +334,3 @@ class Disk:
         for module in list(sys.modules.values()):
             if module.__name__.startswith("housekey") and getattr(module, "now", None) is original:
                 module.now = now  # type: ignore[attr-defined]
-
-
-def can_fail(name: str, number: int) -> bool:
-    """Whether an operation can fail with this error."""
-    if name.startswith(("order ", "program ")):
-        return False  # not the disk's
-    if name == "sqlite CLOSE":
-        return False  # it tells nobody of an error, and none is lost: SQLite keeps the log
-    if number == errno.ENOSPC:
-        return name not in NEEDS_NO_ROOM
-    if number == errno.ENOENT:
-        # What is open does not go missing, and what has gone is removed.
-        return CHANGING.get(name) != -1 and name not in REMOVING
-    return True
-
-
-def _sqlite_error(number: int) -> sqlite3.Error:
-    code, words = {
-        errno.ENOSPC: (sqlite3.SQLITE_FULL, "database or disk is full"),
-        errno.EROFS: (sqlite3.SQLITE_READONLY, "attempt to write a readonly database"),
-        errno.EACCES: (sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
-        errno.ENOENT: (sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
-        errno.EIO: (sqlite3.SQLITE_IOERR, "disk I/O error"),
-    }[number]
-    error = sqlite3.OperationalError(words)
-    error.sqlite_errorcode = code
-    return error

@@ -147,6 +147,15 @@ class Place:
     def state_before(self) -> dict[str, Kept]:
         return self.state(self._template)
 
+    def is_as_before(self) -> bool:
+        """Whether nothing differs, byte for byte, but who had the lock last."""
+        now, before = self.state(), self.state_before()
+        return all(
+            now.get(name) == before.get(name)
+            for name in now.keys() | before.keys()
+            if name != "house/lock"
+        )
+
 
 def stand_in(folder: Path, case: Case) -> StandIn:
     """Return the stand-in of a case, for the folder of its place."""

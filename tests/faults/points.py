@@ -2,7 +2,8 @@
 
 A command is run once with nothing wrong, and before each operation is noted what a fault would meet
 there: of the disk every name below the place, with its mode, its owner and its bytes (or where it
-leads), as one digest; how many orders Home Assistant was given; how often the clock was looked at.
+leads), as one digest; how many orders Home Assistant was given; how often the clock was looked at;
+and how often anything was reached by its path.
 
 * Killed: two points are one case where disk and orders are the same. Nothing else outlives the
   process, and all that is judged afterwards sees nothing else: a Home Assistant that was told to
@@ -11,10 +12,12 @@ leads), as one digest; how many orders Home Assistant was given; how often the c
   transaction whose rows are in memory yet. Whether they are is not assumed, it is looked at.
 * The clock jumps: two points are one case where no look at the clock lies between them.
 * An error of the disk: no two points are one case; but a point whose operation cannot fail with
-  this error is none. The list of those is `can_fail` in operations.py, and each run asserts that
-  the error came. All seven errors come at each operation of the commands for the house alone; where
-  a Home Assistant restarts, each operation meets one that passes and one that stays, in turn.
-* A folder vanishes: each point is a case.
+  this error is none. The list of those is `can_fail` in failures.py, and each run asserts that
+  the error came. Each operation meets one error that passes and one that stays, in turn. Where all
+  is as before then, byte for byte, what the next command does is what the undisturbed one did.
+* A folder vanishes: two points are one case where between them nothing goes by a path, through a
+  connection, or into the ledger. What is open stays open, and in a folder that is open a file is
+  made, written and renamed as if it had not gone. Where the folder is not there yet, none can go.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ class Met:
     disk: str
     orders: int
     looks: int  # at the clock, so far
+    ways: int | None = None  # gone by a path, so far; None while the folder that is to go is away
 
     @property
     def outlives(self) -> tuple[str, int]:
