@@ -174,7 +174,7 @@ def public_road(options: Mapping[str, Any], world: World, *, house: Path) -> Pub
         )
     before = _settled(house, world)
     if given == ["--agree-tos"] and not names and before is not None:
-        return PublicRoad(before)  # as it is settled; there are new terms
+        return _road(before)  # as it is settled; there are new terms
     if not names:
         if given:
             raise UsageError(
@@ -185,7 +185,7 @@ def public_road(options: Mapping[str, Any], world: World, *, house: Path) -> Pub
     _must_fit(options)
     from housekey.public.settings import PublicSettings  # noqa: PLC0415 - only on this road
 
-    return PublicRoad(
+    return _road(
         PublicSettings(
             names=_names(names, private_ca=bool(options["acme_root"])),
             directory=_directory(options),
@@ -236,6 +236,10 @@ async def choose_public(
     elif not is_settled and not options["dry_run"]:
         terms = await _agreed_terms(settings, options, world, output, house=house)
         settings = replace(settings, terms=terms)
+    return _road(settings, given)
+
+
+def _road(settings: PublicSettings, given: Given | None = None) -> PublicRoad:
     return PublicRoad(settings, given)
 
 
