@@ -22,7 +22,7 @@ from housekey.house.journal import Journal, State
 from housekey.house.lock import LOCK_SECONDS, house_lock
 from housekey.house.reasons import told
 from housekey.house.road import Kind
-from housekey.onboarding.devices import TRUSTS, browser_label, data_of, visitor_of
+from housekey.onboarding.devices import TRUSTS, data_of, visitor_of
 from housekey.pki.constraints import DEFAULT_CONSTRAINTS
 from housekey.pki.encoding import (
     certificate_to_pem,
@@ -380,7 +380,7 @@ def _signers(leaf: Leaf | None, road: Road) -> Signers:
 
 def _device(at: datetime, data: object) -> Device:
     visitor = visitor_of(data)  # type: ignore[arg-type]
-    return Device(visitor.kind.label, browser_label(visitor.browser), at)
+    return Device(visitor.kind.value, visitor.browser.value, at)
 
 
 def _plain_port(transactions: Sequence[Transaction]) -> int | None:

@@ -60,7 +60,7 @@ class Problem:
 class Device:
     """A device that has proved its trust."""
 
-    kind: str
+    kind: str  # both are words of onboarding/visitor.py, which the panel has texts for
     browser: str
     at: datetime
 

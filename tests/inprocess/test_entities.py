@@ -11,11 +11,13 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.housekey.const import DOMAIN, EVENT_CERTIFICATE
 from custom_components.housekey.coordinator import HousekeyCoordinator
+from custom_components.housekey.overview import overview
 from housekey.errors import FileTrouble
 from housekey.onboarding.events import Event, Step
 from housekey.onboarding.recognise import recognise
@@ -86,7 +88,10 @@ async def test_a_device_that_proves_its_trust_is_counted(
     hass: HomeAssistant, house: HouseAccess, set_up: Callable[[], Any]
 ) -> None:
     coordinator = await set_up()
-    iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15"
+    iphone = (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15"
+        " (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1"
+    )
     event = Event(
         step=Step.TRUSTS,
         at=dt_util.utcnow(),
@@ -98,6 +103,14 @@ async def test_a_device_that_proves_its_trust_is_counted(
     await coordinator.async_refresh()
     await hass.async_block_till_done()
     assert hass.states.get("sensor.housekey_devices_that_trust_this_home").state == "1"
+    # In the panel it stands by words that are texts there, in every language.
+    (device,) = overview(coordinator.data, None)["devices"]
+    assert (device["kind"], device["browser"]) == ("iphone", "safari")
+    for language in ("en", "de"):
+        texts = await async_get_translations(hass, language, "config_panel", {DOMAIN})
+        place = f"component.{DOMAIN}.config_panel"
+        assert texts[f"{place}.kinds.iphone"] == "iPhone"
+        assert texts[f"{place}.browsers.safari"] == "Safari"
 
 
 async def test_the_problem_sensor_names_the_kinds(

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from housekey.pki import der
 from housekey.pki.names import DnsName, IpName, Name
-from housekey.platforms import der
 from housekey.platforms.judge import judge
 from housekey.platforms.model import Platform, Question, Verdict
 from tests.engines.weak_keys import RSA_768

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from housekey.platforms import der
+from housekey.pki import der
 from housekey.platforms.model import Platform, Severity, Verdict
 from tests.platforms.making import (
     A_DAY,

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from housekey.pki import der
 from housekey.pki.encoding import to_der
 from housekey.pki.issuing import issue_leaf
 from housekey.pki.keys import KeyType, PrivateKey
-from housekey.platforms import der
 from housekey.platforms.judge import judge
 from housekey.platforms.model import Platform, Question, Severity
 from tests.pki.houses import A_DAY, NOW, a_house, names

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
 from housekey.errors import PemUnreadable
+from housekey.pki.der import INTEGER, OCTET_STRING, SEQUENCE, span, spans
 from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
@@ -174,27 +175,6 @@ def refuse_hard_work(der: bytes) -> None:
         )
 
 
-def tlv(der: bytes, at: int) -> tuple[int, int, int]:
-    """Tag, begin and end of the value of the DER element at `at`. Raises ValueError."""
-    if at + 2 > len(der):
-        raise ValueError("cut short")
-    length, begin = der[at + 1], at + 2
-    if length >= 0x80:
-        count = length & 0x7F
-        if not 1 <= count <= 4 or begin + count > len(der):
-            raise ValueError("no length")
-        length, begin = int.from_bytes(der[begin : begin + count]), begin + count
-    if begin + length > len(der):
-        raise ValueError("cut short")
-    return der[at], begin, begin + length
-
-
-def children(der: bytes, at: int) -> list[tuple[int, int, int]]:
-    """The elements in the DER element at `at`. Raises ValueError."""
-    _, begin, end = tlv(der, at)
-    return list(_elements(der, begin, end))
-
-
 _AGAIN = "take the file again from where it came from"
 
 
@@ -230,30 +210,23 @@ def _rounds(der: bytes) -> Iterator[int]:
         at = der.find(_SCRYPT, at + 1)
     # The MAC of PKCS#12, RFC 7292 section 4: SEQUENCE { 3, contents, SEQUENCE { digest, salt, n } }
     try:
-        top = children(der, 0)
-        parts = list(_elements(der, *top[2][1:])) if len(top) == 3 and top[2][0] == 0x30 else []
+        top = list(spans(der, *span(der, 0)[1:]))
+        parts = list(spans(der, *top[2][1:])) if len(top) == 3 and top[2][0] == SEQUENCE else []
     except ValueError:  # not what its label says; the parser will tell
         return
-    yield from (_integer(der, part) for part in parts[2:3] if part[0] == 0x02)
+    yield from (_integer(der, part) for part in parts[2:3] if part[0] == INTEGER)
 
 
 def _salted(der: bytes, at: int) -> list[int]:
     """The numbers behind the salt in the SEQUENCE at `at`; none if it is not such a SEQUENCE."""
     try:
-        tag, begin, end = tlv(der, at)
-        parts = list(_elements(der, begin, end)) if tag == 0x30 else []
+        tag, begin, end = span(der, at)
+        parts = list(spans(der, begin, end)) if tag == SEQUENCE else []
     except ValueError:
         return []
-    if not parts or parts[0][0] != 0x04:
+    if not parts or parts[0][0] != OCTET_STRING:
         return []
-    return [_integer(der, part) for part in parts[1:] if part[0] == 0x02]
-
-
-def _elements(der: bytes, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
-    while begin < end:
-        found = tlv(der, begin)
-        yield found
-        begin = found[2]
+    return [_integer(der, part) for part in parts[1:] if part[0] == INTEGER]
 
 
 def _integer(der: bytes, part: tuple[int, int, int]) -> int:

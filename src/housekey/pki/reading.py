@@ -23,12 +23,11 @@ from housekey.pki.any_key import (
     PARSER_ERRORS,
     AnyPrivateKey,
     attempt,
-    children,
     open_key,
     refuse_hard_work,
-    tlv,
 )
 from housekey.pki.contents import AGAIN, Contents, OddVersion, Part, Unread
+from housekey.pki.der import span, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,8 +158,8 @@ def _bad(label: str, reason: str, *, hint: str = AGAIN) -> Part:
 
 def _der(data: bytes, passphrase: Secret | None) -> Iterator[Part]:
     try:
-        whole = tlv(data, 0)[2]
-        inside = [data[begin:end] for _, begin, end in children(data, 0)[:2]]
+        _, first, whole = span(data, 0)
+        inside = [data[begin:end] for _, begin, end in list(spans(data, first, whole))[:2]]
     except ValueError:
         whole, inside = 0, []
     if data[:1] != b"\x30":
@@ -231,9 +230,9 @@ def _certificate(der: bytes) -> Item:
 def _with_version_3(der: bytes) -> x509.Certificate | None:
     """The certificate as if its version were 3; RFC 5280 4.1 has it at the very beginning."""
     try:
-        body = tlv(der, 0)[1]
-        _, version_end, _ = tlv(der, tlv(der, body)[1])
-        _, begin, end = tlv(der, version_end)
+        begin = end = 0
+        for _ in range(4):  # the certificate, what is signed of it, [0], and the number
+            _, begin, end = span(der, begin)
         patched = der[:begin] + b"\x02".rjust(end - begin, b"\0") + der[end:]
         found: x509.Certificate = attempt(x509.load_der_x509_certificate, patched)
     except (*PARSER_ERRORS, x509.InvalidVersion):
@@ -306,6 +305,6 @@ def _pkcs12(data: bytes, passphrase: Secret | None) -> Iterator[Part]:
 def _first(der: bytes) -> bytes:
     """The first DER element of several."""
     try:
-        return der[: tlv(der, 0)[2]]
+        return der[: span(der, 0)[2]]
     except ValueError:
         return der

@@ -6,7 +6,8 @@ Measured with Chromium 156.
 
 from __future__ import annotations
 
-from housekey.platforms import checks, der
+from housekey.pki import der
+from housekey.platforms import checks
 from housekey.platforms.facts import Facts, NameKind, Oid
 from housekey.platforms.subtrees import has_plain_mask, subtrees
 

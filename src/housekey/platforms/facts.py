@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
-from housekey.platforms import der
+from housekey.pki import der
 
 if TYPE_CHECKING:
     from collections.abc import Callable

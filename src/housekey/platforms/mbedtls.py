@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from housekey.platforms import checks, der
+from housekey.pki import der
+from housekey.platforms import checks
 from housekey.platforms.checks import ABOVE, ALL
 from housekey.platforms.facts import BasicConstraints, KeyKind, Oid, Usage
 from housekey.platforms.hostnames import CommonName, Matching

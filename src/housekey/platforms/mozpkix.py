@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.platforms import checks, der, subtrees
+from housekey.pki import der
+from housekey.platforms import checks, subtrees
 from housekey.platforms.facts import Facts, GeneralName, NameKind, Oid
 from housekey.platforms.rule import Said, Seen
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.platforms import der
+from housekey.pki import der
 from housekey.platforms.facts import Oid
 
 if TYPE_CHECKING:

@@ -1,14 +1,17 @@
-"""Just enough DER to look into a certificate that cryptography refuses to look into.
+"""Just enough DER to look into what cryptography refuses to look into, or must not open unseen.
 
-cryptography reads all extensions or none, and raises for one that is malformed, doubled or
-odd; engines differ in exactly these, so they have to be seen one by one. Nothing is decided
-here: bytes in, their parts out.
+cryptography reads all extensions of a certificate or none, and raises for one that is malformed,
+doubled or odd; engines differ in exactly these, so they have to be seen one by one. And what a key
+costs to be opened stands in the file. Nothing is decided here: bytes in, their parts out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -60,23 +63,40 @@ def only(data: bytes, tag: int) -> Part:
     return part
 
 
-def _part_at(data: bytes, at: int) -> Part:
-    try:
-        tag, length = data[at], data[at + 1]
-        if tag & 0x1F == 0x1F:
-            raise Malformed("a tag of several bytes")
-        begin = at + 2
-        if length & 0x80:
-            octets = length & 0x7F
-            if not 1 <= octets <= 4:
-                raise Malformed("a length that DER does not have")
-            length = int.from_bytes(data[begin : begin + octets], "big")
-            begin += octets
-    except IndexError:
-        raise Malformed("it ends too early") from None
+def span(data: bytes, at: int) -> tuple[int, int, int]:
+    """Tag, begin and end of the value of the element at `at`. Raises Malformed.
+
+    Nothing is copied, however many elements a file of somebody else's claims to hold.
+    """
+    if at + 2 > len(data):
+        raise Malformed("it ends too early")
+    length, begin = data[at + 1], at + 2
+    if length & 0x80:
+        octets = length & 0x7F
+        if not 1 <= octets <= 4:
+            raise Malformed("a length that DER does not have")
+        if begin + octets > len(data):
+            raise Malformed("it ends too early")
+        length = int.from_bytes(data[begin : begin + octets], "big")
+        begin += octets
     if begin + length > len(data):
         raise Malformed("it ends too early")
-    return Part(tag, data[begin : begin + length], data[at : begin + length])
+    return data[at], begin, begin + length
+
+
+def spans(data: bytes, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The elements one after the other, as `span`. Raises Malformed."""
+    while begin < end:
+        found = span(data, begin)
+        yield found
+        begin = found[2]
+
+
+def _part_at(data: bytes, at: int) -> Part:
+    tag, begin, end = span(data, at)
+    if tag & 0x1F == 0x1F:
+        raise Malformed("a tag of several bytes")
+    return Part(tag, data[begin:end], data[at:end])
 
 
 def dotted(body: bytes) -> str:
