@@ -20,13 +20,14 @@ from custom_components.housekey.const import DOMAIN
 from custom_components.housekey.house_access import HouseAccess
 from custom_components.housekey.issues import SEVERITIES, async_show, issues_of
 from custom_components.housekey.model import Problem, ProblemKind, Stage
+from housekey.errors import FileTrouble
 from housekey.house.journal import State
 from housekey.house.lock import house_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from homeassistant.core import HomeAssistant
+    from homeassistant.core import HomeAssistant, ServiceCall
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from tests.inprocess.parts import Client, Kept, Machine, Server
@@ -330,6 +331,60 @@ async def test_the_port_that_the_page_could_not_have_is_told_until_it_is_free(
         issue = ir.async_get(hass).async_get_issue(DOMAIN, "port_taken")
         assert issue.translation_placeholders == {"port": str(port)}
     await coordinator.async_refresh()
+    assert shown(hass) == set()
+
+
+@pytest.mark.usefixtures("with_names")
+async def test_another_try_of_https_is_staged_and_restarted_for_as_the_first_was(
+    hass: HomeAssistant,
+    leaf: HouseAccess,
+    set_up: Callable[[], Any],
+    client: Client,
+    server: Server,
+    restarts: list[ServiceCall],
+    hass_storage: dict[str, Any],
+) -> None:
+    leaf.journal().begin({"folder": str(leaf.config), "way": "https"}).close(State.PUT_BACK)
+    leaf.record_end_of_trial("nobody signed in")
+    coordinator = await set_up()
+    assert shown(hass) == {"not_promoted"}
+    assert (await client.mend("not_promoted"))["type"] == "create_entry"
+    assert len(restarts) == 1
+    assert leaf.mine()[-1].state is State.OPEN
+    if server.trials:
+        assert hass_storage["http"]["data"]["pending"]["ssl_key"].endswith("/privkey.pem")
+    else:
+        assert "ssl_key" in (leaf.config / "configuration.yaml").read_text()
+    await coordinator.async_refresh()
+    assert coordinator.data.stage is Stage.STAGED
+    assert shown(hass) == set()
+
+
+async def test_a_renewal_that_failed_is_made_up_for_once_its_cause_is_gone(
+    hass: HomeAssistant,
+    kept: Kept,
+    set_up: Callable[[], Any],
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    coordinator = await set_up()
+    before = kept.certificate.read_bytes()
+
+    def full(path: Path, *_: Any, **__: Any) -> None:
+        raise FileTrouble(path, "No space left on device", hint="make room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(coordinator.access.files, "write", full)
+        with pytest.raises(HomeAssistantError, match="No space"):
+            await coordinator.async_renew(force=True)
+        assert shown(hass) == {"expiring"}
+        ended = await client.mend("expiring")
+        assert (ended["type"], ended["reason"]) == ("abort", "failed")
+        assert "No space left" in ended["description_placeholders"]["reason"]
+        assert shown(hass) == {"expiring"}
+    assert kept.certificate.read_bytes() == before
+    assert (await client.mend("expiring"))["type"] == "create_entry"
+    assert kept.certificate.read_bytes() != before
     assert shown(hass) == set()
 
 

@@ -68,6 +68,49 @@ def test_each_path_without_a_login_is_in_one_of_the_tables(source: Path) -> None
     assert unknown == []
 
 
+def views_without_login(text: str) -> Iterator[str]:
+    """The paths of a module's views that ask for no login, as the router knows them.
+
+    Those alone that stand beside it; a base class without a path of its own is seen by its module.
+    """
+    constants: dict[str, str] = dict(
+        re.findall(r'^([A-Z_0-9]+)(?:: [^=]+)? = "([^"]+)"', text, re.MULTILINE)
+    )
+    for body in re.findall(r"^class [^\n]*:\n((?:[ \t]+[^\n]*\n|\n)+)", text, re.MULTILINE):
+        asks = re.search(r"^    requires_auth(?:: \w+)? = (.+)$", body, re.MULTILINE)
+        if asks is None or asks[1].strip() == "True":
+            continue
+        found = re.search(r'^    url(?:: \w+)? = f?r?\(?\s*"?([^"\n]+)', body, re.MULTILINE)
+        said = str(found[1]) if found else ""
+        url = constants.get(said, said)
+        if url.startswith("/"):
+            yield re.sub(r":[^{}]*(?:\{[^}]*\}[^{}]*)*\}", "}", url)
+
+
+def is_told_as_closed(url: str) -> bool:
+    """Whether a path is in the table of what is not let through."""
+    for path in (one.split(" of ")[0].strip() for each in CLOSED for one in each.path.split(", ")):
+        if path == url or (path.endswith("…") and url.startswith(path[:-1].rstrip("/"))):
+            return True
+    return False
+
+
+def test_each_view_that_asks_for_no_login_is_an_opening_or_told_as_closed(source: Path) -> None:
+    """One by one: a second view of a module that is in a table may be another matter."""
+    found = {
+        url
+        for _, text in modules(source)
+        if "requires_auth" in text
+        for url in views_without_login(text)
+    }
+    assert len(found) > 25
+    assert "/api/webhook/{webhook_id}" in found
+
+    routes = {opening.route for opening in OPENINGS}
+
+    assert {url for url in found - routes if not is_told_as_closed(url)} == set()
+
+
 def test_each_path_that_a_media_source_plays_from_home_assistant_is_an_opening(
     source: Path,
 ) -> None:
