@@ -29,6 +29,7 @@ from housekey.cli.run import service as service_module
 from housekey.cli.run.notify import Systemd, systemd_of
 from housekey.cli.run.service import Parts, Service
 from housekey.errors import HouseBusy, ShareFailed, Unreachable
+from housekey.homeassistant.own_authority import signature_needed
 from housekey.homeassistant.site import Interrupted, World
 from housekey.house.files import Files
 from housekey.house.house import House, prepare_house
@@ -391,6 +392,25 @@ def test_what_fails_is_tried_again_ever_less_often_and_told_as_an_error() -> Non
     lines = life.log.getvalue().splitlines()
     assert sum(line.startswith("<3>failed: ") for line in lines) == 6
     assert len(lines) == len([line for line in lines if line.startswith("<")])  # one line an event
+
+
+def test_what_only_a_person_can_do_is_told_once_a_day_with_what_to_do() -> None:
+    """A CA of one's own has to sign: to try again every few minutes would help nobody."""
+    needed = signature_needed("two thirds of its life are over")
+    waits = (Item("home-assistant", Became.FAILED, None, trouble=needed),)
+
+    async def days() -> Life:
+        life = Life(FakeTime(NOON), outcomes=[waits] * 10)
+        async with living(life) as service:
+            await life.time.pass_until(NOON + timedelta(days=3))
+            assert service.failed == ("home-assistant",)
+        return life
+
+    life = asyncio.run(days())
+    assert len(life.rounds) == 1 + 3
+    told = [line for line in life.log.getvalue().splitlines() if line.startswith("<3>failed: ")]
+    assert len(told) == len(life.rounds)
+    assert all("housekey secure --csr FILE" in line for line in told)
 
 
 def test_a_clock_that_jumps_neither_ends_it_nor_makes_it_sleep_for_years() -> None:
