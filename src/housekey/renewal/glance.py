@@ -176,7 +176,9 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
         del due[shown(HOME_ASSISTANT)]
         steps.append("have your own CA sign anew: housekey secure --csr FILE, then --install FILE")
     if due.keys() & {ROOT, ISSUING}:
-        steps.append("a new root, while the old one is good: housekey house rotate")
+        ended = ROOT in due and due[ROOT].days_left(glance.now) < 0
+        until = "" if ended else ", while the old one is good"
+        steps.append(f"a new root{until}: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
         steps.append("renew what is due: housekey renew")
     elif any(each.known_as for each in glance.serving):
