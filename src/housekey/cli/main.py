@@ -81,7 +81,7 @@ Examples:
 @click.version_option(__version__, message="housekey %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """From http:// to an https:// that every device in the house accepts.
+    """From http:// to an https:// that browsers and phones in the house accept.
 
     housekey gives a Home Assistant on its own network a certificate of a private
     CA that can only speak for this home, switches it to HTTPS, proves it from
