@@ -114,7 +114,7 @@ def test_who_gets_the_new_root_before_a_server_presents_it_is_not_led_into_a_wal
     assert begun.code == 0, begun
     said = " ".join(begun.out.split())
     assert "next housekey renew, before any other device gets the new root" in said
-    assert "(nas.lan), and refuse till then who has it alone" in said
+    assert "one that has it alone is refused until then (nas.lan)" in said
     with opened(person) as house:
         told = refused_for_now(house)
         assert told is not None

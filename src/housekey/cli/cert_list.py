@@ -10,6 +10,7 @@ import click
 from housekey.cli.output import Output, common_options, house_folder, now, open_house
 from housekey.errors import UsageError
 from housekey.house.labels import shown
+from housekey.pki.fingerprint import grouped
 from housekey.pki.span import span
 
 if TYPE_CHECKING:
@@ -103,10 +104,10 @@ def show(**options: Any) -> None:
         ("until", "not_after"),
         ("key", "key"),
         ("serial", "serial"),
-        ("SHA-256", "sha256"),
-        ("file", "path"),
     ):
         output.row(label, str(facts[key]))
+    output.row("SHA-256", grouped(facts["sha256"]))  # as browsers and phones show it
+    output.row("file", facts["path"])
     output.document(facts)
 
 

@@ -56,6 +56,7 @@ _COMMANDS = {
 _EXAMPLES = """\b
 Examples:
   housekey secure                              find Home Assistant and take it to https
+  housekey secure --public NAME                by a name of yours, which devices trust already
   housekey secure --dry-run                    say what that would do, and change nothing
   housekey undo                                put Home Assistant back as it was
   housekey check ha.lan:8123                   which devices accept it, and if not, why
@@ -80,11 +81,12 @@ Examples:
 @click.version_option(__version__, message="housekey %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """From http:// to an https:// that every device in the house accepts.
+    """From http:// to an https:// that browsers and phones in the house accept.
 
     housekey gives a Home Assistant on its own network a certificate of a private
     CA that can only speak for this home, switches it to HTTPS, proves it from
     outside, and only then makes it permanent. No domain, no cloud, no open port.
+    With a name of your own, or a CA of your own, it does the same.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

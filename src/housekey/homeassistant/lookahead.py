@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housekey.errors import NotReady, UsageError
+from housekey.errors import ClockWrong, NotReady, UsageError
 from housekey.homeassistant import yaml_tree
 from housekey.homeassistant.client import sendable
-from housekey.homeassistant.recorded import HTTP_CONFIG
+from housekey.homeassistant.recorded import HTTP_CONFIG, LABEL
 from housekey.homeassistant.switch import settings_of
 from housekey.house.journal import State, before_of
 from housekey.live.handshake import listens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from housekey.homeassistant.look import View
     from housekey.homeassistant.plan import Pair, Plan
@@ -52,6 +53,8 @@ async def must_be_possible(
     if house is not None:
         if drawn.issue:
             house.must_be_able_to_issue()
+        else:
+            leaf_must_have_begun(house, now=world.clock())
         if not drawn.empty:
             (files.must_take_files if only_look else files.try_out)(house.folder)
     if drawn.write or drawn.edit_yaml:
@@ -71,6 +74,21 @@ async def must_be_possible(
                 files.must_take_files(folder)
             else:
                 files.try_out(folder, owner=site.owner)
+
+
+def leaf_must_have_begun(house: House, *, now: datetime) -> None:
+    """Raise ClockWrong for a leaf that begins later than now: no handshake could be proven.
+
+    The way back could not either: it restarts a Home Assistant that presents that very leaf.
+    """
+    leaf = house.leaf(LABEL)
+    if leaf is not None and now < (begins := leaf.certificate.not_valid_before_utc):
+        raise ClockWrong(
+            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the certificate in the house"
+            f" begins on {begins:%Y-%m-%d}",
+            hint="set the clock right, then try again; if it is: housekey renew home-assistant"
+            " --all",
+        )
 
 
 def _refuse_impossible_paths(pair: Pair) -> None:

@@ -76,10 +76,7 @@ class PutBack:
         """
         door = await self._door(seconds=0)
         if door is None and must_answer and self.site.token is not None:
-            raise HomeAssistantTrouble(
-                "Home Assistant does not answer, so nothing was changed",
-                hint="start it, then run the same command again",
-            )
+            raise await self._no_answer()
         try:
             if self.site.road is Road.YAML:
                 self.files.put(created=False)
@@ -99,6 +96,20 @@ class PutBack:
             await self._back_from_trial(door)
         else:
             await self._back_on_yaml(door)
+
+    async def _no_answer(self) -> HomeAssistantTrouble:
+        """Tell a Home Assistant that is down from one whose certificate is not accepted here."""
+        if await speaks(self.site.door.host, self.site.door.port) is Speech.NOTHING:
+            return HomeAssistantTrouble(
+                "Home Assistant does not answer, so nothing was changed",
+                hint="start it, then run the same command again",
+            )
+        return HomeAssistantTrouble(
+            f"what answers at {self.site.door.url} is not accepted as this Home Assistant, so"
+            " nothing was changed",
+            hint="is this machine's clock right? It says"
+            f" {self.world.clock():%Y-%m-%d %H:%M} UTC; housekey check tells more",
+        )
 
     async def _door(self, *, seconds: float) -> Door | None:
         """Return where Home Assistant answers; None when it does not within `seconds`."""

@@ -187,7 +187,9 @@ def next_steps(glance: Glance) -> tuple[str, ...]:
         address = f", {glance.new_terms}," if glance.new_terms else ""
         steps.append(f"read the CA's new terms{address} then: housekey secure --agree-tos")
     if due.keys() & {ROOT, ISSUING}:
-        steps.append("a new root, while the old one is good: housekey house rotate")
+        ended = ROOT in due and due[ROOT].days_left(glance.now) < 0
+        until = "" if ended else ", while the old one is good"
+        steps.append(f"a new root{until}: housekey house rotate")
     if due.keys() - {ROOT, ISSUING}:
         steps.append("renew what is due: housekey renew")
     elif any(each.known_as for each in glance.serving):

@@ -136,8 +136,8 @@ def _renew(house: House, due: Sequence[str]) -> str:
     if not first:
         return f"housekey renew: servers present it then ({listed(due)})"
     return (
-        f"housekey renew, before any other device gets the new root: servers present it then"
-        f" ({listed(due)}), and refuse till then who has it alone"
+        "housekey renew, before any other device gets the new root: one that has it alone is"
+        f" refused until then ({listed(due)})"
     )
 
 
