@@ -82,7 +82,7 @@ async def point_all(
 
     One that fails keeps no other from being tried. Raises `DnsFailed`, which says which failed.
     """
-    where = ", ".join(map(str, addresses)) or "the address that DuckDNS sees this home come from"
+    where = ", ".join(map(str, addresses)) or "this home's public address, as DuckDNS sees it"
     domains = tuple(dict.fromkeys(map(domain_of, names)))
     failed: dict[str, DnsFailed] = {}
     for domain in domains:
