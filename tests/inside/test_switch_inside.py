@@ -206,6 +206,7 @@ def test_with_the_lane_https_gets_a_port_of_its_own_and_old_addresses_lead_there
     assert entry is not None
     port = free_port()
     _set(api, entry, https_port=port)
+    assert loaded(api)
     options = Flow(api, path=OPTIONS, handler=entry["entry_id"])
     options.send(next_step_id="move")
     options.send()
@@ -258,6 +259,7 @@ def test_where_the_server_cannot_be_led_a_renewal_comes_by_a_restart_in_the_quie
     now = datetime.fromisoformat(_local_time(api))
     later = [f"{now + timedelta(hours=hours):%H}:00:00" for hours in (3, 4)]
     _set(api, entry, quiet_from=later[0], quiet_until=later[1])
+    assert loaded(api)
     api.command("housekey/renew")
     waiting = presented(home.port)
     assert waiting.serial_number == first.serial_number
@@ -287,7 +289,6 @@ def _set(api: Api, entry: dict[str, Any], **changes: object) -> None:
     options.send(next_step_id="settings")
     options.send(**{**defaults(options), **changes})
     assert options.shown["type"] == "create_entry", options.shown
-    assert loaded(api)
 
 
 def _local_time(api: Api) -> str:
