@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.cases import HOMES, HOUSE, READING
+from tests.faults.cases import HOMES, HOUSE, OWN_CA, READING
 from tests.faults.failures import can_fail
 from tests.faults.operations import Fault
 from tests.faults.points import distinct
@@ -180,6 +180,16 @@ def test_what_is_tried_while_the_folder_is_away_is_known_to_the_next_command(
     operations = undisturbed(case, place).operations
     at = operations.index("order configure was obeyed")
     assert must_come_back(place, operations, at, gone="config")
+
+
+def test_what_was_installed_while_the_house_was_away_is_installed_again_from_another_file(
+    places: Places,
+) -> None:
+    """Home Assistant presents the very certificate before its restart: that is no proof."""
+    case = next(case for case in OWN_CA if "--install" in case.arguments)
+    place = places(case)
+    operations = undisturbed(case, place).operations
+    assert not must_come_back(place, operations, operations.index("sqlite CLOSE"), gone="house")
 
 
 def must_come_back(place: Place, operations: Sequence[str], at: int, *, gone: str) -> bool:

@@ -101,8 +101,8 @@ class Switch:
         if plan.edit_yaml:
             await self._edit_yaml(plan)
         if plan.configure:
-            await self._configure(plan)
-        elif plan.restart and not await self._restart():
+            await self._configure(plan, leaf)
+        elif plan.restart and not await self._restart(plan, leaf):
             return self._outcome(plan, leaf, proofs={}, signed_in=None, kept=False)
         proofs = await self._prove(plan, leaf)
         signed_in = await self._sign_in(plan)
@@ -206,15 +206,18 @@ class Switch:
                 hint="run again with --dry-run to see the edit, and report this as a bug",
             )
 
-    async def _configure(self, plan: Plan) -> None:
+    async def _configure(self, plan: Plan, leaf: Leaf) -> None:
         assert self.http is not None  # noqa: S101 - the trial road has one
         before = sendable(self.http.stable)
         config = {**before, **settings_of(plan, self.site.paths)}
+        already = await self._presents(plan, leaf)
         async with self.site.client(self.site.door) as client:
             with self.transaction.step("configure", SettingChange(HTTP_CONFIG, before, config)):
                 self.transaction.mark(RESTART)
-                await client.configure(config)
+                restarts = await client.configure(config)
         self.world.tell("trial", "Home Assistant restarts with HTTPS, and forgets it unless proven")
+        if already and restarts:
+            await self._until_gone(plan, leaf)
 
     async def _load(self) -> None:
         """Let the integration give the running server the pair. Raises SwitchFailed."""
@@ -229,7 +232,7 @@ class Switch:
         self.transaction.mark(RESTART)  # only a restart would bring the old one back
         self.world.tell("loaded", "Home Assistant runs on, and presents the new certificate")
 
-    async def _restart(self) -> bool:
+    async def _restart(self, plan: Plan, leaf: Leaf) -> bool:
         """Ask for a restart; False when only the user can give it."""
         if self.live:
             await self._load()
@@ -244,9 +247,12 @@ class Switch:
                     hint="try it by hand, then run housekey secure again",
                 )
         elif self.site.token is not None:
+            already = await self._presents(plan, leaf)
             async with self.site.client(self.site.door) as client:
                 self.transaction.mark(RESTART)
                 await client.restart()
+            if already:
+                await self._until_gone(plan, leaf)
         else:
             self.transaction.mark(RESTART)
             return False
@@ -278,6 +284,22 @@ class Switch:
             for name, proof in failed.items()
         ]
         return proofs
+
+    async def _presents(self, plan: Plan, leaf: Leaf) -> bool:
+        found = await presented_by(self.site.door.host, plan.port)
+        return found is not None and fingerprint(found) == fingerprint(leaf.certificate)
+
+    async def _until_gone(self, plan: Plan, leaf: Leaf) -> None:
+        """Wait until the server that was told to restart has gone.
+
+        It presents the very certificate already, from another file, and must not be taken for
+        the one that comes after it: the proof would meet its end.
+        """
+
+        async def gone() -> bool:
+            return not await self._presents(plan, leaf)
+
+        await self.world.until(gone, seconds=self.world.wait)
 
     async def _until_presented(self, plan: Plan, leaf: Leaf) -> None:
         """Wait until the server presents `leaf`, or is known never to."""
