@@ -117,9 +117,7 @@ def test_a_name_is_led_to_the_address_that_the_internet_sees(
     assert done.code == 0, done
     assert pointed(duckdns) == [("myhome", "")]
     assert owner.dns.lookup(NAME, "A") == (PUBLIC,)
-    assert (
-        f"points    {NAME} leads to the address that DuckDNS sees this home come from" in done.out
-    )
+    assert f"points    {NAME} leads to this home's public address, as DuckDNS sees it" in done.out
     assert owner.names_presented == {NAME}
     url = f"https://{NAME}:{owner.home.port}"
     assert owner.urls == {"internal_url": url, "external_url": url}

@@ -328,7 +328,9 @@ def test_credentials_in_the_wrong_form_are_told_with_the_right_one(knot: Knot) -
     credentials = {**knot.credentials, "auth_token": "only-one-part"}
     with pytest.raises(DnsFailed) as failed:
         asyncio.run(records_in(knot, credentials=credentials).publish("home.test", ["one"]))
-    assert "auth_token: specify the key used in format <alg>:<key_id>:<secret>" in failed.value.hint
+    assert "auth_token: the TSIG key whose updates the server takes, as ALGORITHM:NAME:SECRET" in (
+        failed.value.hint
+    )
     assert "only-one-part" not in failed.value.message + failed.value.hint
 
 
