@@ -24,10 +24,10 @@ from tests.faults.sound import must_be_private, must_keep_everything, must_open
 from tests.needs import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from tests.faults.conftest import Places
+    from tests.faults.conftest import Chosen, Places
     from tests.faults.places import Kept, Place
 
 CASES = (
@@ -65,11 +65,11 @@ def test_the_house_opens_after_a_power_cut_at_any_instant(
 def test_so_it_does_on_the_other_ways_and_with_a_home_assistant(
     case: Case,
     places: Places,
-    chosen: Callable[[int, int], range],
+    chosen: Chosen,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    opens_after_any(case, places, tmp_path, capsys, chosen=lambda count: chosen(count, 4))
+    opens_after_any(case, places, tmp_path, capsys, chosen=lambda count: chosen(range(count), 4))
 
 
 def opens_after_any(
@@ -78,7 +78,7 @@ def opens_after_any(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     *,
-    chosen: Callable[[int], range],
+    chosen: Callable[[int], Sequence[int]],
 ) -> None:
     require(shutil.which("strace") is not None, "strace")
     place = places(case)

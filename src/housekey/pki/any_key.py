@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
 from housekey.errors import PemUnreadable
-from housekey.pki.der import INTEGER, OCTET_STRING, SEQUENCE, span, spans
 from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
@@ -200,6 +199,8 @@ def _bytes_in(pem: bytes) -> bytes:
 
 def _rounds(der: bytes) -> Iterator[int]:
     """How often opening `der` stretches a passphrase, each time that it does."""
+    from housekey.pki.der import INTEGER, SEQUENCE, span, spans  # noqa: PLC0415 - locked ones only
+
     for found in _STRETCHING.finditer(der):
         yield from _salted(der, found.end())[:1]
     at = der.find(_SCRYPT)
@@ -219,6 +220,8 @@ def _rounds(der: bytes) -> Iterator[int]:
 
 def _salted(der: bytes, at: int) -> list[int]:
     """The numbers behind the salt in the SEQUENCE at `at`; none if it is not such a SEQUENCE."""
+    from housekey.pki.der import INTEGER, OCTET_STRING, SEQUENCE, span, spans  # noqa: PLC0415
+
     try:
         tag, begin, end = span(der, at)
         parts = list(spans(der, begin, end)) if tag == SEQUENCE else []
