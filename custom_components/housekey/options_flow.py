@@ -258,8 +258,8 @@ class HousekeyOptionsFlow(PublicSteps, OptionsFlowWithReload):
     @property
     def _is_to_public(self) -> bool:
         """Whether that one is a public name."""
-        kept = self.config_entry.data.get(CONF_ROAD)
-        return bool(kept) and kept["kind"] == Kind.PUBLIC
+        kept: Mapping[str, Any] = self.config_entry.data.get(CONF_ROAD) or {}
+        return kept.get("kind") == Kind.PUBLIC
 
     @property
     def _options_now(self) -> Mapping[str, Any]:
