@@ -62,7 +62,7 @@ def test_an_error_of_the_disk_at_any_operation_is_told_in_two_lines_and_leaves_t
     failed = passed = 0
     for turn, at in enumerate(points, start=points[0]):
         operation = operations[at]
-        for number, stays in errors_for(turn, operation):
+        for number, stays in errors_for(turn, operation, every=chosen.every):
             place.begin()
             done = place.run(fault=Fault("error", at, number=number, stays=stays))
             try:
@@ -224,9 +224,11 @@ def must_come_back(place: Place, operations: Sequence[str], at: int, *, gone: st
     return told
 
 
-def errors_for(turn: int, operation: str) -> Sequence[tuple[int, bool]]:
-    """One error that passes and one that stays, of those that can be, in turn."""
+def errors_for(turn: int, operation: str, *, every: bool) -> Sequence[tuple[int, bool]]:
+    """All that can be, or one error that passes and one that stays of them, in turn."""
     able = [each for each in ERRORS if can_fail(operation, each[0])]
+    if every:
+        return able
     kinds = [[each for each in able if each[1] is stays] for stays in (False, True)]
     return [kind[turn % len(kind)] for kind in kinds if kind]
 
