@@ -16,7 +16,7 @@ demo: $(READY)  ## a real Home Assistant, taken to https, until Ctrl-C (ONCE=1: 
 test: $(READY)  ## the tests; what this machine cannot run is skipped with the reason (ARGS='-k name')
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-slow: $(READY)  ## what takes hours: all that test samples, and Home Assistant's own five minutes
+slow: $(READY)  ## all that test samples (half an hour), and Home Assistant's own five minutes
 	@$(PY) -m pytest -n 2 -m slow $(ARGS)
 
 engines: $(READY)  ## every chain of the corpus to every engine, some minutes (ARGS='-k java')
