@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import json
 import re
@@ -65,6 +66,7 @@ _LINE = re.compile(r"^(?:\x1b\[\d+m)*\d{4}-\d\d-\d\d \S+ (?P<level>WARNING|ERROR
 def packed() -> Path:
     """The folder that a user copies, packed once."""
     target = Path(mkdtemp(prefix="housekey-packed-"))
+    atexit.register(shutil.rmtree, target, ignore_errors=True)
     pack(target)
     return target / "custom_components" / DOMAIN
 
