@@ -88,10 +88,7 @@ def read_road(folder: Path, *, files: Files) -> Road | None:
         raise
     try:
         document = json.loads(text)
-        if document["version"] != _VERSION:
-            raise HouseBroken(
-                f"{path} was written by a newer housekey", hint="install that version of housekey"
-            )
+        refuse_newer(path, document["version"], known=_VERSION)
         roots = str(document["roots"])
         return Road(
             kind=Kind(document["kind"]),
@@ -105,3 +102,11 @@ def read_road(folder: Path, *, files: Files) -> Road | None:
             hint="restore a backup; or delete it, and choose the road again: housekey secure"
             " --help",
         ) from error
+
+
+def refuse_newer(path: Path, version: object, *, known: int) -> None:
+    """Raise `HouseBroken` for a file of a road that has not the one version there is today."""
+    if version != known:
+        raise HouseBroken(
+            f"{path} was written by a newer housekey", hint="install that version of housekey"
+        )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from housekey.errors import CaRefused, FileTrouble, HouseBroken, PublicTrouble
 from housekey.house.leaves import read_key
-from housekey.house.road import ACCOUNT, ACCOUNT_KEY, PUBLIC
+from housekey.house.road import ACCOUNT, ACCOUNT_KEY, PUBLIC, refuse_newer
 from housekey.house.who import who
 from housekey.public.limits import ACCOUNT_STEP, ORDER, limits_of, no_more_accounts
 from housekey.public.waiting import honoured_in, kept, must_not_wait, not_before
@@ -167,10 +167,7 @@ def account_in(house: Path, directory: str, *, files: Files) -> Account | None:
         raise
     try:
         kept = json.loads(text)
-        if kept["version"] > _VERSION:
-            raise HouseBroken(
-                f"{path} was written by a newer housekey", hint="install that version of housekey"
-            )
+        refuse_newer(path, kept["version"], known=_VERSION)
         account = Account(
             directory=str(kept["directory"]),
             url=str(kept["url"]),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from housekey.errors import FileTrouble, HouseBroken, HouseUnsafe, ProviderRefused, UsageError
-from housekey.house.road import DNS
+from housekey.house.road import DNS, refuse_newer
 from housekey.pki.secret import Secret
 
 if TYPE_CHECKING:
@@ -191,10 +191,7 @@ def _providers(
         )
     try:
         document = json.loads(text)
-        if document["version"] != _VERSION:
-            raise HouseBroken(
-                f"{path} was written by a newer housekey", hint="install that version of housekey"
-            )
+        refuse_newer(path, document["version"], known=_VERSION)
         return {
             str(provider): {str(name): str(value) for name, value in options.items()}
             for provider, options in document["providers"].items()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from housekey.errors import FileTrouble, HouseBroken, PemUnreadable
 from housekey.house.leaves import read_key
 from housekey.house.road import ORDER as FOLDER
-from housekey.house.road import ORDER_CHAIN, ORDER_KEY, ORDER_STATE, REHEARSAL
+from housekey.house.road import ORDER_CHAIN, ORDER_KEY, ORDER_STATE, REHEARSAL, refuse_newer
 from housekey.house.who import who
 from housekey.pki.encoding import certificates_from_pem, chain_to_pem
 from housekey.public.limits import FAILED, ORDER, together
@@ -87,11 +87,7 @@ class Steps:
             raise
         try:
             kept = json.loads(text)
-            if kept.pop("version") > _VERSION:
-                raise HouseBroken(
-                    f"{path} was written by a newer housekey",
-                    hint="install that version of housekey",
-                )
+            refuse_newer(path, kept.pop("version"), known=_VERSION)
             published = {
                 str(domain): tuple(map(str, values))
                 for domain, values in kept.pop("published").items()
