@@ -145,17 +145,22 @@ def leaf(house: HouseAccess) -> HouseAccess:
 @pytest.fixture
 async def kept(leaf: HouseAccess, server: Server) -> Kept:
     """HTTPS is permanent: the pair lies in the configuration folder, the journal knows it."""
-    pair = Kept(leaf, leaf.config / "certificate.pem", leaf.config / "privkey.pem")
-    with leaf.held() as house:
+    return await presented_by(server, leaf)
+
+
+async def presented_by(server: Server, access: HouseAccess) -> Kept:
+    """Let Home Assistant present the house's leaf, as after a switch that was kept."""
+    pair = Kept(access, access.config / "certificate.pem", access.config / "privkey.pem")
+    with access.held() as house:
         present = house.leaf(LABEL)
         assert present is not None
-        transaction = leaf.journal().begin({"folder": str(leaf.config), "way": "https"})
+        transaction = access.journal().begin({"folder": str(access.config), "way": "https"})
         for path, data, mode in (
             (pair.key, present.key_pem.reveal(), 0o600),
             (pair.certificate, present.chain_pem, 0o644),
         ):
             with transaction.step(path.name, transaction.writing(path, data)):
-                leaf.files.write(path, data, mode=mode)
+                access.files.write(path, data, mode=mode)
         transaction.close(State.KEPT)
     await server.start(tls=(pair.certificate, pair.key))
     return pair
@@ -245,25 +250,12 @@ def ca(machine: Machine) -> Iterator[FakeCa]:
 @pytest.fixture
 async def public(house: HouseAccess, server: Server, ca: FakeCa) -> Kept:
     """HTTPS is permanent, with a certificate for a public name."""
-    pair = Kept(house, house.config / "certificate.pem", house.config / "privkey.pem")
     with house.held() as held:
         house.files.write(house.folder / ROAD, ca.settings.road(LABEL).to_json(), mode=0o600)
         credentials = {"auth_token": Secret(TOKEN.encode())}
         keep(house.folder, provider("duckdns"), credentials, files=house.files)
         take(held, ca)
-    with house.opened() as opened:
-        present = opened.leaf(LABEL)
-    assert present is not None
-    transaction = house.journal().begin({"folder": str(house.config), "way": "https"})
-    for path, data, mode in (
-        (pair.key, present.key_pem.reveal(), 0o600),
-        (pair.certificate, present.chain_pem, 0o644),
-    ):
-        with transaction.step(path.name, transaction.writing(path, data)):
-            house.files.write(path, data, mode=mode)
-    transaction.close(State.KEPT)
-    await server.start(tls=(pair.certificate, pair.key))
-    return pair
+    return await presented_by(server, house)
 
 
 @pytest.fixture
