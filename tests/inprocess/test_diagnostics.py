@@ -109,6 +109,7 @@ async def test_names_that_no_certificate_has_yet_are_not_in_it_either(
     )
     hass.config_entries.async_update_entry(entry, options={"names": ["new.example.net"]})
     coordinator = await set_up()
+    await hass.async_block_till_done(wait_background_tasks=True)  # a look would overwrite these
     said = "192.168.1.77, new.example.net, inside.example.org and outside.example.org: no"
     coordinator.server = replace(
         coordinator.server,

@@ -89,6 +89,7 @@ async def test_a_new_address_is_renewed_into_the_certificate_by_itself_but_not_a
     hass: HomeAssistant, kept: Kept, set_up: Callable[[], Any], machine: Machine
 ) -> None:
     coordinator = await set_up()
+    await hass.async_block_till_done(wait_background_tasks=True)  # the look after the set-up
     machine.addresses = (*machine.addresses, ip_address("192.168.1.77"))
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=6))
     await hass.async_block_till_done(wait_background_tasks=True)
